@@ -1,0 +1,4 @@
+//! From a table of recordings to clean speech segments.
+#![warn(missing_docs)]
+
+pub mod vad;

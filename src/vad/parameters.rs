@@ -1,0 +1,90 @@
+//! The segmenter's parameters, with Silero's names, defaults and arithmetic.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SAMPLE_RATE, VadError, WINDOW};
+
+/// Parameters of [`Segmenter`](super::Segmenter): those of `get_speech_timestamps` of silero-vad 6.2.3, with the units in
+/// their names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parameters {
+    /// A window with at least this probability is speech.
+    pub threshold: f64,
+    /// Within speech, a window below this probability is silence; between the two thresholds nothing changes. By
+    /// default 0.15 below `threshold`, but not below 0.01.
+    pub neg_threshold: Option<f64>,
+    /// Speech that is not longer than this is dropped (milliseconds).
+    pub min_speech_duration_ms: u32,
+    /// Longer speech is cut (seconds); infinite by default, which is `null` in JSON.
+    #[serde(with = "infinite_as_null")]
+    pub max_speech_duration_s: f64,
+    /// Speech ends when silence has lasted this long (milliseconds).
+    pub min_silence_duration_ms: u32,
+    /// Added at both sides of a segment, as far as the neighbour leaves room (milliseconds).
+    pub speech_pad_ms: u32,
+    /// When speech is too long, it is cut at a silence longer than this, if it has one (milliseconds).
+    pub min_silence_at_max_speech_ms: u32,
+    /// Whether that is the longest such silence, or the last.
+    pub use_max_possible_silence: bool,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            threshold: 0.5,
+            neg_threshold: None,
+            min_speech_duration_ms: 250,
+            max_speech_duration_s: f64::INFINITY,
+            min_silence_duration_ms: 100,
+            speech_pad_ms: 30,
+            min_silence_at_max_speech_ms: 98,
+            use_max_possible_silence: true,
+        }
+    }
+}
+
+impl Parameters {
+    /// Checks that every value is in its range.
+    pub fn validate(&self) -> Result<(), VadError> {
+        let check = |name, value: f64, valid: bool, expected| {
+            if valid { Ok(()) } else { Err(VadError::Parameter { name, value, expected }) }
+        };
+        let probability =
+            |name, value: f64| check(name, value, (0.0..=1.0).contains(&value), "a probability from 0 to 1");
+        probability("threshold", self.threshold)?;
+        probability("neg_threshold", self.neg_threshold())?;
+        let max = self.max_speech_duration_s;
+        check("max_speech_duration_s", max, max > 0.0, "seconds above 0, or infinity")
+    }
+
+    /// The lower threshold: the one given, or the default.
+    pub fn neg_threshold(&self) -> f64 {
+        self.neg_threshold.unwrap_or_else(|| (self.threshold - 0.15).max(0.01))
+    }
+
+    /// Samples above which speech is cut. Silero leaves room for the padding and one window, so this may be negative:
+    /// then speech is cut at every window.
+    pub(super) fn max_speech_samples(&self) -> f64 {
+        let padding = 2 * samples(self.speech_pad_ms);
+        f64::from(SAMPLE_RATE) * self.max_speech_duration_s - WINDOW as f64 - padding as f64
+    }
+}
+
+/// Milliseconds as samples; whole at 16 kHz.
+pub(super) fn samples(milliseconds: u32) -> u64 {
+    u64::from(milliseconds) * u64::from(SAMPLE_RATE) / 1000
+}
+
+/// JSON has no infinity.
+mod infinite_as_null {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(*value).filter(|value| value.is_finite()).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+    }
+}

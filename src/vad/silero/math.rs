@@ -1,0 +1,48 @@
+//! The two curves of the LSTM, on vectors.
+//!
+//! Both rest on one exponential: the argument is split into n ln 2 + r, e^r is a polynomial (Cephes' `expf`, within
+//! 2 units of the last place), and 2^n is added to the exponent's bits.
+
+use pulp::Simd;
+
+/// 1.5 * 2^23: adding it rounds to the nearest integer and leaves that integer in the low bits.
+const ROUNDING: f32 = 12_582_912.0;
+/// ln 2 in two parts; the first has few bits, so that its product with an integer is exact.
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+/// e^r = 1 + r + r^2 * (these, the highest power first), for r within half of ln 2.
+const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_5e-2, 1.666_666_5e-1, 0.5];
+/// Beyond it e^x leaves the range of normal numbers; the curves are flat long before.
+const LIMIT: f32 = 87.0;
+
+/// e^x, for x clamped to +-87.
+#[inline(always)]
+fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let splat = |value| simd.splat_f32s(value);
+    let x = simd.min_f32s(simd.max_f32s(x, splat(-LIMIT)), splat(LIMIT));
+    let shifted = simd.mul_add_e_f32s(x, splat(std::f32::consts::LOG2_E), splat(ROUNDING));
+    let n = simd.sub_f32s(shifted, splat(ROUNDING));
+    let r = simd.mul_add_e_f32s(n, splat(-LN_2[0]), x);
+    let r = simd.mul_add_e_f32s(n, splat(-LN_2[1]), r);
+    let mut p = splat(POLYNOMIAL[0]);
+    for coefficient in &POLYNOMIAL[1..] {
+        p = simd.mul_add_e_f32s(p, r, splat(*coefficient));
+    }
+    let p = simd.mul_add_e_f32s(p, simd.mul_f32s(r, r), simd.add_f32s(r, splat(1.0)));
+    let power = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+    simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), power))
+}
+
+/// 1 / (1 + e^-x).
+#[inline(always)]
+pub(super) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let one = simd.splat_f32s(1.0);
+    simd.div_f32s(one, simd.add_f32s(one, exp(simd, simd.neg_f32s(x))))
+}
+
+/// 1 - 2 / (1 + e^2x): within 1.2e-7 of tanh everywhere, which is all that a sum of order 1 needs.
+#[inline(always)]
+pub(super) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let one = simd.splat_f32s(1.0);
+    let e = exp(simd, simd.add_f32s(x, x));
+    simd.sub_f32s(one, simd.div_f32s(simd.splat_f32s(2.0), simd.add_f32s(one, e)))
+}

@@ -1,0 +1,31 @@
+//! How sure the model was of a stretch of windows.
+
+/// Running mean and minimum of probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Statistics {
+    sum: f64,
+    count: u64,
+    min: f32,
+}
+
+impl Statistics {
+    /// Of no windows.
+    pub const NONE: Self = Self { sum: 0.0, count: 0, min: 1.0 };
+
+    /// Takes one more window in.
+    pub fn add(&mut self, probability: f32) {
+        self.sum += f64::from(probability);
+        self.count += 1;
+        self.min = self.min.min(probability);
+    }
+
+    /// The mean; 0 of no windows.
+    pub fn mean(&self) -> f32 {
+        if self.count == 0 { 0.0 } else { (self.sum / self.count as f64) as f32 }
+    }
+
+    /// The least; 0 of no windows.
+    pub fn min(&self) -> f32 {
+        if self.count == 0 { 0.0 } else { self.min }
+    }
+}
