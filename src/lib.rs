@@ -1,4 +1,5 @@
 //! From a table of recordings to clean speech segments.
 #![warn(missing_docs)]
 
+pub mod store;
 pub mod vad;

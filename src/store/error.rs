@@ -1,0 +1,209 @@
+//! What can go wrong with the database, each with a stable code and a way out.
+//!
+//! Causes are kept as text, not as values: what `sqlx` keeps in its types may hold a password, and a `Debug` of it
+//! would print it.
+
+use sqlx::{migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
+
+/// What can go wrong with the database. The messages name the database without its password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The claim no longer stands: the lease ran out and the row was taken back, or a user cancelled it.
+    #[error("the claim on recording {0} no longer stands: its lease ran out, or it was cancelled; nothing was written")]
+    Lost(i64),
+    /// The address is none that the program can open.
+    #[error("{0}")]
+    Url(String),
+    /// The tables are not those that this program knows.
+    #[error("the tables of the database {database} do not fit this program: {cause}")]
+    Schema {
+        /// The database, without its password.
+        database: String,
+        /// What does not fit, and what to do.
+        cause: String,
+    },
+    /// The database did not do what it was asked.
+    #[error("the database {database} {}: {cause}. {}", .problem.words().0, .problem.words().1)]
+    Database {
+        /// What kind of trouble it is.
+        problem: Problem,
+        /// The database, without its password.
+        database: String,
+        /// What the driver said.
+        cause: String,
+    },
+}
+
+/// The kinds of trouble with a database that want different answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The server or the file cannot be reached at the moment.
+    Unreachable,
+    /// The server answered and does not let the program in: wrong password, no such database.
+    Refused,
+    /// Others held it locked for too long, or it has no connection left.
+    Busy,
+    /// No room is left where it lies.
+    Full,
+    /// It cannot be written.
+    ReadOnly,
+    /// Anything else.
+    Other,
+}
+
+impl Problem {
+    /// What is the matter, and the way out.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Unreachable => ("cannot be reached", "Check that it is there, and that its address is right"),
+            Self::Refused => ("refuses the connection", "Check the user, the password and the database's name"),
+            Self::Busy => ("is busy", "Try again, or run fewer workers at once"),
+            Self::Full => ("has no space left", "Free some and run the command again: nothing is lost"),
+            Self::ReadOnly => ("cannot be written", "Check the rights on its file and folder, or those of its user"),
+            Self::Other => ("reports an error", "Nothing was changed by this step"),
+        }
+    }
+}
+
+impl StoreError {
+    /// The stable name of this kind of error, for scripts and for rows.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Lost(_) => "claim_lost",
+            Self::Url(_) => "database_url",
+            Self::Schema { .. } => "database_schema",
+            Self::Database { problem, .. } => match problem {
+                Problem::Unreachable | Problem::Refused => "database_unreachable",
+                Problem::Busy => "database_busy",
+                Problem::Full => "database_full",
+                Problem::ReadOnly => "database_read_only",
+                Problem::Other => "database_error",
+            },
+        }
+    }
+
+    /// Whether the same call may succeed a little later without anybody doing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Database { problem: Problem::Unreachable | Problem::Busy, .. })
+    }
+
+    /// Trouble of a known kind at `database` (named without its password).
+    pub(super) fn problem(problem: Problem, database: &str, cause: impl ToString) -> Self {
+        Self::Database { problem, database: database.to_owned(), cause: cause.to_string() }
+    }
+
+    /// Puts an error of the driver into words.
+    pub(super) fn driver(database: &str, error: &sqlx::Error) -> Self {
+        match error {
+            // The pool goes on knocking at a server that is away until its patience ends, and then says only this.
+            sqlx::Error::PoolTimedOut if database.starts_with("postgres") => Self::problem(
+                Problem::Unreachable,
+                database,
+                "no connection in time: it is away, or all its connections are in use",
+            ),
+            _ => Self::problem(problem(error), database, error),
+        }
+    }
+
+    /// Puts an error of the file system, met beside an SQLite database, into words.
+    pub(super) fn file(database: &str, what: &str, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let problem = match error.kind() {
+            PermissionDenied | ReadOnlyFilesystem => Problem::ReadOnly,
+            QuotaExceeded | StorageFull => Problem::Full,
+            _ => Problem::Unreachable,
+        };
+        Self::problem(problem, database, format!("{what}: {error}"))
+    }
+
+    /// Puts a failed migration into words.
+    pub(super) fn migration(database: &str, error: &MigrateError) -> Self {
+        let cause = match error {
+            // A full disk or a lost connection says more than "the migration failed".
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+                if problem(error) != Problem::Other =>
+            {
+                return Self::driver(database, error);
+            }
+            MigrateError::VersionMissing(version) => {
+                format!("they are newer than it is (change {version} is unknown here). Install a newer prepare-audio")
+            }
+            MigrateError::VersionMismatch(version) => format!(
+                "their change {version} is not the one that it knows. Use the build that made them, or a new database"
+            ),
+            other => format!("bringing them up to date failed: {other}"),
+        };
+        Self::Schema { database: database.to_owned(), cause }
+    }
+}
+
+fn problem(error: &sqlx::Error) -> Problem {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Problem::Unreachable,
+        sqlx::Error::Tls(_) => Problem::Refused,
+        sqlx::Error::PoolTimedOut => Problem::Busy,
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            if error.try_downcast_ref::<SqliteError>().is_some() {
+                sqlite_problem(&code)
+            } else if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+                postgres_problem(&code)
+            } else {
+                Problem::Other
+            }
+        }
+        _ => Problem::Other,
+    }
+}
+
+/// Reads a result code of SQLite, whose low byte is the kind: <https://www.sqlite.org/rescode.html>.
+fn sqlite_problem(code: &str) -> Problem {
+    match code.parse::<u32>().unwrap_or_default() & 0xff {
+        5 | 6 => Problem::Busy,
+        8 => Problem::ReadOnly,
+        13 => Problem::Full,
+        14 => Problem::Unreachable,
+        _ => Problem::Other,
+    }
+}
+
+/// Reads an SQLSTATE: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn postgres_problem(code: &str) -> Problem {
+    match code {
+        "25006" => Problem::ReadOnly,
+        "53100" => Problem::Full,
+        "3D000" => Problem::Refused,
+        "40001" | "40P01" | "53300" | "55P03" => Problem::Busy,
+        _ if code.starts_with("28") => Problem::Refused,
+        _ if code.starts_with("08") || code.starts_with("57P") => Problem::Unreachable,
+        _ => Problem::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_codes_of_both_databases() {
+        for (code, problem) in [
+            ("5", Problem::Busy),         // SQLITE_BUSY
+            ("517", Problem::Busy),       // SQLITE_BUSY_SNAPSHOT
+            ("13", Problem::Full),        // SQLITE_FULL
+            ("1032", Problem::ReadOnly),  // SQLITE_READONLY_DBMOVED
+            ("14", Problem::Unreachable), // SQLITE_CANTOPEN
+            ("2067", Problem::Other),     // SQLITE_CONSTRAINT_UNIQUE
+        ] {
+            assert_eq!(sqlite_problem(code), problem, "{code}");
+        }
+        for (code, problem) in [
+            ("40P01", Problem::Busy),        // deadlock_detected
+            ("53100", Problem::Full),        // disk_full
+            ("28P01", Problem::Refused),     // invalid_password
+            ("57P01", Problem::Unreachable), // admin_shutdown
+            ("23505", Problem::Other),       // unique_violation
+        ] {
+            assert_eq!(postgres_problem(code), problem, "{code}");
+        }
+    }
+}

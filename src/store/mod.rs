@@ -1,0 +1,308 @@
+//! The queue and the results, behind one small interface that SQLite and PostgreSQL both serve.
+//!
+//! The promise is *claimed at least once, visible exactly once*. A claim hands out a [`ClaimKey`]; each later write
+//! names it, and a write whose key no longer stands (the lease ran out and somebody else took the row, or a user
+//! cancelled it) changes nothing and is answered with [`StoreError::Lost`]. All times come from the database's clock,
+//! in milliseconds since 1970, because the hosts' clocks differ.
+
+mod error;
+mod postgres;
+mod queue;
+mod sql;
+mod sqlite;
+mod url;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+pub use error::{Problem, StoreError};
+pub use url::DatabaseUrl;
+
+/// What every store call returns.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Opens the database that `url` names, creates it where it is SQLite and missing, and brings its schema up to date.
+pub async fn connect(url: &DatabaseUrl) -> Result<Arc<dyn Store>> {
+    Ok(match url {
+        DatabaseUrl::Sqlite(path) => Arc::new(sqlite::SqliteStore::open(path).await?),
+        DatabaseUrl::Postgres(options) => Arc::new(postgres::PostgresStore::open(options).await?),
+    })
+}
+
+/// Where a recording stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+pub enum State {
+    /// Waits to be claimed.
+    Pending,
+    /// Claimed by a worker, until its lease ends.
+    Running,
+    /// Prepared; its segment rows are there (none, when it holds no speech).
+    Done,
+    /// Cannot be prepared; `error_code` says why.
+    Failed,
+    /// Took its process down, or lost its worker, too often.
+    Quarantined,
+    /// A user does not want it any more.
+    Cancelled,
+}
+
+/// What a worker says of itself and of its settings when it claims.
+#[derive(Clone, Debug)]
+pub struct Claimer {
+    /// Name of the process, unique among all that ever ran.
+    pub worker: String,
+    /// Identity of model and parameters: a source is prepared once for each recipe.
+    pub recipe: String,
+    /// How long a claim stands without a heartbeat.
+    pub lease: Duration,
+}
+
+/// The fence: the claim under which a row is being worked on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::FromRow)]
+pub struct ClaimKey {
+    /// The recording's id.
+    pub id: i64,
+    /// Counts the row's claims and never falls.
+    pub token: i64,
+    /// Unique to this claim among all databases; it also names the claim's temporary files.
+    pub claim_id: String,
+}
+
+/// A recording that was handed to this process.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Claim {
+    /// The fence of each later write.
+    #[sqlx(flatten)]
+    pub key: ClaimKey,
+    /// Path of the recording, as the row gives it.
+    pub source: String,
+    /// How often it was claimed, this time counted in.
+    pub attempts: i64,
+    /// How often it may be.
+    pub max_attempts: i64,
+    /// How often its worker vanished while it held the recording.
+    pub crashes: i64,
+}
+
+/// What one recording turned into: the facts of its row and its segments.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The recipe in words: model and parameters, as JSON.
+    pub parameters: String,
+    /// Name and version of the model.
+    pub model: String,
+    /// The container's short name, as `wav` or `ogg`.
+    pub container: String,
+    /// The codec's short name, as `mp3`.
+    pub codec: String,
+    /// Sample rate of the source, Hz.
+    pub sample_rate: i64,
+    /// Channels of the source.
+    pub channels: i64,
+    /// Length of the file in bytes.
+    pub bytes: i64,
+    /// Length at 16 kHz, in samples.
+    pub samples: i64,
+    /// Length in seconds.
+    pub duration_s: f64,
+    /// Sum of the segments' lengths in seconds.
+    pub speech_s: f64,
+    /// Packets that did not decode and were left out.
+    pub decode_errors: i64,
+    /// The file ended before its own header said so.
+    pub truncated: bool,
+    /// Time spent in each stage, milliseconds.
+    pub times: StageTimes,
+    /// The speech segments in order.
+    pub segments: Vec<Segment>,
+}
+
+/// Time spent in each stage of one recording, in milliseconds of the thread that did it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageTimes {
+    /// Container and codec.
+    pub decode_ms: f64,
+    /// Downmix and resampling.
+    pub resample_ms: f64,
+    /// Voice activity detection and segmentation.
+    pub vad_ms: f64,
+    /// Segment files: encoding, hashing, writing, syncing.
+    pub write_ms: f64,
+    /// All of it, from the claim's start to the last file.
+    pub total_ms: f64,
+}
+
+/// One segment row.
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+pub struct Segment {
+    /// Position in the recording, from 0.
+    pub idx: i64,
+    /// First sample, at 16 kHz.
+    pub start_sample: i64,
+    /// One past the last sample, at 16 kHz.
+    pub end_sample: i64,
+    /// Start in seconds.
+    pub start_s: f64,
+    /// End in seconds.
+    pub end_s: f64,
+    /// The segment's file.
+    pub path: String,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+    /// Mean speech probability of the segment's windows.
+    pub mean_probability: f64,
+    /// Least speech probability of the segment's windows.
+    pub min_probability: f64,
+}
+
+/// A segment row with the recording that it belongs to.
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+pub struct SegmentOf {
+    /// The recording's id.
+    pub recording_id: i64,
+    /// The recording's source.
+    pub source: String,
+    /// The recording's recipe.
+    pub recipe: String,
+    /// The segment itself.
+    #[sqlx(flatten)]
+    #[serde(flatten)]
+    pub segment: Segment,
+}
+
+/// Which recordings a question or an order is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selection {
+    /// Every one.
+    All,
+    /// The one of this id.
+    Id(i64),
+    /// Those of this source, one for each recipe.
+    Source(String),
+}
+
+/// What became of an `add`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Added {
+    /// New rows.
+    pub inserted: u64,
+    /// Sources that were there already.
+    pub known: u64,
+}
+
+/// How many recordings are in a state, and how much audio they hold as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, sqlx::FromRow)]
+pub struct StateCount {
+    /// The state.
+    pub state: State,
+    /// Number of recordings.
+    pub recordings: i64,
+    /// Their known length, seconds.
+    pub duration_s: f64,
+    /// Their speech, seconds.
+    pub speech_s: f64,
+    /// Their segments.
+    pub segments: i64,
+    /// Their time of preparation, milliseconds, summed over recordings.
+    pub total_ms: f64,
+}
+
+/// A failed or quarantined recording, as `status` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+pub struct Failure {
+    /// The recording's id.
+    pub id: i64,
+    /// Its source.
+    pub source: String,
+    /// `failed` or `quarantined`.
+    pub state: String,
+    /// The stable code of the error.
+    pub error_code: String,
+    /// The message.
+    pub error: String,
+    /// When, milliseconds since 1970.
+    pub finished_at: i64,
+}
+
+/// What is left in the queue, for a worker that found nothing to claim.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Outlook {
+    /// Pending recordings that this recipe may claim now or later.
+    pub pending: i64,
+    /// Recordings that some worker holds.
+    pub running: i64,
+    /// Milliseconds until the next pending one may be claimed or the next lease ends, whichever is sooner.
+    pub next_in_ms: Option<i64>,
+}
+
+/// How a failed attempt goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Trying again is useless.
+    GiveUp,
+    /// Back to pending after this long, while attempts are left; failed when they are spent.
+    RetryIn(Duration),
+}
+
+/// A process's sign of life, held as long as it may own claims. Dropping it withdraws the sign.
+pub trait Enlistment: Send + Sync {}
+
+/// The queue and the results. Two implementations stand: SQLite for one machine, PostgreSQL for many.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Adds sources that are not there yet, all or nothing.
+    ///
+    /// Without a `recipe` a source is known when any row has it. With one it is known when a row was claimed for just
+    /// that recipe, or waits, or runs: a done row of another recipe does not count, so that new parameters are new work.
+    async fn add(&self, sources: &[String], recipe: Option<&str>) -> Result<Added>;
+
+    /// Announces a process that is about to claim, so that others can tell at once when it dies.
+    async fn enlist(&self, worker: &str) -> Result<Box<dyn Enlistment>>;
+
+    /// Takes up to `limit` pending recordings: running from now on, one attempt and one token more.
+    async fn claim(&self, claimer: &Claimer, limit: usize) -> Result<Vec<Claim>>;
+
+    /// Prolongs the leases of `keys`; returns the keys that still stand. The others are lost.
+    async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>>;
+
+    /// Writes facts and segments and makes the recording done, in one transaction.
+    async fn complete(&self, key: &ClaimKey, outcome: &Outcome) -> Result<()>;
+
+    /// Ends an attempt that failed; returns the state the recording went to.
+    async fn fail(&self, key: &ClaimKey, code: &str, message: &str, after: AfterFailure) -> Result<State>;
+
+    /// Gives claims back untouched, as after Ctrl-C: pending again, the attempt not counted. Lost ones are passed over.
+    async fn release(&self, keys: &[ClaimKey]) -> Result<u64>;
+
+    /// Takes recordings from workers that are dead or whose lease ran out: pending again, or quarantined when their
+    /// attempts are spent. Returns how many.
+    async fn reap(&self) -> Result<u64>;
+
+    /// Drops pending rows that never ran and whose source another row holds under `recipe` already. Returns how many.
+    async fn drop_duplicates(&self, recipe: &str) -> Result<u64>;
+
+    /// What is left for a worker with this recipe.
+    async fn outlook(&self, recipe: &str) -> Result<Outlook>;
+
+    /// Failed and quarantined recordings back to pending with all their attempts; `None` means every one.
+    async fn retry(&self, ids: Option<&[i64]>) -> Result<u64>;
+
+    /// Counts by state; states without recordings are left out.
+    async fn counts(&self) -> Result<Vec<StateCount>>;
+
+    /// The newest failures, newest first.
+    async fn failures(&self, limit: usize) -> Result<Vec<Failure>>;
+
+    /// Sources of the pending recordings that `recipe` may claim, in pages by id: `(id, source)`, ids above `after`.
+    async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>>;
+
+    /// Segment rows of done recordings in order of recording and position, in pages: those after `(id, idx)`.
+    async fn segments(&self, of: &Selection, after: Option<(i64, i64)>, limit: usize) -> Result<Vec<SegmentOf>>;
+
+    /// How many recordings match.
+    async fn matching(&self, of: &Selection) -> Result<i64>;
+}

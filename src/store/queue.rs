@@ -1,0 +1,316 @@
+//! The trait [`Store`](super::Store), written once for both databases.
+//!
+//! The statements and what is bound to them are the same in both; only the types of `sqlx` differ, and they share no
+//! trait that would make one generic function of this shorter than the bounds it needs. So the methods are a macro:
+//! plain code, compiled once with the types of each database. A store brings the fields `name` (the database, without
+//! its password), `reads` and `writes` (pools), and the methods `begin`, `sign_in` and `dead_workers`.
+
+use std::{future::Future, time::Duration};
+
+use super::{ClaimKey, Problem, Result, StoreError};
+
+/// Sources to an INSERT: few enough that a million of them are not held twice.
+pub const ADD_AT_ONCE: usize = 10_000;
+
+/// Segments to an INSERT: eleven parameters each, and SQLite takes 32,766.
+pub const SEGMENTS_AT_ONCE: usize = 500;
+
+/// Runs database work to its end even when the caller stops waiting for it.
+///
+/// A future that is dropped between two statements leaves its connection in an open transaction, or with an answer on
+/// the way that nobody fetches.
+pub async fn to_the_end<T, W>(database: &str, work: W) -> Result<T>
+where
+    T: Send + 'static,
+    W: Future<Output = sqlx::Result<T>> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(done) => done.map_err(|error| StoreError::driver(database, &error)),
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Err(ended) => Err(StoreError::problem(Problem::Other, database, ended)),
+    }
+}
+
+/// Milliseconds, as the statements take them; a century stands for all that is longer, so that sums do not overflow.
+pub fn milliseconds(time: Duration) -> i64 {
+    const CENTURY: i64 = 100 * 365 * 86_400_000;
+    i64::try_from(time.as_millis()).map_or(CENTURY, |ms| ms.min(CENTURY))
+}
+
+/// A number of rows, as the statements take it.
+pub fn rows(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Sorted, so that two processes which write the same rows never wait for each other in a circle.
+pub fn in_order(keys: &[ClaimKey]) -> Vec<ClaimKey> {
+    let mut keys = keys.to_vec();
+    keys.sort();
+    keys
+}
+
+/// Implements [`Store`](super::Store) for `$store`, whose database is `$db` of `sqlx` and spells its SQL as `$dialect`.
+macro_rules! impl_store {
+    ($store:ty, $db:ty, $dialect:expr) => {
+        const _: () = {
+            use std::time::Duration;
+
+            use serde_json::json;
+            use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as, query_scalar};
+
+            use $crate::store::{
+                Added, AfterFailure, Claim, ClaimKey, Claimer, Enlistment, Failure, Outcome, Outlook, Result,
+                SegmentOf, Selection, State, StateCount, Store, StoreError,
+                queue::{ADD_AT_ONCE, SEGMENTS_AT_ONCE, fenced, in_order, milliseconds, rows, to_the_end},
+                sql,
+            };
+
+            #[async_trait::async_trait]
+            impl Store for $store {
+                async fn add(&self, sources: &[String], recipe: Option<&str>) -> Result<Added> {
+                    let (db, sources, recipe) = (self.clone(), sources.to_vec(), recipe.map(str::to_owned));
+                    to_the_end(&self.name, async move {
+                        let mut tx = db.begin().await?;
+                        let mut inserted = 0;
+                        for chunk in sources.chunks(ADD_AT_ONCE) {
+                            let add = query($dialect.sql(sql::ADD)).bind(json!(chunk).to_string()).bind(&recipe);
+                            inserted += add.execute(&mut *tx).await?.rows_affected();
+                        }
+                        tx.commit().await?;
+                        Ok(Added { inserted, known: sources.len() as u64 - inserted })
+                    })
+                    .await
+                }
+
+                async fn enlist(&self, worker: &str) -> Result<Box<dyn Enlistment>> {
+                    self.sign_in(worker).await
+                }
+
+                async fn claim(&self, claimer: &Claimer, limit: usize) -> Result<Vec<Claim>> {
+                    let (db, claimer, limit) = (self.clone(), claimer.clone(), rows(limit));
+                    to_the_end(&self.name, async move {
+                        let mut tries = 3;
+                        loop {
+                            let claim = query_as($dialect.sql(sql::CLAIM))
+                                .bind(limit)
+                                .bind(&claimer.recipe)
+                                .bind(&claimer.worker)
+                                .bind(milliseconds(claimer.lease));
+                            match claim.fetch_all(&db.writes).await {
+                                // Two workers on PostgreSQL met two rows of one source in the same moment: the later looks again.
+                                Err(sqlx::Error::Database(error)) if error.is_unique_violation() && tries > 0 => {
+                                    tries -= 1
+                                }
+                                claims => return claims,
+                            }
+                        }
+                    })
+                    .await
+                }
+
+                async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>> {
+                    let (db, keys, lease) = (self.clone(), in_order(keys), milliseconds(lease));
+                    to_the_end(&self.name, async move {
+                        let mut standing = Vec::with_capacity(keys.len());
+                        let mut tx = db.begin().await?;
+                        for key in keys {
+                            let beat = fenced!(query, $dialect.sql(sql::HEARTBEAT), key).bind(lease);
+                            if beat.execute(&mut *tx).await?.rows_affected() == 1 {
+                                standing.push(key);
+                            }
+                        }
+                        tx.commit().await?;
+                        Ok(standing)
+                    })
+                    .await
+                }
+
+                async fn complete(&self, key: &ClaimKey, outcome: &Outcome) -> Result<()> {
+                    let (db, held, outcome) = (self.clone(), key.clone(), outcome.clone());
+                    let done = to_the_end(&self.name, async move {
+                        let mut tx = db.begin().await?;
+                        let o = &outcome;
+                        let facts = fenced!(query, $dialect.sql(sql::COMPLETE), held)
+                            .bind(&o.parameters)
+                            .bind(&o.model)
+                            .bind(&o.container)
+                            .bind(&o.codec)
+                            .bind(o.sample_rate)
+                            .bind(o.channels)
+                            .bind(o.bytes)
+                            .bind(o.samples)
+                            .bind(o.duration_s)
+                            .bind(o.speech_s)
+                            .bind(o.decode_errors)
+                            .bind(i64::from(o.truncated))
+                            .bind(o.times.decode_ms)
+                            .bind(o.times.resample_ms)
+                            .bind(o.times.vad_ms)
+                            .bind(o.times.write_ms)
+                            .bind(o.times.total_ms)
+                            .bind(rows(o.segments.len()));
+                        // The fence comes first: it holds the row for the rest of the transaction.
+                        if facts.execute(&mut *tx).await?.rows_affected() == 0 {
+                            tx.rollback().await?;
+                            return Ok(false);
+                        }
+                        query(sql::DELETE_SEGMENTS).bind(held.id).execute(&mut *tx).await?;
+                        for chunk in o.segments.chunks(SEGMENTS_AT_ONCE) {
+                            let mut insert = QueryBuilder::<$db>::new(sql::INSERT_SEGMENTS);
+                            insert.push_values(chunk, |mut row, segment| {
+                                row.push_bind(held.id)
+                                    .push_bind(held.token)
+                                    .push_bind(segment.idx)
+                                    .push_bind(segment.start_sample)
+                                    .push_bind(segment.end_sample)
+                                    .push_bind(segment.start_s)
+                                    .push_bind(segment.end_s)
+                                    .push_bind(&segment.path)
+                                    .push_bind(&segment.sha256)
+                                    .push_bind(segment.mean_probability)
+                                    .push_bind(segment.min_probability);
+                            });
+                            insert.build().persistent(false).execute(&mut *tx).await?;
+                        }
+                        tx.commit().await?;
+                        Ok(true)
+                    });
+                    if done.await? { Ok(()) } else { Err(StoreError::Lost(key.id)) }
+                }
+
+                async fn fail(&self, key: &ClaimKey, code: &str, message: &str, after: AfterFailure) -> Result<State> {
+                    let (db, held, code, message) = (self.clone(), key.clone(), code.to_owned(), message.to_owned());
+                    let delay = match after {
+                        AfterFailure::GiveUp => None,
+                        AfterFailure::RetryIn(delay) => Some(milliseconds(delay)),
+                    };
+                    let states: Vec<State> = to_the_end(&self.name, async move {
+                        let fail =
+                            fenced!(query_scalar, $dialect.sql(sql::FAIL), held).bind(code).bind(message).bind(delay);
+                        fail.fetch_all(&db.writes).await
+                    })
+                    .await?;
+                    states.first().copied().ok_or(StoreError::Lost(key.id))
+                }
+
+                async fn release(&self, keys: &[ClaimKey]) -> Result<u64> {
+                    let (db, keys) = (self.clone(), in_order(keys));
+                    to_the_end(&self.name, async move {
+                        let mut released = 0;
+                        let mut tx = db.begin().await?;
+                        for key in keys {
+                            let release = fenced!(query, $dialect.sql(sql::RELEASE), key);
+                            released += release.execute(&mut *tx).await?.rows_affected();
+                        }
+                        tx.commit().await?;
+                        Ok(released)
+                    })
+                    .await
+                }
+
+                async fn reap(&self) -> Result<u64> {
+                    let db = self.clone();
+                    // Held until the rows are written, so that nobody else reaps the same dead meanwhile. Where that
+                    // fails, their signs are gone all the same, and their leases have to run out.
+                    let dead = self.dead_workers().await;
+                    to_the_end(&self.name, async move {
+                        let mut tx = db.begin().await?;
+                        for worker in &dead {
+                            query(sql::EXPIRE).bind(worker.name()).execute(&mut *tx).await?;
+                        }
+                        let reaped = query($dialect.sql(sql::REAP)).execute(&mut *tx).await?.rows_affected();
+                        tx.commit().await?;
+                        Ok(reaped)
+                    })
+                    .await
+                }
+
+                async fn drop_duplicates(&self, recipe: &str) -> Result<u64> {
+                    let (db, recipe) = (self.clone(), recipe.to_owned());
+                    to_the_end(&self.name, async move {
+                        let dropped = query(sql::DROP_DUPLICATES).bind(recipe).execute(&db.writes).await?;
+                        Ok(dropped.rows_affected())
+                    })
+                    .await
+                }
+
+                async fn retry(&self, ids: Option<&[i64]>) -> Result<u64> {
+                    let (db, ids) = (self.clone(), ids.map(|ids| json!(ids).to_string()));
+                    to_the_end(&self.name, async move {
+                        Ok(query($dialect.sql(sql::RETRY)).bind(ids).execute(&db.writes).await?.rows_affected())
+                    })
+                    .await
+                }
+
+                async fn outlook(&self, recipe: &str) -> Result<Outlook> {
+                    let (db, recipe) = (self.clone(), recipe.to_owned());
+                    to_the_end(&self.name, async move {
+                        let outlook = query_as($dialect.sql(sql::OUTLOOK)).bind(recipe);
+                        let outlook: Outlook = outlook.fetch_one(&db.reads).await?;
+                        Ok(Outlook { next_in_ms: outlook.next_in_ms.map(|ms| ms.max(0)), ..outlook })
+                    })
+                    .await
+                }
+
+                async fn counts(&self) -> Result<Vec<StateCount>> {
+                    let db = self.clone();
+                    to_the_end(&self.name, async move {
+                        let mut counts: Vec<StateCount> = query_as(sql::COUNTS).fetch_all(&db.reads).await?;
+                        counts.sort_by_key(|count| count.state);
+                        Ok(counts)
+                    })
+                    .await
+                }
+
+                async fn failures(&self, limit: usize) -> Result<Vec<Failure>> {
+                    let db = self.clone();
+                    to_the_end(&self.name, async move {
+                        query_as(sql::FAILURES).bind(rows(limit)).fetch_all(&db.reads).await
+                    })
+                    .await
+                }
+
+                async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>> {
+                    let (db, recipe) = (self.clone(), recipe.to_owned());
+                    to_the_end(&self.name, async move {
+                        query_as(sql::PENDING).bind(recipe).bind(after).bind(rows(limit)).fetch_all(&db.reads).await
+                    })
+                    .await
+                }
+
+                async fn segments(
+                    &self,
+                    of: &Selection,
+                    after: Option<(i64, i64)>,
+                    limit: usize,
+                ) -> Result<Vec<SegmentOf>> {
+                    let (db, (which, value)) = (self.clone(), sql::which(of));
+                    let (id, idx) = after.unwrap_or((i64::MIN, i64::MIN));
+                    to_the_end(&self.name, async move {
+                        let page = query_as(AssertSqlSafe(sql::SEGMENTS.replace("{which}", which)));
+                        page.bind(value).bind(id).bind(idx).bind(rows(limit)).fetch_all(&db.reads).await
+                    })
+                    .await
+                }
+
+                async fn matching(&self, of: &Selection) -> Result<i64> {
+                    let (db, (which, value)) = (self.clone(), sql::which(of));
+                    to_the_end(&self.name, async move {
+                        let count = query_scalar(AssertSqlSafe(sql::MATCHING.replace("{which}", which)));
+                        count.bind(value).fetch_one(&db.reads).await
+                    })
+                    .await
+                }
+            }
+        };
+    };
+}
+
+/// A statement whose first parameters are the claim that it needs: `query` or `query_scalar`, its text, the key.
+macro_rules! fenced {
+    ($query:ident, $sql:expr, $key:expr) => {
+        $query($sql).bind($key.id).bind($key.token).bind(&$key.claim_id)
+    };
+}
+
+pub(super) use {fenced, impl_store};

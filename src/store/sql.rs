@@ -1,0 +1,189 @@
+//! The statements. One text serves both databases; the few words that they spell differently stand in braces.
+//!
+//! Parameters that name a claim are always `$1` id, `$2` token, `$3` claim_id.
+
+use sqlx::AssertSqlSafe;
+
+use super::Selection;
+
+/// How one database spells the words in braces.
+#[derive(Debug)]
+pub struct Dialect {
+    /// `{now}`: milliseconds since 1970 by the database's clock.
+    pub now: &'static str,
+    /// `{nonce}`: 128 random bits as 32 hex digits, new for each row.
+    pub nonce: &'static str,
+    /// `{lock}`: ends a SELECT whose rows `r` are about to be changed; passes over rows that somebody else is changing.
+    pub lock: &'static str,
+    /// `{list}`: the rows `list(value, position)` of the JSON array in `$1`.
+    pub list: &'static str,
+}
+
+impl Dialect {
+    /// Fills in the braces. Nothing that a user typed gets into the text: values are always bound.
+    pub fn sql(&self, text: &str) -> AssertSqlSafe<String> {
+        AssertSqlSafe(
+            text.replace("{fence}", "id = $1 AND token = $2 AND claim_id = $3 AND state = 'running'")
+                .replace("{now}", self.now)
+                .replace("{nonce}", self.nonce)
+                .replace("{lock}", self.lock)
+                .replace("{list}", self.list),
+        )
+    }
+}
+
+/// `$1` sources as JSON, `$2` recipe or NULL.
+pub const ADD: &str = "
+INSERT INTO recording (source)
+SELECT list.value FROM {list}
+WHERE NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = list.value
+                  AND ($2 IS NULL OR o.recipe = $2 OR o.state IN ('pending', 'running')))
+ORDER BY list.position
+ON CONFLICT DO NOTHING";
+
+/// `$1` limit, `$2` recipe, `$3` worker, `$4` lease.
+///
+/// A claimed row takes the claimer's recipe, and (source, recipe) is unique. So a row is passed over when its source has
+/// that recipe already; and of several pending rows of one source, which all would get it, only the first is taken.
+/// MATERIALIZED, because PostgreSQL may otherwise run the LIMIT more than once and claim too many. `+ 0` and the missing
+/// `state = 'pending'` at the end (the lock on `r` makes it needless) keep PostgreSQL from going through all pending rows:
+/// a table that was just filled has no statistics, and a claim among a million rows took 33 ms instead of 0.1.
+pub const CLAIM: &str = "
+WITH chosen AS MATERIALIZED (
+    SELECT r.id FROM recording r
+    WHERE r.state = 'pending' AND r.available_at <= {now}
+      AND (r.recipe = $2 OR NOT EXISTS (
+          SELECT 1 FROM recording o
+          WHERE o.source = r.source
+            AND (o.recipe = $2
+                 OR o.state = 'pending' AND o.available_at <= {now}
+                    AND (o.priority + 0, o.available_at, o.id) < (r.priority, r.available_at, r.id))))
+    ORDER BY r.priority, r.available_at, r.id
+    LIMIT $1 {lock}
+)
+UPDATE recording
+SET state = 'running', recipe = $2, worker = $3, lease_until = {now} + $4, started_at = {now}, claim_id = {nonce},
+    token = token + 1, attempts = attempts + 1, error_code = NULL, error = NULL, finished_at = NULL
+FROM chosen
+WHERE recording.id = chosen.id
+RETURNING recording.id, token, claim_id, source, attempts, max_attempts, crashes";
+
+/// `$4` lease.
+pub const HEARTBEAT: &str = "UPDATE recording SET lease_until = {now} + $4 WHERE {fence}";
+
+/// `$4` and on: the facts, in the order of [`super::Outcome`].
+pub const COMPLETE: &str = "
+UPDATE recording
+SET state = 'done', lease_until = NULL, finished_at = {now},
+    parameters = $4, model = $5, container = $6, codec = $7, sample_rate = $8, channels = $9, bytes = $10,
+    samples = $11, duration_s = $12, speech_s = $13, decode_errors = $14, truncated = $15,
+    decode_ms = $16, resample_ms = $17, vad_ms = $18, write_ms = $19, total_ms = $20, segments = $21
+WHERE {fence}";
+
+/// `$1` recording.
+pub const DELETE_SEGMENTS: &str = "DELETE FROM segment WHERE recording_id = $1";
+
+/// The start of an INSERT of many rows, whose values are in the order of [`super::Segment`].
+pub const INSERT_SEGMENTS: &str = "
+INSERT INTO segment (recording_id, token, idx, start_sample, end_sample, start_s, end_s, path, sha256,
+                     mean_probability, min_probability) ";
+
+/// `$4` error code, `$5` message, `$6` delay until the next attempt or NULL for none.
+pub const FAIL: &str = "
+UPDATE recording
+SET state = CASE WHEN $6 IS NOT NULL AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,
+    available_at = COALESCE({now} + $6, available_at), finished_at = {now}, lease_until = NULL,
+    error_code = $4, error = $5
+WHERE {fence}
+RETURNING state";
+
+/// The attempt is taken back; the token stays, because it never falls.
+pub const RELEASE: &str = "
+UPDATE recording SET state = 'pending', lease_until = NULL, attempts = attempts - 1 WHERE {fence}";
+
+/// `$1` worker: ends the leases of a process that is known to be dead.
+pub const EXPIRE: &str = "UPDATE recording SET lease_until = 0 WHERE state = 'running' AND worker = $1";
+
+/// Takes back what nobody holds any more.
+pub const REAP: &str = "
+WITH lapsed AS MATERIALIZED (
+    SELECT r.id FROM recording r WHERE r.state = 'running' AND r.lease_until < {now} {lock}
+)
+UPDATE recording
+SET state = CASE WHEN attempts < max_attempts THEN 'pending' ELSE 'quarantined' END,
+    token = token + 1, crashes = crashes + 1, lease_until = NULL, finished_at = {now}, error_code = 'crashed',
+    error = 'the worker ' || COALESCE(worker, '?') || ' vanished while it held this recording (attempt '
+        || attempts || ' of ' || max_attempts || '): its process died, or its machine was cut off'
+        || CASE WHEN attempts < max_attempts THEN ''
+                ELSE '. `prepare-audio retry ' || recording.id || '` tries again' END
+FROM lapsed
+WHERE recording.id = lapsed.id";
+
+/// `$1` recipe.
+pub const DROP_DUPLICATES: &str = "
+DELETE FROM recording
+WHERE state = 'pending' AND attempts = 0 AND recipe = ''
+  AND EXISTS (SELECT 1 FROM recording o WHERE o.source = recording.source AND o.recipe = $1
+              AND o.state IN ('done', 'failed', 'quarantined', 'running'))";
+
+/// `$1` recipe.
+pub const OUTLOOK: &str = "
+WITH waiting AS (
+    SELECT r.available_at FROM recording r
+    WHERE r.state = 'pending'
+      AND (r.recipe = $1 OR NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $1))
+), due AS (
+    SELECT MIN(available_at) AS at FROM waiting
+    UNION ALL SELECT MIN(lease_until) FROM recording WHERE state = 'running'
+)
+SELECT (SELECT COUNT(*) FROM waiting) AS pending,
+       (SELECT COUNT(*) FROM recording WHERE state = 'running') AS running,
+       (SELECT MIN(at) FROM due) - {now} AS next_in_ms";
+
+/// `$1` ids as JSON, or NULL for all.
+pub const RETRY: &str = "
+UPDATE recording
+SET state = 'pending', attempts = 0, crashes = 0, available_at = 0, finished_at = NULL, error_code = NULL, error = NULL
+WHERE state IN ('failed', 'quarantined')
+  AND ($1 IS NULL OR id IN (SELECT CAST(list.value AS BIGINT) FROM {list}))";
+
+/// Sums by state.
+pub const COUNTS: &str = "
+SELECT state, COUNT(*) AS recordings, COALESCE(SUM(duration_s), 0.0) AS duration_s,
+       COALESCE(SUM(speech_s), 0.0) AS speech_s, CAST(COALESCE(SUM(segments), 0) AS BIGINT) AS segments,
+       COALESCE(SUM(total_ms), 0.0) AS total_ms
+FROM recording GROUP BY state";
+
+/// `$1` limit.
+pub const FAILURES: &str = "
+SELECT r.id, r.source, r.state, COALESCE(r.error_code, '') AS error_code, COALESCE(r.error, '') AS error,
+       COALESCE(r.finished_at, 0) AS finished_at
+FROM recording r WHERE r.state IN ('failed', 'quarantined')
+ORDER BY r.finished_at DESC, r.id DESC LIMIT $1";
+
+/// `$1` recipe, `$2` id to start behind, `$3` limit.
+pub const PENDING: &str = "
+SELECT r.id, r.source FROM recording r
+WHERE r.state = 'pending' AND r.id > $2
+  AND (r.recipe = $1 OR NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $1))
+ORDER BY r.id LIMIT $3";
+
+/// `$1` what `{which}` needs, `$2` and `$3` the recording and position to start behind, `$4` limit.
+pub const SEGMENTS: &str = "
+SELECT s.recording_id, r.source, r.recipe, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256,
+       s.mean_probability, s.min_probability
+FROM segment s JOIN recording r ON r.id = s.recording_id
+WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
+ORDER BY s.recording_id, s.idx LIMIT $4";
+
+/// `$1` what `{which}` needs.
+pub const MATCHING: &str = "SELECT COUNT(*) FROM recording r WHERE {which}";
+
+/// What `{which}` stands for, and the value that it needs as `$1`.
+pub fn which(of: &Selection) -> (&'static str, String) {
+    match of {
+        Selection::All => ("CAST($1 AS TEXT) IS NOT NULL", String::new()),
+        Selection::Id(id) => ("r.id = CAST($1 AS BIGINT)", id.to_string()),
+        Selection::Source(source) => ("r.source = $1", source.clone()),
+    }
+}

@@ -1,0 +1,165 @@
+//! The store in one SQLite file, for the processes of one machine.
+
+mod files;
+mod network;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use self::files::{Gate, Sign};
+use super::{DatabaseUrl, Enlistment, Problem, Result, StoreError, queue::impl_store, sql::Dialect};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+const DIALECT: Dialect = Dialect {
+    now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    nonce: "lower(hex(randomblob(16)))",
+    lock: "", // one writer at a time: nobody else is changing anything
+    list: "(SELECT value, key AS position FROM json_each($1)) AS list",
+};
+
+/// How long a write waits for the other processes' writes.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// The queue in an SQLite file.
+#[derive(Clone)]
+pub struct SqliteStore {
+    /// The database, for messages.
+    name: Arc<str>,
+    path: Arc<Path>,
+    /// Questions do not wait for writes.
+    reads: SqlitePool,
+    /// One connection: writers within this process queue here, in order, instead of racing for the file's lock.
+    writes: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the database in `path`; creates folder, file and tables where they are missing.
+    pub async fn open(path: &Path) -> Result<Self> {
+        let name: Arc<str> = DatabaseUrl::Sqlite(path.to_owned()).to_string().into();
+        let path = absolute(&name, path)?;
+        // sqlx's own lock against two migrators at once does nothing on SQLite, and the switch to WAL does not wait for
+        // others either: of 480 processes that started at once, 160 failed.
+        let gate = Gate::of(&name, &path).await?;
+        migrate(&name, &path).await?;
+        let options = options(&path);
+        let store = Self {
+            writes: pool(1).connect_lazy_with(options.clone()),
+            reads: pool(4).connect_lazy_with(options),
+            path: path.into(),
+            name,
+        };
+        drop(gate);
+        Ok(store)
+    }
+
+    /// Starts a transaction that may write from its first moment on, so that it never has to wait half way.
+    async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.writes.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Announces `worker` by a file that stays locked until its process is dead.
+    async fn sign_in(&self, worker: &str) -> Result<Box<dyn Enlistment>> {
+        let gate = Gate::of(&self.name, &self.path).await?;
+        let sign = Sign::set(&gate, &self.path, worker);
+        let sign = sign.map_err(|error| StoreError::file(&self.name, "cannot announce the worker", &error))?;
+        Ok(Box::new(sign))
+    }
+
+    /// Signs that nobody holds any more. Where they cannot be read, leases alone tell the dead from the living.
+    async fn dead_workers(&self) -> Vec<Sign> {
+        let signs = match Gate::of(&self.name, &self.path).await {
+            Ok(gate) => Sign::abandoned(&gate, &self.path),
+            Err(error) => Err(std::io::Error::other(error)),
+        };
+        signs.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot look for dead workers; their leases have to run out");
+            Vec::new()
+        })
+    }
+}
+
+impl Enlistment for Sign {}
+
+impl_store!(SqliteStore, Sqlite, DIALECT);
+
+/// The file's absolute path, in a folder that exists and lies on this machine.
+fn absolute(name: &str, path: &Path) -> Result<PathBuf> {
+    let file = |error| StoreError::file(name, "its folder cannot be used", &error);
+    let path = std::path::absolute(path).map_err(file)?;
+    let folder = path.parent().unwrap_or(&path);
+    std::fs::create_dir_all(folder).map_err(file)?;
+    match network::filesystem(folder) {
+        None => Ok(path),
+        Some(kind) => Err(StoreError::problem(
+            Problem::Refused,
+            name,
+            format!(
+                "it lies on a network filesystem ({kind}), where SQLite's locks are not reliable. Put it on a local disk, or use PostgreSQL (postgres://USER@HOST/NAME)"
+            ),
+        )),
+    }
+}
+
+async fn migrate(name: &str, path: &Path) -> Result<()> {
+    let options = options(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    let driver = |error| StoreError::driver(name, &error);
+    let mut connection = options.connect().await.map_err(driver)?;
+    // Not `run`: its future cannot be spawned ("implementation of `Acquire` is not general enough").
+    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+    migrated.map_err(|error| StoreError::migration(name, &error))?;
+    connection.close().await.map_err(driver)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .foreign_keys(true)
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(2 * BUSY)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // A full disk ends a transaction without sqlx's knowledge; such a connection would fail for ever after.
+        .after_release(|connection: &mut SqliteConnection, _| {
+            Box::pin(async move {
+                connection.ping().await?; // a rollback may still be on its way
+                Ok(!connection.is_in_transaction())
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// SQLite itself ends a transaction when the disk is full. sqlx does not notice, and the next one on the same
+    /// connection failed, and so did all that came after.
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_does_not_break_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("queue.db")).await.unwrap();
+        for number in 0..3 {
+            let mut broken = store.begin().await.unwrap();
+            sqlx::query("ROLLBACK").execute(&mut *broken).await.unwrap();
+            broken.commit().await.unwrap_err();
+            let added = store.add(&[number.to_string()], None).await.unwrap();
+            assert_eq!(added.inserted, 1);
+        }
+    }
+}

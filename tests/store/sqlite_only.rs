@@ -1,0 +1,143 @@
+//! What only a file can do: many processes at its first start, and dead workers that are known at once.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use prepare_audio::store::{self, Store};
+
+use crate::support::place::{Place, claim_one, runtime};
+
+/// Set for the processes that these tests start, which are this test binary again.
+const CHILD: &str = "PREPARE_AUDIO_TEST_DATABASE";
+
+fn child(test: &str, place: &Place) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]).env(CHILD, place.url.to_string());
+    command.stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn place() -> Place {
+    runtime().block_on(Place::sqlite()).unwrap()
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn opens() {
+    let Ok(url) = std::env::var(CHILD) else {
+        return;
+    };
+    runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
+}
+
+/// 160 of 480 processes failed before the first start had a lock.
+#[test]
+fn many_processes_start_at_once() {
+    let place = place();
+    let children: Vec<_> = (0..48).map(|_| child("sqlite_only::opens", &place)).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    runtime().block_on(place.with(&["a"]));
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn holds_a_claim() {
+    let Ok(url) = std::env::var(CHILD) else {
+        return;
+    };
+    runtime().block_on(async {
+        let store = store::connect(&url.parse().unwrap()).await.unwrap();
+        let _sign = store.enlist("worker").await.unwrap();
+        claim_one(&store).await;
+        println!("claimed");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    });
+}
+
+#[test]
+fn a_dead_worker_is_known_at_once() {
+    let place = place();
+    let store = runtime().block_on(place.with(&["a"]));
+    drop(store);
+    let mut worker = child("sqlite_only::holds_a_claim", &place);
+    let lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("claimed")));
+    runtime().block_on(async {
+        let store = place.open().await;
+        assert_eq!(store.reap().await.unwrap(), 0, "it lives");
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        assert_eq!(signs(place.folder()), 1);
+        assert_eq!(store.reap().await.unwrap(), 1, "its lease has most of a minute to go, but it is dead");
+        assert_eq!(signs(place.folder()), 0, "and its sign is gone");
+        let again = claim_one(&store).await;
+        assert_eq!((again.attempts, again.crashes), (2, 1));
+    });
+}
+
+#[test]
+fn a_worker_that_ends_takes_its_sign_down() {
+    let place = place();
+    runtime().block_on(async {
+        let store = place.open().await;
+        let odd = "host/../ä\"' 1.2";
+        let (first, second) = (store.enlist("a").await.unwrap(), store.enlist(odd).await.unwrap());
+        assert_eq!(store.reap().await.unwrap(), 0);
+        assert_eq!(signs(place.folder()), 2);
+        drop((first, second));
+        assert_eq!(signs(place.folder()), 0);
+    });
+}
+
+fn signs(folder: &Path) -> usize {
+    std::fs::read_dir(folder.join("queue.db-workers")).unwrap().count()
+}
+
+#[test]
+fn makes_the_folders_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/new/er/queue.db", folder.path().display());
+    runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
+    let foreign = folder.path().join("notes.db");
+    std::fs::write(&foreign, "these are my notes, and they are no database".repeat(100)).unwrap();
+    let error = runtime().block_on(store::connect(&foreign.to_str().unwrap().parse().unwrap())).err().unwrap();
+    assert_eq!(error.code(), "database_error");
+    assert!(error.to_string().contains("notes.db"), "{error}");
+    let error = runtime().block_on(store::connect(&"/proc/queue.db".parse().unwrap())).err().unwrap();
+    assert!(["database_unreachable", "database_read_only"].contains(&error.code()), "{error}");
+}
+
+async fn claims(store: &Arc<dyn Store>) {
+    for _ in 0..500 {
+        claim_one(store).await;
+    }
+}
+
+/// Prints what a claim costs, with few rows and with many: `cargo test --release -- --ignored --nocapture claims_cost`.
+#[test]
+#[ignore = "takes a minute"]
+fn claims_cost_the_same_among_a_million_rows() {
+    let cost = |rows: usize| {
+        let place = place();
+        let sources: Vec<String> = (0..rows).map(|number| format!("/data/set/{number:07}.wav")).collect();
+        runtime().block_on(async {
+            let store = place.open().await;
+            store.add(&sources, None).await.unwrap();
+            // What the adding left to do is no part of a claim: a long log to copy back, and pages that were not read yet.
+            claims(&store).await;
+            let begun = Instant::now();
+            claims(&store).await;
+            begun.elapsed() / 500
+        })
+    };
+    let (few, many) = (cost(1_000), cost(1_000_000));
+    println!("a claim takes {few:?} among 1,000 rows and {many:?} among 1,000,000");
+    assert!(many.as_secs_f64() < 1.5 * few.as_secs_f64());
+}
