@@ -1,0 +1,99 @@
+//! Why a recording cannot be turned into samples.
+
+use std::{io, path::Path};
+
+use symphonia::core::errors::Error as SymphoniaError;
+
+/// A recording's fault (or its disk's). The message says what is wrong and what to do; the caller names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum AudioError {
+    /// No file of that name.
+    #[error("no such file; check the path, and that the folder it is in is mounted")]
+    NotFound,
+    /// The file may not be read.
+    #[error("permission denied; let the user that runs prepare-audio read it")]
+    PermissionDenied,
+    /// A folder, a device, a pipe or a socket.
+    #[error("{0}, not a file")]
+    NotAFile(&'static str),
+    /// Zero bytes.
+    #[error("the file is empty (0 bytes)")]
+    EmptyFile,
+    /// No known container or stream begins here.
+    #[error("not recognised as audio, or cut off inside its header ({0})")]
+    UnsupportedFormat(String),
+    /// The container is known, what is in it is not.
+    #[error(
+        "the {container} file holds {codec}, which cannot be decoded; convert it first, as with `ffmpeg -i IN OUT.flac`"
+    )]
+    UnsupportedCodec {
+        /// The container's short name.
+        container: String,
+        /// The codec's name or number.
+        codec: String,
+    },
+    /// A video without sound, or a file of subtitles.
+    #[error("the {0} file holds no audio track")]
+    NoAudioTrack(String),
+    /// The header claims what no recording has.
+    #[error("the header is implausible: {0}")]
+    ImplausibleHeader(String),
+    /// The container is fine and holds no sample.
+    #[error("the file holds no audio samples")]
+    NoSamples,
+    /// Known, but broken beyond use.
+    #[error("corrupt: {0}")]
+    Corrupt(String),
+    /// The disk or the network failed, not the file.
+    #[error("read error: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl AudioError {
+    /// The stable name that goes into the row's `error_code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::PermissionDenied => "permission_denied",
+            Self::NotAFile(_) => "not_a_file",
+            Self::EmptyFile => "empty_file",
+            Self::UnsupportedFormat(_) => "unsupported_format",
+            Self::UnsupportedCodec { .. } => "unsupported_codec",
+            Self::NoAudioTrack(_) => "no_audio_track",
+            Self::ImplausibleHeader(_) => "implausible_header",
+            Self::NoSamples => "no_samples",
+            Self::Corrupt(_) => "corrupt",
+            Self::Io(_) => "read_error",
+        }
+    }
+
+    /// Whether the same file may well succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Io(_))
+    }
+
+    /// Sorts the error of opening or reading `path`.
+    pub(super) fn from_io(error: io::Error, path: &Path) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied,
+            io::ErrorKind::IsADirectory => Self::NotAFile("a folder"),
+            // A NUL or a 4 kB name: no such file can be there.
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => Self::NotFound,
+            _ => {
+                tracing::debug!(path = %path.display(), %error, "read error");
+                Self::Io(error)
+            }
+        }
+    }
+
+    /// Sorts an error of the demuxer or of setting up a decoder, after the container was recognised.
+    pub(super) fn from_container(error: SymphoniaError) -> Self {
+        match error {
+            SymphoniaError::IoError(e) if e.kind() != io::ErrorKind::UnexpectedEof && e.raw_os_error().is_some() => {
+                Self::Io(e)
+            }
+            other => Self::Corrupt(other.to_string()),
+        }
+    }
+}

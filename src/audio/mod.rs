@@ -1,0 +1,13 @@
+//! From a file's bytes to mono samples at 16 kHz, and from samples back to a file.
+
+mod decode;
+mod encode;
+mod error;
+mod pcm;
+mod resample;
+
+pub use decode::{Block, Damage, Decoder, SourceInfo, probe_seconds};
+pub use encode::{Written, to_pcm16, write_wav};
+pub use error::AudioError;
+pub use pcm::PcmStream;
+pub use resample::{Resampler, resampled_len};

@@ -1,0 +1,229 @@
+//! Any rate to 16 kHz, by blocks, without delay and with an exact number of samples.
+
+use rubato::{Fft, FixedSync, Indexing, Resampler as _, WindowFunction, audioadapter_buffers::direct::SequentialSlice};
+
+/// Where the speech model listens.
+const TARGET_RATE: u32 = 16_000;
+
+/// Input samples of one FFT, at least. Shorter ones roll off audibly below 8 kHz; longer ones only add memory.
+const MIN_BLOCK: usize = 4096;
+
+/// How many samples at 16 kHz a recording of `frames` at `rate` Hz has: the ceiling, as each begun sample counts.
+pub fn resampled_len(frames: u64, rate: u32) -> u64 {
+    let wanted = u128::from(frames) * u128::from(TARGET_RATE);
+    wanted.div_ceil(u128::from(rate)) as u64
+}
+
+/// Turns mono samples of one rate into mono samples at 16 kHz.
+///
+/// It is the synchronous FFT resampler of the crate rubato (overlap-add, anti-aliased by a Blackman-Harris² windowed
+/// sinc). Its delay is dropped from the beginning and its tail is drawn at the end, so sample n of the output lies at
+/// n / 16000 seconds of the input, and [`resampled_len`] samples come out.
+pub struct Resampler {
+    rate: u32,
+    engine: Option<Engine>,
+    frames_in: u64,
+    samples_out: u64,
+}
+
+/// The resampler proper, absent where the input is at 16 kHz already.
+struct Engine {
+    fft: Fft<f32>,
+    waiting: Vec<f32>,
+    block: Vec<f32>,
+    /// Samples of the delay that are still to be dropped.
+    to_drop: usize,
+}
+
+impl Resampler {
+    /// A resampler for input at `rate` Hz, which must not be 0.
+    ///
+    /// # Errors
+    /// What rubato says when it cannot build a filter for this rate.
+    pub fn new(rate: u32) -> Result<Self, String> {
+        let engine = if rate == TARGET_RATE { None } else { Some(Engine::new(rate)?) };
+        Ok(Self { rate, engine, frames_in: 0, samples_out: 0 })
+    }
+
+    /// The input's rate in Hz.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// Takes input and appends what is finished to `out`.
+    pub fn push(&mut self, mono: &[f32], out: &mut Vec<f32>) {
+        self.frames_in += mono.len() as u64;
+        let before = out.len();
+        match &mut self.engine {
+            None => out.extend_from_slice(mono),
+            Some(engine) => engine.push(mono, out),
+        }
+        self.samples_out += (out.len() - before) as u64;
+    }
+
+    /// Ends the input and appends the rest to `out`. The resampler begins anew afterwards.
+    pub fn finish(&mut self, out: &mut Vec<f32>) {
+        let missing = resampled_len(self.frames_in, self.rate).saturating_sub(self.samples_out) as usize;
+        if let Some(engine) = &mut self.engine {
+            engine.finish(missing, out);
+        }
+        (self.frames_in, self.samples_out) = (0, 0);
+    }
+}
+
+impl Engine {
+    fn new(rate: u32) -> Result<Self, String> {
+        let block = block_len(rate);
+        let fft = Fft::new_custom(
+            rate as usize,
+            TARGET_RATE as usize,
+            block,
+            1,
+            1,
+            WindowFunction::BlackmanHarris2,
+            FixedSync::Both,
+        )
+        .map_err(|e| e.to_string())?;
+        Ok(Self {
+            to_drop: fft.output_delay(),
+            waiting: Vec::with_capacity(2 * fft.input_frames_next()),
+            block: vec![0.0; fft.output_frames_next()],
+            fft,
+        })
+    }
+
+    fn push(&mut self, mono: &[f32], out: &mut Vec<f32>) {
+        self.waiting.extend_from_slice(mono);
+        let len = self.fft.input_frames_next();
+        let whole = self.waiting.len() / len * len;
+        for from in (0..whole).step_by(len) {
+            self.run(from, len);
+            self.hand_out(usize::MAX, out);
+        }
+        self.waiting.drain(..whole);
+    }
+
+    /// Draws `missing` more samples: the input's last part block, then silence.
+    fn finish(&mut self, mut missing: usize, out: &mut Vec<f32>) {
+        let mut rest = self.waiting.len();
+        while missing > 0 {
+            self.run(0, rest);
+            missing -= self.hand_out(missing, out);
+            rest = 0;
+        }
+        self.waiting.clear();
+        self.fft.reset();
+        self.to_drop = self.fft.output_delay();
+    }
+
+    /// Resamples `len` waiting samples from `from` on, padded with silence to a block.
+    fn run(&mut self, from: usize, len: usize) {
+        let input = &self.waiting[from..from + len];
+        let frames = self.block.len();
+        let indexing = Indexing::new().partial_len(len);
+        // The buffers have the sizes that the resampler asked for, which is all that it checks.
+        let sized = "buffers are sized by the resampler itself";
+        let source = SequentialSlice::new(input, 1, len).expect(sized);
+        let mut target = SequentialSlice::new_mut(&mut self.block, 1, frames).expect(sized);
+        self.fft.process_into_buffer(&source, &mut target, Some(&indexing)).expect(sized);
+    }
+
+    /// Appends up to `most` samples of the block, less the delay; returns how many.
+    fn hand_out(&mut self, most: usize, out: &mut Vec<f32>) -> usize {
+        let dropped = self.to_drop.min(self.block.len());
+        self.to_drop -= dropped;
+        let taken = (self.block.len() - dropped).min(most);
+        out.extend_from_slice(&self.block[dropped..dropped + taken]);
+        taken
+    }
+}
+
+/// Input samples of one block: the rate's smallest whole ratio to 16 kHz, doubled until it is long enough.
+///
+/// Powers of two keep the FFT fast (a block of 2049 samples at 48 kHz, 3 x 683, takes four times as long as 3 x 2048),
+/// and an even block has its delay at a whole sample.
+fn block_len(rate: u32) -> usize {
+    let mut len = 2 * (rate / gcd(rate, TARGET_RATE)) as usize;
+    while len < MIN_BLOCK {
+        len *= 2;
+    }
+    len
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sine(frequency: f64, rate: u32, frames: usize) -> Vec<f32> {
+        (0..frames).map(|n| (TAU * frequency * n as f64 / f64::from(rate)).sin() as f32).collect()
+    }
+
+    fn resample(input: &[f32], rate: u32, piece: usize) -> Vec<f32> {
+        let mut resampler = Resampler::new(rate).unwrap();
+        let mut out = Vec::new();
+        input.chunks(piece).for_each(|p| resampler.push(p, &mut out));
+        resampler.finish(&mut out);
+        out
+    }
+
+    /// Energy of the wanted sine over the energy of the rest, away from the two ends.
+    fn snr_db(got: &[f32], frequency: f64) -> f64 {
+        let want = sine(frequency, TARGET_RATE, got.len());
+        let middle = 2000..got.len() - 2000;
+        let signal: f64 = want[middle.clone()].iter().map(|&s| f64::from(s).powi(2)).sum();
+        let noise: f64 = middle.map(|n| f64::from(got[n] - want[n]).powi(2)).sum();
+        10.0 * (signal / noise).log10()
+    }
+
+    #[test]
+    fn sines_come_out_in_place_at_every_rate() {
+        // 44,101 Hz shares no factor with 16 kHz: its FFT is of an awkward length and rounds more.
+        let rates = [8_000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000].map(|rate| (rate, 100.0));
+        for (rate, at_least) in rates.into_iter().chain([(44_101, 80.0)]) {
+            for frequency in [100.0, 1000.0, 3500.0, 7000.0] {
+                if frequency < f64::from(rate) * 0.45 {
+                    let got = resample(&sine(frequency, rate, rate as usize * 2), rate, 1152);
+                    let snr = snr_db(&got, frequency);
+                    assert!(snr > at_least, "{rate} Hz, sine of {frequency} Hz: {snr:.0} dB");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_above_8_khz_is_gone() {
+        for rate in [44_100, 48_000, 96_000] {
+            let got = resample(&sine(9_000.0, rate, rate as usize), rate, 4000);
+            let peak = got[2000..14_000].iter().fold(0.0f32, |a, s| a.max(s.abs()));
+            assert!(peak < 1e-5, "{rate} Hz: an image of {peak}");
+        }
+    }
+
+    #[test]
+    fn sixteen_kilohertz_pass_untouched() {
+        let input = sine(440.0, 16_000, 12_345);
+        assert_eq!(resample(&input, 16_000, 100), input);
+    }
+
+    proptest! {
+        #[test]
+        fn lengths_are_exact_and_pieces_do_not_matter(
+            rate in prop::sample::select(vec![8_000u32, 11_025, 16_000, 22_050, 44_100, 48_000, 7_999]),
+            frames in 0usize..30_000,
+            piece in 1usize..5_000,
+        ) {
+            let input = sine(300.0, rate, frames);
+            let whole = resample(&input, rate, frames.max(1));
+            prop_assert_eq!(whole.len() as u64, resampled_len(frames as u64, rate));
+            prop_assert_eq!(resample(&input, rate, piece), whole);
+        }
+    }
+}
