@@ -1,0 +1,62 @@
+//! The only bridge between tokio, which waits, and rayon, which computes.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use tokio::sync::oneshot;
+
+/// A piece of work panicked. The panic's own message is inside.
+#[derive(Debug, thiserror::Error)]
+#[error("the program's own fault: {0}")]
+pub struct Panicked(pub String);
+
+/// Threads that compute, as many as recordings are prepared at once.
+pub struct Pool(ThreadPool);
+
+impl Pool {
+    /// Starts `threads` threads.
+    ///
+    /// # Errors
+    /// Where the system refuses them.
+    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("compute-{n}")).build().map(Self)
+    }
+
+    /// Runs `work` on a thread of the pool and waits for it without holding one of tokio's.
+    ///
+    /// Work that was begun runs to its end even when this future is dropped.
+    ///
+    /// # Errors
+    /// [`Panicked`] where `work` panics; the pool itself lives on.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
+        let (send, receive) = oneshot::channel();
+        self.0.spawn(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|cause| Panicked(message(&*cause)));
+            // Nobody waits any more where the program is on its way out.
+            let _ = send.send(outcome);
+        });
+        receive.await.unwrap_or_else(|_| Err(Panicked("a compute thread ended".into())))
+    }
+}
+
+fn message(cause: &(dyn Any + Send)) -> String {
+    let text = cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn results_and_panics_both_come_back() {
+        let pool = Pool::new(1).unwrap();
+        assert_eq!(pool.run(|| 6 * 7).await.unwrap(), 42);
+        let lost = pool.run(|| -> u8 { panic!("sample {}", 3) }).await.unwrap_err();
+        assert_eq!(lost.0, "sample 3");
+        assert_eq!(pool.run(|| "alive").await.unwrap(), "alive");
+    }
+}

@@ -1,0 +1,49 @@
+//! Why a recording was not prepared.
+
+use std::{io, path::PathBuf};
+
+use crate::audio::AudioError;
+
+/// A recording's failure. Its code and message belong into the recording's row.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The recording's own fault, or its disk's.
+    #[error("{}: {error}", path.display())]
+    Audio {
+        /// The recording's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: AudioError,
+    },
+    /// The segments could not be written.
+    #[error("cannot write segments to {}: {error}", folder.display())]
+    Write {
+        /// The recording's output folder.
+        folder: PathBuf,
+        /// What the file system said.
+        error: io::Error,
+    },
+    /// The run is being ended; nothing is wrong.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl PrepareError {
+    /// The stable name that goes into the row's `error_code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Audio { error, .. } => error.code(),
+            Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => "disk_full",
+            Self::Write { .. } => "write_error",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Whether trying again later may well succeed.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Audio { error, .. } => error.is_retryable(),
+            Self::Write { .. } | Self::Stopped => true,
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! From what a user names (files, folders, patterns, lists, manifests) to the sources that go into the table.
+
+mod manifest;
+
+use std::{
+    env, io,
+    path::{Component, Path, PathBuf},
+};
+
+use globset::GlobBuilder;
+use walkdir::WalkDir;
+
+/// Names of files that a folder's walk takes; a file that is named itself is always taken.
+const EXTENSIONS: &[&str] = &[
+    "3gp", "aac", "ac3", "aif", "aifc", "aiff", "alac", "amr", "avi", "caf", "dts", "eac3", "flac", "flv", "gsm",
+    "m4a", "m4b", "m4v", "mka", "mkv", "mov", "mp1", "mp2", "mp3", "mp4", "mpeg", "mpg", "mts", "oga", "ogg", "ogv",
+    "opus", "ra", "rf64", "sph", "spx", "ts", "w64", "wav", "wave", "weba", "webm", "wma", "wmv", "wv",
+];
+
+/// Why a source that was named could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A path that is not there.
+    #[error("{0}: no such file or folder")]
+    Missing(String),
+    /// A pattern that matches nothing.
+    #[error("{0}: no file matches this pattern")]
+    NoMatch(String),
+    /// A pattern that is none.
+    #[error("{0}: not a valid pattern: {1}")]
+    Pattern(String, globset::Error),
+    /// A folder or list that cannot be read.
+    #[error("{0}: {1}")]
+    Read(String, io::Error),
+    /// A manifest that is not what its name says.
+    #[error("{0}: {1}")]
+    Manifest(String, String),
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Sources in the order they were named, as they go into the table.
+    pub sources: Vec<String>,
+    /// Files in folders that were passed over because their names do not end as audio does.
+    pub skipped: usize,
+}
+
+/// Turns names into sources.
+///
+/// A path becomes absolute, so that the same file is the same source from wherever it is named; below `base`, where one
+/// is set, it stays relative to it, so that machines may keep the audio in different places.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    base: Option<PathBuf>,
+    current: PathBuf,
+}
+
+impl Resolver {
+    /// `base` is the folder that relative sources are read from (AUDIO_FILE_DIR); none means the current folder.
+    ///
+    /// # Errors
+    /// Where the current folder is gone.
+    pub fn new(base: Option<&Path>) -> io::Result<Self> {
+        let current = env::current_dir()?;
+        Ok(Self { base: base.map(|b| normalise(&current.join(b))), current })
+    }
+
+    /// Finds what each of `names` stands for; `-` reads a list from `stdin`.
+    ///
+    /// # Errors
+    /// The first name that stands for nothing.
+    pub fn find(&self, names: &[String], stdin: &mut dyn io::BufRead) -> Result<Found, SourceError> {
+        let mut found = Found::default();
+        for name in names {
+            self.find_one(name, stdin, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn find_one(&self, name: &str, stdin: &mut dyn io::BufRead, found: &mut Found) -> Result<(), SourceError> {
+        if name == "-" {
+            let list = manifest::lines(stdin).map_err(|e| SourceError::Read("standard input".into(), e))?;
+            found.sources.extend(list.iter().map(|line| self.listed(line, &self.current)));
+            return Ok(());
+        }
+        let path = self.locate(name);
+        if path.is_dir() {
+            return self.walk(&path, found);
+        }
+        if let Some(kind) = manifest::Kind::of(&path).filter(|_| path.is_file()) {
+            let listed = kind.read(&path)?;
+            let folder = path.parent().unwrap_or(&self.current);
+            found.sources.extend(listed.iter().map(|line| self.listed(line, folder)));
+            return Ok(());
+        }
+        if path.exists() {
+            found.sources.push(self.source(&path));
+            return Ok(());
+        }
+        if name.contains(['*', '?', '[', '{']) {
+            return self.glob(name, found);
+        }
+        Err(SourceError::Missing(name.to_owned()))
+    }
+
+    /// Where a typed name is: as the shell sees it, or else below the base.
+    fn locate(&self, name: &str) -> PathBuf {
+        let here = self.current.join(name);
+        match &self.base {
+            Some(base) if !here.exists() => base.join(name),
+            _ => here,
+        }
+    }
+
+    /// An entry of a list: relative ones are relative to the base, or else to the list's own folder. It need not
+    /// exist: a missing recording becomes a row that says so.
+    fn listed(&self, entry: &str, folder: &Path) -> String {
+        self.source(&self.base.as_deref().unwrap_or(folder).join(entry))
+    }
+
+    fn source(&self, path: &Path) -> String {
+        let whole = normalise(&self.current.join(path));
+        let shown = self.base.as_ref().and_then(|base| whole.strip_prefix(base).ok()).unwrap_or(&whole);
+        shown.to_string_lossy().into_owned()
+    }
+
+    fn walk(&self, folder: &Path, found: &mut Found) -> Result<(), SourceError> {
+        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|e| SourceError::Read(folder.display().to_string(), e.into()))?;
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            if is_audio_name(entry.path()) {
+                found.sources.push(self.source(entry.path()));
+            } else {
+                found.skipped += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Patterns that the shell left alone: `*` and `?` within a folder's name, `**` across folders.
+    fn glob(&self, pattern: &str, found: &mut Found) -> Result<(), SourceError> {
+        let whole = self.current.join(pattern);
+        let matcher = GlobBuilder::new(&whole.to_string_lossy())
+            .literal_separator(true)
+            .build()
+            .map_err(|e| SourceError::Pattern(pattern.to_owned(), e))?
+            .compile_matcher();
+        let before = found.sources.len();
+        for entry in WalkDir::new(fixed_part(&whole)).follow_links(true).sort_by_file_name() {
+            // A folder that cannot be read is no match.
+            let Ok(entry) = entry else { continue };
+            if entry.file_type().is_file() && matcher.is_match(entry.path()) {
+                found.sources.push(self.source(entry.path()));
+            }
+        }
+        if found.sources.len() == before { Err(SourceError::NoMatch(pattern.to_owned())) } else { Ok(()) }
+    }
+}
+
+/// The folders of a pattern before its first wildcard.
+fn fixed_part(pattern: &Path) -> PathBuf {
+    pattern.components().take_while(|c| !c.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])).collect()
+}
+
+/// Takes `.` and `..` out by name alone: links are left as they are, as they may be different elsewhere.
+fn normalise(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn is_audio_name(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+    EXTENSIONS.binary_search(&extension.as_str()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn tree() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a.wav", "b.txt.bak", "sub/c.MP3", "sub/deep/d.flac", "sub/notes.md"] {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        root
+    }
+
+    fn resolver(current: &Path, base: Option<&Path>) -> Resolver {
+        Resolver { base: base.map(Path::to_owned), current: current.to_owned() }
+    }
+
+    fn find(resolver: &Resolver, names: &[&str], stdin: &str) -> Result<Found, SourceError> {
+        let names: Vec<String> = names.iter().map(|&n| n.to_owned()).collect();
+        resolver.find(&names, &mut stdin.as_bytes())
+    }
+
+    fn below(root: &Path, names: &[&str]) -> Vec<String> {
+        names.iter().map(|n| root.join(n).to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn the_extensions_are_sorted() {
+        assert!(EXTENSIONS.is_sorted(), "binary search needs it");
+    }
+
+    #[test]
+    fn folders_are_walked_and_other_files_passed_over() {
+        let root = tree();
+        let found = find(&resolver(root.path(), None), &["."], "").unwrap();
+        assert_eq!(found.sources, below(root.path(), &["a.wav", "sub/c.MP3", "sub/deep/d.flac"]));
+        assert_eq!(found.skipped, 2);
+    }
+
+    #[test]
+    fn a_file_is_the_same_source_however_it_is_named() {
+        let root = tree();
+        let here = resolver(root.path(), None);
+        let named = root.path().join("sub/../a.wav");
+        let found = find(&here, &["a.wav", "./a.wav", "sub/../a.wav", named.to_str().unwrap()], "").unwrap();
+        assert_eq!(found.sources, below(root.path(), &["a.wav"; 4]));
+    }
+
+    #[test]
+    fn below_the_base_sources_are_relative_to_it() {
+        let root = tree();
+        let base = root.path().join("sub");
+        let with_base = resolver(root.path(), Some(&base));
+        let found = find(&with_base, &["sub/c.MP3", "deep/d.flac", "a.wav"], "").unwrap();
+        assert_eq!(found.sources[..2], ["c.MP3", "deep/d.flac"]);
+        assert_eq!(found.sources[2..], below(root.path(), &["a.wav"]));
+        assert_eq!(find(&with_base, &["-"], "x/y.wav\n").unwrap().sources, ["x/y.wav"]);
+    }
+
+    #[test]
+    fn patterns_stay_in_their_folder_unless_doubled() {
+        let root = tree();
+        let here = resolver(root.path(), None);
+        assert_eq!(find(&here, &["*.wav"], "").unwrap().sources, below(root.path(), &["a.wav"]));
+        assert_eq!(find(&here, &["**/*.flac"], "").unwrap().sources, below(root.path(), &["sub/deep/d.flac"]));
+        assert!(matches!(find(&here, &["*.opus"], ""), Err(SourceError::NoMatch(_))));
+        assert!(matches!(find(&here, &["{a"], ""), Err(SourceError::Pattern(..))));
+    }
+
+    #[test]
+    fn a_typed_name_must_exist_but_a_listed_one_need_not() {
+        let root = tree();
+        let here = resolver(root.path(), None);
+        assert!(matches!(find(&here, &["gone.wav"], ""), Err(SourceError::Missing(_))));
+        fs::write(root.path().join("sub/list.txt"), "gone.wav\n\n# a comment\n/abs/x.wav\r\n").unwrap();
+        let mut want = below(root.path(), &["sub/gone.wav"]);
+        want.push("/abs/x.wav".into());
+        assert_eq!(find(&here, &["sub/list.txt"], "").unwrap().sources, want);
+    }
+}

@@ -1,0 +1,96 @@
+//! The claims that this process holds, and the heartbeat that keeps them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::Run;
+use crate::store::ClaimKey;
+
+/// Says to one recording's work that its claim is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StopFlag(Arc<AtomicBool>);
+
+impl StopFlag {
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// All claims between `claim` and `complete`.
+#[derive(Default)]
+pub(crate) struct Held(Mutex<HashMap<ClaimKey, StopFlag>>);
+
+impl Held {
+    pub fn add(&self, key: &ClaimKey) -> StopFlag {
+        let flag = StopFlag::default();
+        self.map().insert(key.clone(), flag.clone());
+        flag
+    }
+
+    pub fn remove(&self, key: &ClaimKey) {
+        self.map().remove(key);
+    }
+
+    pub fn keys(&self) -> Vec<ClaimKey> {
+        self.map().keys().cloned().collect()
+    }
+
+    /// Stops the work on all of `asked` that are not among `standing`.
+    fn stop_lost(&self, asked: &[ClaimKey], standing: &[ClaimKey]) {
+        let map = self.map();
+        for key in asked.iter().filter(|key| !standing.contains(key)) {
+            if let Some(flag) = map.get(key) {
+                tracing::warn!(id = key.id, "the claim was lost; its work stops");
+                flag.set();
+            }
+        }
+    }
+
+    fn stop_all(&self) {
+        self.map().values().for_each(StopFlag::set);
+    }
+
+    fn map(&self) -> std::sync::MutexGuard<'_, HashMap<ClaimKey, StopFlag>> {
+        // The map is whole after every single call, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Prolongs the leases again and again, and takes back what others let lapse. Where no beat was acknowledged for two thirds of a lease, the work stops:
+/// somebody else may soon have it.
+pub(super) async fn keep_alive(run: Arc<Run>) {
+    let mut acknowledged = Instant::now();
+    let patience: Duration = run.settings.lease * 2 / 3;
+    loop {
+        tokio::time::sleep(run.settings.heartbeat).await;
+        if let Err(error) = run.store.reap().await {
+            tracing::warn!(%error, "cannot look for recordings whose worker vanished");
+        }
+        let keys = run.held.keys();
+        if keys.is_empty() {
+            acknowledged = Instant::now();
+            continue;
+        }
+        match run.store.heartbeat(&keys, run.settings.lease).await {
+            Ok(standing) => {
+                acknowledged = Instant::now();
+                run.held.stop_lost(&keys, &standing);
+            }
+            Err(error) => tracing::warn!(%error, "heartbeat failed"),
+        }
+        if acknowledged.elapsed() > patience {
+            tracing::error!("no heartbeat was acknowledged for {} s; the running work stops", patience.as_secs());
+            run.held.stop_all();
+        }
+    }
+}

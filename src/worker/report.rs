@@ -1,0 +1,57 @@
+//! What a run achieved.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use serde::Serialize;
+
+/// A run in figures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Recordings prepared.
+    pub done: u64,
+    /// Recordings that failed for good.
+    pub failed: u64,
+    /// The same by error code.
+    pub errors: BTreeMap<String, u64>,
+    /// Attempts that failed and will be tried again.
+    pub retried: u64,
+    /// Recordings given back because the run was ended.
+    pub released: u64,
+    /// Claims that others took over.
+    pub lost: u64,
+    /// Segments written.
+    pub segments: u64,
+    /// Audio prepared, seconds.
+    pub audio_s: f64,
+    /// Speech found, seconds.
+    pub speech_s: f64,
+    /// Duration of the run, seconds.
+    pub wall_s: f64,
+}
+
+/// A report in the making.
+pub(super) struct Tally {
+    report: Mutex<Report>,
+    started: Instant,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { report: Mutex::default(), started: Instant::now() }
+    }
+}
+
+impl Tally {
+    pub fn count(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub fn report(&self) -> Report {
+        let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Report { wall_s: self.started.elapsed().as_secs_f64(), ..report }
+    }
+}
