@@ -1,0 +1,255 @@
+//! What can be typed. Defaults and environment names stand here, once; `config` lays a file beneath them.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use prepare_audio::{store::DatabaseUrl, vad};
+
+use super::exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  prepare-audio fetch recordings/ --workers 4      prepare a folder of recordings
+  prepare-audio add corpus.jsonl                   put a manifest's recordings into the table ...
+  prepare-audio fetch                              ... and prepare whatever is pending
+  prepare-audio fetch --dry-run                    how much would that be?
+  prepare-audio status                             how far is it, and what went wrong?
+  prepare-audio segments talk.mp3 --json           a recording's segments, for machines
+  prepare-audio retry --all && prepare-audio fetch";
+
+const SETTINGS: &str = "\
+Settings come from flags, the environment (a .env file is read too), and the TOML file that --config names, in this
+order of strength. The file's keys are the flags' names: `workers = 4`, `vad-threshold = 0.6`.";
+
+/// Cuts clean speech segments out of a table of recordings.
+#[derive(Debug, Parser)]
+#[command(name = "prepare-audio", version, about, max_term_width = 110, propagate_version = true)]
+#[command(after_help = exit::HELP, after_long_help = format!("{EXAMPLES}\n\n{SETTINGS}\n\n{}", exit::HELP))]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Prepare every pending recording: decode, find the speech, write the segments
+    #[command(after_help = exit::HELP)]
+    Fetch(Box<FetchArgs>),
+    /// Put recordings into the table, to be prepared by a later fetch
+    Add(AddArgs),
+    /// Show counts by state, hours, speed and the newest failures
+    Status(StatusArgs),
+    /// List the segments of done recordings
+    Segments(SegmentsArgs),
+    /// Put failed and quarantined recordings back to pending
+    Retry(RetryArgs),
+    /// Print a shell's completion script
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Settings of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// TOML file with settings; its keys are the flags' names
+    #[arg(long, global = true, value_name = "FILE", env = "PREPARE_AUDIO_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Database: sqlite://FILE, or postgres://USER@HOST/NAME where several machines share the work
+    #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(default_value = "sqlite://prepare-audio.db")]
+    pub database: DatabaseUrl,
+    /// Only errors, no progress and no summary
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// error, warn, info, debug, trace [default: info; warn where a terminal shows progress]
+    #[arg(long, global = true, value_name = "LEVEL", env = "LOG_LEVEL")]
+    pub log_level: Option<String>,
+    /// How log lines are written
+    #[arg(long, global = true, value_name = "FORMAT", env = "PREPARE_AUDIO_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Write the log to this file (appended) instead of standard error
+    #[arg(long, global = true, value_name = "FILE", env = "PREPARE_AUDIO_LOG_FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Where relative sources are.
+#[derive(Debug, Args)]
+pub struct BaseArgs {
+    /// Folder that relative sources are read from [default: the current folder]
+    #[arg(long, value_name = "DIR", env = "AUDIO_FILE_DIR")]
+    pub audio_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// Recordings to add first: files, folders, patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
+    pub sources: Vec<String>,
+    /// Recordings prepared at once [default: the number of cores]
+    #[arg(short, long, value_name = "N", env = "PREPARE_AUDIO_WORKERS", value_parser = at_least_one)]
+    pub workers: Option<usize>,
+    /// Folder that the segments go to
+    #[arg(short, long, value_name = "DIR", env = "OUTPUT_DIR", default_value = "segments")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub base: BaseArgs,
+    /// Say what would be done and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How long a claimed recording is ours without a sign of life
+    #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_LEASE", default_value = "90s", value_parser = duration)]
+    pub lease: Duration,
+    /// How often a sign of life is given
+    #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_HEARTBEAT", default_value = "20s", value_parser = duration)]
+    pub heartbeat: Duration,
+    #[command(flatten)]
+    pub vad: VadArgs,
+}
+
+/// The parameters of Silero's `get_speech_timestamps`, under their own names.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Voice activity detection (names and defaults of Silero's get_speech_timestamps)")]
+pub struct VadArgs {
+    /// Silero VAD model file (16 kHz, ONNX) [default: the bundled v6.2]
+    #[arg(long, value_name = "FILE", env = "MODEL_FOR_VAD")]
+    pub vad_model: Option<PathBuf>,
+    /// A window with at least this speech probability begins a segment
+    #[arg(long, value_name = "P", env = "PREPARE_AUDIO_VAD_THRESHOLD", default_value = "0.5")]
+    pub vad_threshold: f64,
+    /// A window below this may end it [default: the threshold less 0.15, but at least 0.01]
+    #[arg(long, value_name = "P", env = "PREPARE_AUDIO_VAD_NEG_THRESHOLD")]
+    pub vad_neg_threshold: Option<f64>,
+    /// Shorter segments are dropped
+    #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_MIN_SPEECH_DURATION_MS", default_value = "250")]
+    pub vad_min_speech_duration_ms: u32,
+    /// Longer segments are cut; inf for no limit
+    #[arg(long, value_name = "S", env = "PREPARE_AUDIO_VAD_MAX_SPEECH_DURATION_S", default_value = "inf")]
+    pub vad_max_speech_duration_s: f64,
+    /// Silence of this length ends a segment
+    #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_MIN_SILENCE_DURATION_MS", default_value = "100")]
+    pub vad_min_silence_duration_ms: u32,
+    /// Added to both ends of a segment
+    #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_SPEECH_PAD_MS", default_value = "30")]
+    pub vad_speech_pad_ms: u32,
+    /// A too long segment is cut at a silence of at least this length
+    #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_MIN_SILENCE_AT_MAX_SPEECH_MS", default_value = "98")]
+    pub vad_min_silence_at_max_speech_ms: u32,
+    /// ... at the longest such silence (true) or at the last one (false)
+    #[arg(long, value_name = "BOOL", env = "PREPARE_AUDIO_VAD_USE_MAX_POSSIBLE_SILENCE", default_value = "true")]
+    #[arg(action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub vad_use_max_possible_silence: bool,
+}
+
+impl VadArgs {
+    /// The parameters that were typed.
+    pub fn parameters(&self) -> vad::Parameters {
+        vad::Parameters {
+            threshold: self.vad_threshold,
+            neg_threshold: self.vad_neg_threshold,
+            min_speech_duration_ms: self.vad_min_speech_duration_ms,
+            max_speech_duration_s: self.vad_max_speech_duration_s,
+            min_silence_duration_ms: self.vad_min_silence_duration_ms,
+            speech_pad_ms: self.vad_speech_pad_ms,
+            min_silence_at_max_speech_ms: self.vad_min_silence_at_max_speech_ms,
+            use_max_possible_silence: self.vad_use_max_possible_silence,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// Files, folders (searched through), patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
+    #[arg(required = true)]
+    pub sources: Vec<String>,
+    #[command(flatten)]
+    pub base: BaseArgs,
+    /// Print the counts as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Show it again every two seconds until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SegmentsArgs {
+    /// Only those of this recording: its id, or its source [default: all]
+    #[arg(value_name = "SOURCE|ID")]
+    pub recording: Option<String>,
+    #[command(flatten)]
+    pub base: BaseArgs,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Recordings, by the ids that status shows
+    pub ids: Vec<i64>,
+    /// Every failed and quarantined recording
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// Print the count as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("at least 1 worker is needed".into()),
+        Ok(n) if n > 1024 => Err("more than 1024 workers help nobody".into()),
+        Ok(n) => Ok(n),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 90s or 2m"))?;
+    if time < Duration::from_secs(1) { Err("at least 1s is needed".into()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn vad_defaults_are_sileros() {
+        let typed = Cli::parse_from(["prepare-audio", "fetch"]);
+        let Command::Fetch(fetch) = typed.command else { panic!("fetch") };
+        assert_eq!(fetch.vad.parameters(), vad::Parameters::default());
+    }
+}

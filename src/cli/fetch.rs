@@ -1,0 +1,255 @@
+//! `prepare-audio fetch`: the main job.
+
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::Context;
+use prepare_audio::{
+    output::Output,
+    prepare::Preparer,
+    progress::{Progress, Silent},
+    sources::Found,
+    store::{DatabaseUrl, Selection, Store},
+    vad::Model,
+    worker::{self, Report, Settings, Shutdown},
+};
+use serde_json::json;
+
+use super::{
+    add,
+    args::{FetchArgs, GlobalArgs},
+    connect, exit,
+    format::{bytes, count, time},
+    log,
+    plan::{self, Plan},
+    progress::Display,
+};
+
+/// How long a running recording may go on after the first Ctrl-C.
+const GRACE: Duration = Duration::from_secs(1);
+
+pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCode> {
+    let settings = settings(args)?;
+    let display = (!global.quiet).then(|| Arc::new(Display::new(settings.workers, io::stderr().is_terminal())));
+    let bars = display.as_ref().and_then(|d| d.bars());
+    log::start(global, if bars.is_some() { log::Default::Quiet } else { log::Default::Lines }, bars)?;
+    let preparer = Arc::new(preparer(args)?);
+    let found = add::find(&args.sources, args.base.audio_dir.as_deref())?;
+    if args.dry_run {
+        return dry_run(global, args, &settings, &preparer, &found).await;
+    }
+    let store = connect(global).await?;
+    if !args.sources.is_empty() {
+        let added = add::add_for(&*store, &found, &preparer.recipe().id).await?;
+        if let Some(display) = &display {
+            display.say(&add::describe(&added, &found));
+        }
+    }
+    let (report, interrupted) = work(&store, preparer, settings, display).await?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else if !global.quiet {
+        println!("{}", summary(&report, interrupted));
+    }
+    Ok(exit::code(&report, interrupted))
+}
+
+fn settings(args: &FetchArgs) -> anyhow::Result<Settings> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if args.heartbeat * 2 > args.lease {
+        let told = "--heartbeat must be at most half of --lease, or claims are lost while they are worked on";
+        anyhow::bail!(exit::Usage(told.into()));
+    }
+    Ok(Settings {
+        workers: args.workers.unwrap_or(cores),
+        lease: args.lease,
+        heartbeat: args.heartbeat,
+        audio_dir: args.base.audio_dir.clone().unwrap_or_else(|| PathBuf::from(".")),
+        grace: GRACE,
+    })
+}
+
+fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
+    let model = match &args.vad.vad_model {
+        None => Model::bundled(),
+        Some(path) => Model::from_file(path),
+    };
+    let model = model.map_err(|e| exit::Usage(e.to_string()))?;
+    let parameters = args.vad.parameters();
+    Preparer::new(model, &parameters, Output::new(&args.output)).map_err(|e| exit::Usage(e.to_string()).into())
+}
+
+/// Runs the worker, with signals and progress beside it.
+async fn work(
+    store: &Arc<dyn Store>,
+    preparer: Arc<Preparer>,
+    settings: Settings,
+    display: Option<Arc<Display>>,
+) -> anyhow::Result<(Report, bool)> {
+    let shutdown = Shutdown::default();
+    let interrupted = Arc::new(AtomicBool::new(false));
+    tokio::spawn(listen_for_signals(shutdown.clone(), settings.grace, Arc::clone(&interrupted), display.clone()));
+    let mut progress: Arc<dyn Progress> = Arc::new(Silent);
+    if let Some(display) = &display {
+        let files = plan::pending_files(&**store, &preparer.recipe().id, &settings.audio_dir).await?;
+        display.say(&format!("{} pending", count(files.len() as u64, "recording")));
+        tokio::task::spawn_blocking({
+            let (display, shutdown) = (Arc::clone(display), shutdown.clone());
+            move || measure(&files, &display, &shutdown)
+        });
+        progress = Arc::<Display>::clone(display);
+    }
+    let report = worker::run(Arc::clone(store), preparer, settings, progress, shutdown.clone()).await;
+    shutdown.now(); // whoever still measures stops
+    if let Some(display) = &display {
+        display.clear();
+    }
+    Ok((report?, interrupted.load(Ordering::Relaxed)))
+}
+
+/// Tells the display how much there is, better and better.
+fn measure(files: &[PathBuf], display: &Display, shutdown: &Shutdown) {
+    let mut plan = Plan::default();
+    for file in files {
+        if shutdown.is_draining() {
+            return;
+        }
+        plan.count(file);
+        let known = plan.recordings as f64 / files.len() as f64;
+        display.plan(files.len() as u64, plan.estimated_seconds() / known);
+    }
+}
+
+/// The first Ctrl-C or SIGTERM ends the run within seconds; the second ends the process.
+async fn listen_for_signals(
+    shutdown: Shutdown,
+    grace: Duration,
+    interrupted: Arc<AtomicBool>,
+    display: Option<Arc<Display>>,
+) {
+    if next_signal().await.is_err() {
+        return; // no signals to be had: the default, to end at once, is in force
+    }
+    interrupted.store(true, Ordering::Relaxed);
+    tracing::warn!("stopping: what runs is finished or given back; once more to leave at once");
+    shutdown.begin(grace);
+    if next_signal().await.is_ok() {
+        if let Some(display) = display {
+            display.clear();
+        }
+        std::process::exit(i32::from(exit::INTERRUPTED));
+    }
+}
+
+#[cfg(unix)]
+async fn next_signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => outcome,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// Counts what is pending and what the sources would add, and changes nothing: a database that is not there is not
+/// made.
+async fn dry_run(
+    global: &GlobalArgs,
+    args: &FetchArgs,
+    settings: &Settings,
+    preparer: &Preparer,
+    found: &Found,
+) -> anyhow::Result<ExitCode> {
+    let recipe = &preparer.recipe().id;
+    let missing = matches!(&global.database, DatabaseUrl::Sqlite(path) if !path.exists());
+    let mut files = Vec::new();
+    let mut new: Vec<&String> = found.sources.iter().collect();
+    if !missing {
+        let store = connect(global).await?;
+        files = plan::pending_files(&*store, recipe, &settings.audio_dir).await?;
+        new = unknown(&*store, &found.sources).await?;
+    }
+    new.sort();
+    new.dedup();
+    let added = new.len();
+    files.extend(new.into_iter().map(|source| settings.audio_dir.join(source)));
+    let plan = tokio::task::spawn_blocking(move || {
+        let mut plan = Plan::default();
+        files.iter().for_each(|file| plan.count(file));
+        plan
+    });
+    let plan = plan.await.context("measuring the recordings")?;
+    if args.json {
+        let hours = plan.estimated_seconds() / 3600.0;
+        println!(
+            "{}",
+            json!({ "recordings": plan.recordings, "new": added, "hours": hours, "bytes": plan.bytes,
+                    "unknown_length": plan.unknown, "unreadable": plan.unreadable })
+        );
+    } else {
+        println!("{}", describe_plan(&plan, added, args));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Those that no row has.
+async fn unknown<'s>(store: &dyn Store, sources: &'s [String]) -> anyhow::Result<Vec<&'s String>> {
+    let mut unknown = Vec::new();
+    for source in sources {
+        if store.matching(&Selection::Source(source.clone())).await? == 0 {
+            unknown.push(source);
+        }
+    }
+    Ok(unknown)
+}
+
+fn describe_plan(plan: &Plan, added: usize, args: &FetchArgs) -> String {
+    let about = if plan.unknown > 0 { "about " } else { "" };
+    let mut text = format!(
+        "would prepare {} ({added} of them new), {about}{}, {}, into {}",
+        count(plan.recordings, "recording"),
+        time(plan.estimated_seconds()),
+        bytes(plan.bytes),
+        args.output.display()
+    );
+    if plan.unreadable > 0 {
+        text += &format!("\n{} cannot be read and would fail", count(plan.unreadable, "recording"));
+    }
+    text + "\nnothing was touched"
+}
+
+fn summary(report: &Report, interrupted: bool) -> String {
+    let mut text = format!(
+        "{} done: {} of audio, {} of speech in {}",
+        count(report.done, "recording"),
+        time(report.audio_s),
+        time(report.speech_s),
+        count(report.segments, "segment"),
+    );
+    text += &format!(", in {}", time(report.wall_s));
+    if report.audio_s > 0.0 && report.wall_s > 0.0 {
+        text += &format!(" ({:.0} x real time)", report.audio_s / report.wall_s);
+    }
+    if report.failed > 0 {
+        let codes: Vec<String> = report.errors.iter().map(|(code, n)| format!("{code} {n}")).collect();
+        text += &format!("\n{} failed: {}", count(report.failed, "recording"), codes.join(", "));
+        text += "\n`prepare-audio status` says why; `prepare-audio retry` tries again";
+    }
+    if interrupted {
+        text += &format!("\ninterrupted: {} given back; fetch again to go on", count(report.released, "recording"));
+    }
+    text
+}

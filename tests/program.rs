@@ -1,0 +1,16 @@
+//! The program through its binary, on real files.
+
+mod support;
+
+#[path = "program/disturbed.rs"]
+mod disturbed;
+#[path = "program/exact.rs"]
+mod exact;
+#[path = "program/failures.rs"]
+mod failures;
+#[path = "program/postgres.rs"]
+mod postgres;
+#[path = "program/queueing.rs"]
+mod queueing;
+#[path = "program/settings.rs"]
+mod settings;

@@ -1,0 +1,136 @@
+//! Runs that are cut off: by kill -9, by Ctrl-C, by a second run beside them.
+#![cfg(unix)]
+
+use std::{
+    path::Path,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::support::desk::{Desk, Said};
+
+/// Enough work to be caught in the middle of it.
+const RECORDINGS: usize = 24;
+
+fn fetch(desk: &Desk, input: &Desk) -> Vec<String> {
+    let _ = desk;
+    ["fetch", input.path("in").to_str().unwrap(), "--workers", "4", "--json"].map(str::to_owned).to_vec()
+}
+
+fn as_strs(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits until some recordings are done and some are not.
+fn wait_for_the_middle(desk: &Desk) {
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while !desk.path("prepare-audio.db").exists() || desk.count("done") < 3 {
+        assert!(Instant::now() < give_up, "nothing is being done");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Rows without what must differ from run to run.
+fn rows(desk: &Desk) -> Vec<Value> {
+    let mut rows = desk.segments(&[]);
+    for row in &mut rows {
+        row.as_object_mut().unwrap().remove("recording_id");
+    }
+    rows.sort_by_key(|row| (row["source"].to_string(), row["idx"].as_i64()));
+    rows
+}
+
+fn assert_same_as_undisturbed(disturbed: &Desk, input: &Desk) {
+    let undisturbed = Desk::new();
+    undisturbed.run(&as_strs(&fetch(&undisturbed, input))).exits(0);
+    assert_eq!(disturbed.count("done"), RECORDINGS as i64);
+    assert_eq!(rows(disturbed), rows(&undisturbed));
+    let (got, want) = (disturbed.files("segments"), undisturbed.files("segments"));
+    let names =
+        |files: &[(std::path::PathBuf, Vec<u8>)]| files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&got), names(&want), "no file too many (a temporary one, say), none too few");
+    assert!(got == want, "the files' bytes differ");
+    assert!(names(&got).iter().all(|path| is_final(path)));
+}
+
+fn is_final(path: &Path) -> bool {
+    !path.file_name().unwrap().to_str().unwrap().starts_with('.')
+}
+
+#[test]
+fn after_kill_9_a_second_run_ends_where_one_would_have() {
+    let (desk, input) = (Desk::new(), Desk::new());
+    input.long_recordings("in", RECORDINGS);
+    let args = fetch(&desk, &input);
+    let mut child = desk.start(&as_strs(&args));
+    wait_for_the_middle(&desk);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = desk.count("done");
+    assert!(before < RECORDINGS as i64, "killed too late to show anything");
+    assert!(desk.count("running") > 0, "what ran still looks as if it did");
+    let started = Instant::now();
+    let said = desk.run(&as_strs(&args)).exits(0).json();
+    assert!(started.elapsed() < Duration::from_secs(60), "the dead worker's lease was waited for");
+    assert_eq!(said["done"].as_i64().unwrap() + before, RECORDINGS as i64, "nothing is done twice");
+    assert_same_as_undisturbed(&desk, &input);
+}
+
+#[test]
+fn ctrl_c_gives_back_what_runs_and_the_next_run_goes_on() {
+    for name in ["INT", "TERM"] {
+        let (desk, input) = (Desk::new(), Desk::new());
+        input.long_recordings("in", RECORDINGS);
+        let args = fetch(&desk, &input);
+        let child = desk.start(&as_strs(&args));
+        wait_for_the_middle(&desk);
+        signal(&child, name);
+        let asked = Instant::now();
+        let said = Said::from(child.wait_with_output().unwrap()).exits(130);
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        assert_eq!(desk.count("running"), 0, "nothing is still held: {}", said.err);
+        assert!(desk.count("pending") > 0, "stopped too late to show anything");
+        assert_eq!(
+            crate::queueing::row(&desk, "SELECT MAX(attempts) AS n FROM recording WHERE state = 'pending'")["n"],
+            0
+        );
+        desk.run(&as_strs(&args)).exits(0);
+        assert_same_as_undisturbed(&desk, &input);
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let (desk, input) = (Desk::new(), Desk::new());
+    input.long_recordings("in", RECORDINGS);
+    let args = fetch(&desk, &input);
+    let child = desk.start(&as_strs(&args));
+    wait_for_the_middle(&desk);
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(100));
+    signal(&child, "INT");
+    Said::from(child.wait_with_output().unwrap()).exits(130);
+    desk.run(&as_strs(&args)).exits(0);
+    assert_same_as_undisturbed(&desk, &input);
+}
+
+#[test]
+fn two_runs_side_by_side_share_the_work() {
+    let (desk, input) = (Desk::new(), Desk::new());
+    input.long_recordings("in", RECORDINGS);
+    let args = fetch(&desk, &input);
+    let children = [desk.start(&as_strs(&args)), desk.start(&as_strs(&args))];
+    let done: i64 = children
+        .into_iter()
+        .map(|child| Said::from(child.wait_with_output().unwrap()).exits(0).json()["done"].as_i64().unwrap())
+        .sum();
+    assert_eq!(done, RECORDINGS as i64, "each recording by one of the two");
+    assert_same_as_undisturbed(&desk, &input);
+}

@@ -1,0 +1,136 @@
+//! Bad recordings become rows; the rest goes on; the exit code tells.
+
+use std::{collections::BTreeMap, fs};
+
+use serde_json::Value;
+
+use crate::support::desk::{Desk, fixture};
+
+fn codes(status: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let failures = status["failures"].as_array().unwrap();
+    failures
+        .iter()
+        .map(|f| {
+            let name = text(&f["source"]).rsplit('/').next().unwrap().to_owned();
+            assert!(text(&f["error"]).contains(&name), "the message names the file: {f}");
+            (name, text(&f["error_code"]))
+        })
+        .collect()
+}
+
+#[test]
+fn five_bad_ones_among_two_hundred() {
+    let desk = Desk::new();
+    for n in 0..195 {
+        let from = ["speech/wav_s16_16k_mono.wav", "speech/flac_48k_stereo.flac", "speech/a/same.wav"][n % 3];
+        let extension = from.rsplit('.').next().unwrap();
+        desk.copy(from, &format!("in/{n:03}.{extension}"));
+    }
+    desk.copy("bad/empty.wav", "in/bad_1.wav");
+    desk.copy("bad/garbage.mp3", "in/bad_2.mp3");
+    desk.copy("bad/rate_4294967295.wav", "in/bad_3.wav");
+    desk.copy("bad/no_audio.mkv", "in/bad_4.mkv");
+    desk.write("list.txt", "in/bad_5.wav\n"); // which is not there
+    let said = desk.run(&["fetch", "in", "list.txt", "--workers", "4", "--json"]).exits(1).json();
+    assert_eq!((&said["done"], &said["failed"]), (&195.into(), &5.into()));
+    let status = desk.status();
+    let want = [
+        ("bad_1.wav", "empty_file"),
+        ("bad_2.mp3", "unsupported_format"),
+        ("bad_3.wav", "implausible_header"),
+        ("bad_4.mkv", "no_audio_track"),
+        ("bad_5.wav", "not_found"),
+    ];
+    assert_eq!(codes(&status), want.map(|(name, code)| (name.to_owned(), code.to_owned())).into());
+
+    // Mended, the missing one is done by a retry; the four others fail again; what was done stays as it is.
+    let (files, rows) = (desk.files("segments"), desk.segments(&[]));
+    desk.copy("speech/wav_s16_16k_mono.wav", "in/bad_5.wav");
+    assert_eq!(desk.run(&["retry", "--all", "--json"]).exits(0).json()["retried"], 5);
+    assert_eq!((desk.count("pending"), desk.count("done")), (5, 195));
+    let again = desk.run(&["fetch", "--json"]).exits(1).json();
+    assert_eq!((&again["done"], &again["failed"]), (&1.into(), &4.into()));
+    assert!(files.iter().all(|file| desk.files("segments").contains(file)));
+    assert!(rows.iter().all(|row| desk.segments(&[]).contains(row)));
+    assert_eq!(desk.segments(&[]).len(), rows.len() + 1);
+}
+
+#[test]
+fn when_all_fail_the_exit_code_says_so() {
+    let desk = Desk::new();
+    let bad = fixture("bad");
+    let said = desk.run(&["fetch", bad.to_str().unwrap()]).exits(3);
+    assert!(said.out.contains("failed: ") && said.out.contains("prepare-audio status"), "{}", said.out);
+    assert_eq!(desk.count("done"), 0);
+    assert!(!desk.path("segments").exists(), "nothing is left of failures");
+}
+
+#[test]
+fn no_speech_is_no_failure() {
+    let desk = Desk::new();
+    desk.run(&["fetch", fixture("quiet").to_str().unwrap()]).exits(0);
+    assert_eq!(desk.count("done"), 2);
+    assert!(desk.segments(&[]).is_empty());
+}
+
+#[test]
+fn a_file_that_was_cut_off_gives_what_it_holds() {
+    let desk = Desk::new();
+    desk.run(&["fetch", fixture("truncated").to_str().unwrap()]).exits(0);
+    let row = crate::queueing::row(
+        &desk,
+        "SELECT COUNT(*) AS n, SUM(truncated) AS truncated, MIN(speech_s) AS speech FROM recording WHERE state = 'done'",
+    );
+    assert_eq!((&row["n"], &row["truncated"]), (&2.into(), &2.into()), "{row}");
+    assert!(row["speech"].as_f64().unwrap() > 0.3, "{row}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_has_its_own_code() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    fs::create_dir(desk.path("folder.wav")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(desk.path("pipe.wav")).status().unwrap().success());
+    let secret = desk.copy("speech/wav_s16_16k_mono.wav", "secret.wav");
+    fs::set_permissions(secret, fs::Permissions::from_mode(0)).unwrap();
+    desk.write("list.txt", "folder.wav\npipe.wav\n/dev/zero\nsecret.wav\n");
+    desk.run(&["add", "list.txt"]).exits(0);
+    let said = desk.run(&["fetch", "--json"]).json();
+    let want_secret = if fs::read(desk.path("secret.wav")).is_ok() { 0 } else { 1 }; // root reads everything
+    assert_eq!(said["errors"]["not_a_file"], 3, "{said}");
+    assert_eq!(said["errors"]["permission_denied"].as_i64().unwrap_or(0), want_secret, "{said}");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_told_and_loses_nothing() {
+    let desk = Desk::new();
+    desk.copy("speech/wav_s16_16k_mono.wav", "a.wav");
+    desk.write("segments", "a file where the folder should be");
+    desk.run(&["add", "a.wav"]).exits(0);
+    crate::queueing::row(&desk, "UPDATE recording SET max_attempts = 1");
+    let said = desk.run(&["fetch", "--json"]).exits(3).json();
+    assert_eq!(said["errors"]["write_error"], 1);
+    fs::remove_file(desk.path("segments")).unwrap();
+    desk.run(&["retry", "1"]).exits(0);
+    desk.run(&["fetch"]).exits(0);
+    assert_eq!(desk.count("done"), 1);
+}
+
+/// One sample that is no number must not silence the rest of the recording.
+#[test]
+fn a_sample_that_is_no_number_spoils_nothing() {
+    let desk = Desk::new();
+    let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
+    let spec = hound::WavSpec { bits_per_sample: 32, sample_format: hound::SampleFormat::Float, ..reader.spec() };
+    let mut writer = hound::WavWriter::create(desk.path("a.wav"), spec).unwrap();
+    for (n, sample) in reader.samples::<i16>().map(Result::unwrap).enumerate() {
+        let bad = [(100, f32::NAN), (200, f32::INFINITY), (300, f32::MAX)];
+        let broken = bad.iter().find(|(at, _)| *at == n).map(|(_, value)| *value);
+        writer.write_sample(broken.unwrap_or(f32::from(sample) / 32_768.0)).unwrap();
+    }
+    writer.finalize().unwrap();
+    desk.run(&["fetch", "a.wav"]).exits(0);
+    assert_eq!(desk.segments(&[]).len(), 3);
+}

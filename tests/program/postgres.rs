@@ -1,0 +1,28 @@
+//! The main job on PostgreSQL, where two processes share one queue.
+
+use crate::support::{
+    desk::{Desk, Said, count_in, fixtures},
+    place::runtime,
+    postgres::Server,
+};
+
+#[test]
+fn two_processes_share_a_queue() {
+    let Some(server) = Server::get() else { return };
+    let url = runtime().block_on(server.database());
+    let desk = Desk::new();
+    let [speech, bad] = ["speech", "bad"].map(|name| fixtures().join(name).to_str().unwrap().to_owned());
+    let run = |args: &[&str]| Said::from(desk.command(args).env("DATABASE_URL", &url).output().unwrap());
+    run(&["add", &speech, &bad]).exits(0);
+    let fetch = ["fetch", "--workers", "2", "--json"];
+    let start = || desk.command(&fetch).env("DATABASE_URL", &url).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let children = [start(), start()];
+    let reports = children.map(|child| Said::from(child.wait_with_output().unwrap()).json());
+    let sum = |key: &str| reports.iter().map(|report| report[key].as_i64().unwrap()).sum::<i64>();
+    let status = run(&["status", "--json"]).exits(0).json();
+    assert_eq!((count_in(&status, "done"), count_in(&status, "failed")), (sum("done"), sum("failed")));
+    assert_eq!(count_in(&status, "pending") + count_in(&status, "running"), 0);
+    let rows = run(&["segments", "--json"]).exits(0).json_lines();
+    assert_eq!(rows.len() as i64, sum("segments"));
+    assert!(rows.iter().all(|row| desk.path(row["path"].as_str().unwrap()).is_file()));
+}

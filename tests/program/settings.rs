@@ -1,0 +1,145 @@
+//! Settings, help and exit codes.
+
+use crate::support::desk::{Desk, fixture};
+
+fn parameters(desk: &Desk) -> serde_json::Value {
+    let row = crate::queueing::row(desk, "SELECT parameters FROM recording");
+    serde_json::from_str(row["parameters"].as_str().unwrap()).unwrap()
+}
+
+/// Each source of settings, with all the weaker ones set against it.
+#[test]
+fn flags_beat_the_environment_and_so_on() {
+    let speech = fixture("speech/wav_s16_16k_mono.wav");
+    let speech = speech.to_str().unwrap();
+    for (flag, variable, dotenv, file, want) in [
+        (Some("0.1"), Some("0.2"), Some("0.3"), Some("0.4"), 0.1),
+        (None, Some("0.2"), Some("0.3"), Some("0.4"), 0.2),
+        (None, None, Some("0.3"), Some("0.4"), 0.3),
+        (None, None, None, Some("0.4"), 0.4),
+        (None, Some(""), None, Some("0.4"), 0.4),
+        (None, None, None, None, 0.5),
+    ] {
+        let desk = Desk::new();
+        let mut args = vec!["fetch", speech];
+        args.extend(flag.iter().flat_map(|value| ["--vad-threshold", value]));
+        if let Some(value) = dotenv {
+            desk.write(".env", format!("PREPARE_AUDIO_VAD_THRESHOLD={value}\n"));
+        }
+        if let Some(value) = file {
+            desk.write("settings.toml", format!("[vad]\nthreshold = {value}\n"));
+            args.extend(["--config", "settings.toml"]);
+        }
+        let mut command = desk.command(&args);
+        command.envs(variable.map(|value| ("PREPARE_AUDIO_VAD_THRESHOLD", value)));
+        assert!(command.status().unwrap().success());
+        assert_eq!(parameters(&desk)["vad"]["threshold"], want);
+    }
+}
+
+#[test]
+fn the_names_that_pipelines_use_are_read() {
+    let desk = Desk::new();
+    desk.copy("speech/wav_s16_16k_mono.wav", "audio/a.wav");
+    desk.write(".env", "DATABASE_URL=sqlite://queue.db\nOUTPUT_DIR=cut\nAUDIO_FILE_DIR=audio\nLOG_LEVEL=WARNING\n");
+    let said = desk.run(&["fetch", "audio/a.wav"]).exits(0);
+    assert!(desk.path("queue.db").exists() && desk.path("cut").is_dir());
+    assert!(!said.err.contains("INFO"), "{}", said.err);
+}
+
+/// The same model from a file is the same recipe.
+#[test]
+fn a_model_can_be_a_file() {
+    let desk = Desk::new();
+    let [speech, model] = [fixture("speech/pauses.wav"), fixture("../models/silero_vad_16k_sequence.onnx")];
+    let speech = speech.to_str().unwrap();
+    desk.run(&["fetch", speech]).exits(0);
+    let mut again = desk.command(&["fetch", speech, "--json"]);
+    let said: crate::support::desk::Said = again.env("MODEL_FOR_VAD", model).output().unwrap().into();
+    assert_eq!(said.exits(0).json()["done"], 0);
+}
+
+#[test]
+fn mistakes_are_named_and_exit_with_2() {
+    let desk = Desk::new();
+    for (args, words) in [
+        (vec!["fetch", "--workers", "0"], "at least 1 worker"),
+        (vec!["fetch", "--workers", "many"], "invalid value 'many'"),
+        (vec!["fetch", "gone.wav"], "gone.wav: no such file or folder"),
+        (vec!["fetch", "--vad-threshold", "1.5"], "threshold"),
+        (vec!["fetch", "--lease", "10s"], "--heartbeat must be at most half of --lease"),
+        (vec!["fetch", "--vad-model", "gone.onnx"], "gone.onnx"),
+        (vec!["fetch", "--log-level", "loud!"], "log level"),
+        (vec!["--config", "gone.toml", "fetch"], "gone.toml"),
+        (vec!["--database", "mysql://host/db", "status"], "sqlite://"),
+        (vec!["add"], "required"),
+        (vec!["retry"], "--all"),
+        (vec!["segments", "gone.wav"], "no recording has this id or source"),
+        (vec!["prepare"], "unrecognized subcommand"),
+    ] {
+        let said = desk.run(&args).exits(2);
+        assert!(said.err.contains(words), "{args:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_used_exits_with_4() {
+    let desk = Desk::new();
+    desk.write("broken.db", "this is no database, but long enough to be looked at as one ".repeat(20));
+    let said = desk.run(&["--database", "sqlite://broken.db", "status"]).exits(4);
+    assert!(said.err.contains("broken.db"), "{}", said.err);
+    let unreachable = "postgres://someone:sesame@127.0.0.1:1/queue";
+    let said = desk.run(&["--database", unreachable, "fetch"]).exits(4);
+    assert!(said.err.contains("cannot be reached") && !said.err.contains("sesame"), "{}", said.err);
+}
+
+#[test]
+fn help_teaches() {
+    let desk = Desk::new();
+    let help = desk.run(&["fetch", "--help"]).exits(0).out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" "); // lines are wrapped
+    for words in [
+        "[env: DATABASE_URL]",
+        "[default: sqlite://prepare-audio.db]",
+        "[env: OUTPUT_DIR",
+        "[env: AUDIO_FILE_DIR",
+        "[env: MODEL_FOR_VAD",
+        "[env: LOG_LEVEL",
+        "--vad-min-silence-at-max-speech-ms",
+        "[default: 98]",
+        "Exit codes:",
+    ] {
+        assert!(help.contains(words), "{words} is missing in\n{help}");
+    }
+    assert!(desk.run(&["--help"]).exits(0).out.contains("Examples:"));
+    assert!(desk.run(&["man"]).exits(0).out.contains(".TH"));
+    assert!(desk.run(&["completions", "bash"]).exits(0).out.contains("complete -F _prepare"));
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let desk = Desk::new();
+    let url = "postgres://someone:sesame@127.0.0.1:1/queue";
+    let said = desk.command(&["fetch", "--help"]).env("DATABASE_URL", url).output().unwrap();
+    assert!(!String::from_utf8(said.stdout).unwrap().contains("sesame"));
+}
+
+#[test]
+fn the_log_can_be_json_in_a_file() {
+    let desk = Desk::new();
+    let speech = fixture("speech/wav_s16_16k_mono.wav");
+    let said = desk.run(&["fetch", speech.to_str().unwrap(), "--log-format", "json", "--log-file", "run.log"]).exits(0);
+    assert!(said.err.is_empty(), "{}", said.err);
+    let log = std::fs::read_to_string(desk.path("run.log")).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let done = lines.iter().find(|line| line["fields"]["message"] == "done").unwrap();
+    assert_eq!(done["span"]["name"], "recording");
+    assert_eq!(done["fields"]["segments"], 1);
+}
+
+#[test]
+fn quiet_is_quiet() {
+    let desk = Desk::new();
+    let said = desk.run(&["fetch", "--quiet", fixture("speech/pauses.wav").to_str().unwrap()]).exits(0);
+    assert!(said.out.is_empty() && said.err.is_empty(), "{}{}", said.out, said.err);
+}
