@@ -94,7 +94,7 @@ fn what_is_no_file_has_its_own_code() {
     fs::create_dir(desk.path("folder.wav")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(desk.path("pipe.wav")).status().unwrap().success());
     let secret = desk.copy("speech/wav_s16_16k_mono.wav", "secret.wav");
-    fs::set_permissions(secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(secret, fs::Permissions::from_mode(0o000)).unwrap();
     desk.write("list.txt", "folder.wav\npipe.wav\n/dev/zero\nsecret.wav\n");
     desk.run(&["add", "list.txt"]).exits(0);
     let said = desk.run(&["fetch", "--json"]).json();
