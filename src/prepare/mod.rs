@@ -77,6 +77,11 @@ impl Preparer {
         &self.recipe
     }
 
+    /// Where segments go.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// A detector for one worker, to be kept from recording to recording.
     pub fn detector(&self) -> Detector {
         Detector::new(&self.model)
