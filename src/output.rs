@@ -65,6 +65,8 @@ pub struct Staging {
     folder: PathBuf,
     claim_id: String,
     files: Vec<(PathBuf, PathBuf)>,
+    /// The output folder itself is new.
+    new_root: bool,
 }
 
 impl Staging {
@@ -73,11 +75,8 @@ impl Staging {
     /// # Errors
     /// What the file system says.
     pub fn begin(folder: PathBuf, claim_id: &str) -> io::Result<Self> {
-        match remove_temporary(&folder) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        Ok(Self { folder, claim_id: claim_id.to_owned(), files: Vec::new() })
+        remove_temporary(&folder, None)?;
+        Ok(Self { folder, claim_id: claim_id.to_owned(), files: Vec::new(), new_root: false })
     }
 
     /// Writes the next segment's samples under its temporary name; returns its final path.
@@ -87,6 +86,7 @@ impl Staging {
     pub fn write(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
         let index = self.files.len();
         if index == 0 {
+            self.new_root = self.folder.parent().is_some_and(|root| !root.exists());
             fs::create_dir_all(&self.folder)?;
         }
         let temporary = self.folder.join(format!("{TEMPORARY}{}.{index:05}", self.claim_id));
@@ -120,8 +120,8 @@ impl Staging {
         self.files.drain(..named);
         outcome?;
         if named > 0 {
-            sync_folder(&self.folder)?;
-            sync_folder(self.folder.parent().unwrap_or(Path::new(".")))?;
+            let above = if self.new_root { 3 } else { 2 };
+            self.folder.ancestors().take(above).try_for_each(sync_folder)?;
         }
         Ok(())
     }
@@ -145,16 +145,27 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn remove_temporary(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+/// Removes temporary files from a recording's folder: those of the claim `claim_id`, or all. The folder goes too when
+/// it is empty then; that it is not there is fine.
+///
+/// # Errors
+/// What the file system says.
+pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> io::Result<()> {
+    let prefix = format!("{TEMPORARY}{}", claim_id.unwrap_or_default());
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
             match fs::remove_file(entry.path()) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
     }
+    let _ = fs::remove_dir(folder); // succeeds only where nothing lies in it
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `prepare-audio add`: recordings into the table.
 
-use std::{io, path::Path};
+use std::io;
 
 use prepare_audio::{
     sources::{Found, Resolver},
@@ -8,26 +8,27 @@ use prepare_audio::{
 };
 
 use super::{
-    args::{AddArgs, GlobalArgs},
+    args::{AddArgs, BaseArgs, GlobalArgs},
     connect,
     format::count,
+    say,
 };
 
 pub async fn run(global: &GlobalArgs, args: &AddArgs) -> anyhow::Result<()> {
-    let found = find(&args.sources, args.base.audio_dir.as_deref())?;
+    let found = find(&args.sources, &args.base)?;
     let store = connect(global).await?;
     let added = store.add(&found.sources, None).await?;
     if args.json {
-        println!("{}", serde_json::to_string(&added)?);
+        say(&serde_json::to_string(&added)?)?;
     } else if !global.quiet {
-        println!("{}", describe(&added, &found));
+        say(&describe(&added, &found))?;
     }
     Ok(())
 }
 
 /// Finds what the typed names stand for.
-pub fn find(names: &[String], audio_dir: Option<&Path>) -> anyhow::Result<Found> {
-    let found = Resolver::new(audio_dir)?.find(names, &mut io::stdin().lock())?;
+pub fn find(names: &[String], base: &BaseArgs) -> anyhow::Result<Found> {
+    let found = Resolver::new(base.audio_dir.as_deref(), &base.output)?.find(names, &mut io::stdin().lock())?;
     Ok(found)
 }
 

@@ -83,9 +83,12 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where relative sources are.
+/// Where recordings are, and where none are.
 #[derive(Debug, Args)]
 pub struct BaseArgs {
+    /// Folder that the segments go to; it is never searched for recordings
+    #[arg(short, long, value_name = "DIR", env = "OUTPUT_DIR", default_value = "segments")]
+    pub output: PathBuf,
     /// Folder that relative sources are read from [default: the current folder]
     #[arg(long, value_name = "DIR", env = "AUDIO_FILE_DIR")]
     pub audio_dir: Option<PathBuf>,
@@ -98,9 +101,6 @@ pub struct FetchArgs {
     /// Recordings prepared at once [default: the number of cores]
     #[arg(short, long, value_name = "N", env = "PREPARE_AUDIO_WORKERS", value_parser = at_least_one)]
     pub workers: Option<usize>,
-    /// Folder that the segments go to
-    #[arg(short, long, value_name = "DIR", env = "OUTPUT_DIR", default_value = "segments")]
-    pub output: PathBuf,
     #[command(flatten)]
     pub base: BaseArgs,
     /// Say what would be done and touch nothing

@@ -43,19 +43,20 @@ pub fn parse() -> Result<Cli, Refusal> {
 }
 
 fn parse_from(typed: Vec<OsString>) -> Result<Cli, Refusal> {
-    let mut command = without_empty_environment(Cli::command());
-    let file = config_file(&command, &typed);
+    let mut command = Cli::command();
+    let file = config_file(&without_empty_environment(command.clone()), &typed);
     if let Some(file) = &file {
         command = lay_beneath(command, file).map_err(|why| Refusal::File(format!("{file}: {why}")))?;
     }
+    command = without_empty_environment(command);
     let refuse = |error| Refusal::Clap(error, file.clone());
     let matches = command.try_get_matches_from_mut(typed).map_err(refuse)?;
     Cli::from_arg_matches(&matches).map_err(|error| Refusal::Clap(error.format(&mut command), file.clone()))
 }
 
-/// Variables that are set already are stronger than those of the file.
+/// Reads .env in the current folder. Variables that are set already are stronger.
 fn load_env_file() -> Result<(), Refusal> {
-    match dotenvy::dotenv() {
+    match dotenvy::from_path(".env") {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
         Err(error) => Err(Refusal::File(format!(".env: {error}"))),
@@ -87,7 +88,9 @@ fn lay_beneath(command: Command, file: &str) -> Result<Command, String> {
     flatten("", &table, &mut values)?;
     let mut unknown = values.clone();
     let command = each_arg(command, &mut |arg| {
-        let Some(name) = arg.get_long().filter(|name| *name != "config") else { return arg };
+        // Settings are what has a variable; the rest (--all, --dry-run) is an order, and is given where it is typed.
+        let is_setting = arg.get_env().is_some() || matches!(arg.get_id().as_str(), "quiet" | "json");
+        let Some(name) = arg.get_long().filter(|name| is_setting && *name != "config") else { return arg };
         let Some(value) = values.get(name) else { return arg };
         let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
         unknown.remove(name);
@@ -149,7 +152,7 @@ mod tests {
         let file = "workers = 3\noutput = 'out'\n[vad]\nthreshold = 0.25\nmin_silence_duration_ms = 300\n";
         let fetch = parse_with(file, &["fetch", "--workers", "5"]).unwrap();
         assert_eq!(fetch.workers, Some(5));
-        assert_eq!(fetch.output, Path::new("out"));
+        assert_eq!(fetch.base.output, Path::new("out"));
         assert_eq!((fetch.vad.vad_threshold, fetch.vad.vad_min_silence_duration_ms), (0.25, 300));
         assert_eq!(fetch.vad.vad_speech_pad_ms, 30);
     }
@@ -162,6 +165,7 @@ mod tests {
 
     #[test]
     fn mistakes_in_the_file_are_named() {
+        assert!(parse_with("dry-run = true", &["fetch"]).unwrap_err().contains("unknown setting `dry-run`"));
         assert!(parse_with("treshold = 1", &["fetch"]).unwrap_err().contains("unknown setting `treshold`"));
         assert!(parse_with("workers = [1]", &["fetch"]).unwrap_err().contains("is a list"));
         assert!(parse_with("workers = ", &["fetch"]).unwrap_err().contains("settings.toml"));

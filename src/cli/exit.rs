@@ -30,9 +30,14 @@ Exit codes:
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// A database that should be there and is not: exit code 4.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoDatabase(pub String);
+
 /// The exit code of a run that came to its end.
 pub fn code(report: &Report, interrupted: bool) -> ExitCode {
-    ExitCode::from(match (interrupted, report.failed, report.done) {
+    ExitCode::from(match (interrupted, report.failed + report.quarantined, report.done) {
         (true, _, _) => INTERRUPTED,
         (false, 0, _) => 0,
         (false, _, 0) => ALL_FAILED,
@@ -46,8 +51,9 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS; // the reader has seen enough, as in `segments | head`
     }
     eprintln!("error: {error:#}");
-    let of_database =
-        error.chain().any(|e| e.is::<StoreError>() || matches!(e.downcast_ref(), Some(RunError::Store(_))));
+    let of_database = error
+        .chain()
+        .any(|e| e.is::<StoreError>() || e.is::<NoDatabase>() || matches!(e.downcast_ref(), Some(RunError::Store(_))));
     let of_usage = error.chain().any(|e| e.is::<Usage>() || e.is::<SourceError>());
     ExitCode::from(if of_database {
         DATABASE

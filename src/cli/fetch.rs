@@ -17,7 +17,7 @@ use prepare_audio::{
     prepare::Preparer,
     progress::{Progress, Silent},
     sources::Found,
-    store::{DatabaseUrl, Selection, Store},
+    store::{DatabaseUrl, State, Store},
     vad::Model,
     worker::{self, Report, Settings, Shutdown},
 };
@@ -31,6 +31,7 @@ use super::{
     log,
     plan::{self, Plan},
     progress::Display,
+    say,
 };
 
 /// How long a running recording may go on after the first Ctrl-C.
@@ -42,7 +43,7 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
     let bars = display.as_ref().and_then(|d| d.bars());
     log::start(global, if bars.is_some() { log::Default::Quiet } else { log::Default::Lines }, bars)?;
     let preparer = Arc::new(preparer(args)?);
-    let found = add::find(&args.sources, args.base.audio_dir.as_deref())?;
+    let found = add::find(&args.sources, &args.base)?;
     if args.dry_run {
         return dry_run(global, args, &settings, &preparer, &found).await;
     }
@@ -54,12 +55,21 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
         }
     }
     let (report, interrupted) = work(&store, preparer, settings, display).await?;
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else if !global.quiet {
-        println!("{}", summary(&report, interrupted));
-    }
+    let left = if interrupted { 0 } else { pending(&*store).await? };
+    store.close().await;
+    // The work is done, whether somebody still reads what is said of it or not.
+    let _ = match (args.json, global.quiet) {
+        (true, _) => say(&serde_json::to_string(&report)?),
+        (false, true) => Ok(()),
+        (false, false) => say(&summary(&report, interrupted, left)),
+    };
     Ok(exit::code(&report, interrupted))
+}
+
+/// Recordings that are pending still.
+async fn pending(store: &dyn Store) -> anyhow::Result<u64> {
+    let counts = store.counts().await?;
+    Ok(counts.iter().filter(|c| c.state == State::Pending).map(|c| c.recordings as u64).sum())
 }
 
 fn settings(args: &FetchArgs) -> anyhow::Result<Settings> {
@@ -84,7 +94,9 @@ fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
     };
     let model = model.map_err(|e| exit::Usage(e.to_string()))?;
     let parameters = args.vad.parameters();
-    Preparer::new(model, &parameters, Output::new(&args.output)).map_err(|e| exit::Usage(e.to_string()).into())
+    // Absolute, because the rows' paths are to be found from wherever they are read.
+    let output = std::path::absolute(&args.base.output)?;
+    Preparer::new(model, &parameters, Output::new(output)).map_err(|e| exit::Usage(e.to_string()).into())
 }
 
 /// Runs the worker, with signals and progress beside it.
@@ -176,14 +188,16 @@ async fn dry_run(
     let recipe = &preparer.recipe().id;
     let missing = matches!(&global.database, DatabaseUrl::Sqlite(path) if !path.exists());
     let mut files = Vec::new();
-    let mut new: Vec<&String> = found.sources.iter().collect();
-    if !missing {
+    let mut new = found.sources.clone();
+    if missing {
+        new.sort();
+        new.dedup();
+    } else {
         let store = connect(global).await?;
         files = plan::pending_files(&*store, recipe, &settings.audio_dir).await?;
-        new = unknown(&*store, &found.sources).await?;
+        new = store.unknown(&found.sources, Some(recipe)).await?;
+        store.close().await;
     }
-    new.sort();
-    new.dedup();
     let added = new.len();
     files.extend(new.into_iter().map(|source| settings.audio_dir.join(source)));
     let plan = tokio::task::spawn_blocking(move || {
@@ -194,26 +208,13 @@ async fn dry_run(
     let plan = plan.await.context("measuring the recordings")?;
     if args.json {
         let hours = plan.estimated_seconds() / 3600.0;
-        println!(
-            "{}",
-            json!({ "recordings": plan.recordings, "new": added, "hours": hours, "bytes": plan.bytes,
-                    "unknown_length": plan.unknown, "unreadable": plan.unreadable })
-        );
+        let plan = json!({ "recordings": plan.recordings, "new": added, "hours": hours, "bytes": plan.bytes,
+                           "unknown_length": plan.unknown, "unreadable": plan.unreadable });
+        say(&plan.to_string())?;
     } else {
-        println!("{}", describe_plan(&plan, added, args));
+        say(&describe_plan(&plan, added, args))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Those that no row has.
-async fn unknown<'s>(store: &dyn Store, sources: &'s [String]) -> anyhow::Result<Vec<&'s String>> {
-    let mut unknown = Vec::new();
-    for source in sources {
-        if store.matching(&Selection::Source(source.clone())).await? == 0 {
-            unknown.push(source);
-        }
-    }
-    Ok(unknown)
 }
 
 fn describe_plan(plan: &Plan, added: usize, args: &FetchArgs) -> String {
@@ -223,7 +224,7 @@ fn describe_plan(plan: &Plan, added: usize, args: &FetchArgs) -> String {
         count(plan.recordings, "recording"),
         time(plan.estimated_seconds()),
         bytes(plan.bytes),
-        args.output.display()
+        args.base.output.display()
     );
     if plan.unreadable > 0 {
         text += &format!("\n{} cannot be read and would fail", count(plan.unreadable, "recording"));
@@ -231,7 +232,7 @@ fn describe_plan(plan: &Plan, added: usize, args: &FetchArgs) -> String {
     text + "\nnothing was touched"
 }
 
-fn summary(report: &Report, interrupted: bool) -> String {
+fn summary(report: &Report, interrupted: bool, left: u64) -> String {
     let mut text = format!(
         "{} done: {} of audio, {} of speech in {}",
         count(report.done, "recording"),
@@ -243,10 +244,16 @@ fn summary(report: &Report, interrupted: bool) -> String {
     if report.audio_s > 0.0 && report.wall_s > 0.0 {
         text += &format!(" ({:.0} x real time)", report.audio_s / report.wall_s);
     }
-    if report.failed > 0 {
+    let failed = report.failed + report.quarantined;
+    if failed > 0 {
         let codes: Vec<String> = report.errors.iter().map(|(code, n)| format!("{code} {n}")).collect();
-        text += &format!("\n{} failed: {}", count(report.failed, "recording"), codes.join(", "));
-        text += "\n`prepare-audio status` says why; `prepare-audio retry` tries again";
+        let told = if report.quarantined > 0 { "failed or quarantined" } else { "failed" };
+        text += &format!("\n{} {told}: {}", count(failed, "recording"), codes.join(", "));
+        text += "\n`prepare-audio status` says why; `prepare-audio retry --all` puts them back for the next fetch";
+    }
+    if left > 0 {
+        let told = count(left, "recording");
+        text += &format!("\n{told} stay pending: another row has their source with these parameters already");
     }
     if interrupted {
         text += &format!("\ninterrupted: {} given back; fetch again to go on", count(report.released, "recording"));

@@ -55,7 +55,7 @@ fn filter(global: &GlobalArgs, default: Default) -> Result<EnvFilter, Usage> {
         (None, false, Default::Lines) => "info",
         (None, false, Default::Quiet) => "warn",
     };
-    let below = if ["debug", "trace"].contains(&level) { "info" } else { "error" };
+    let below = if ["debug", "trace"].contains(&level) { "info" } else { "off" };
     let directives = TALKATIVE.iter().fold(level.to_owned(), |all, name| format!("{all},{name}={below}"));
     Ok(EnvFilter::new(directives))
 }

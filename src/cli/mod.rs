@@ -14,11 +14,15 @@ mod segments;
 mod status;
 mod texts;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::CommandFactory;
-use prepare_audio::store::{self, Store};
+use prepare_audio::store::{self, DatabaseUrl, Store};
 
 use self::args::{Cli, Command, GlobalArgs};
 
@@ -55,7 +59,23 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the database that the settings name.
+/// Opens the database that the settings name, and makes it where it is missing.
 async fn connect(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>> {
     Ok(store::connect(&global.database).await?)
+}
+
+/// Opens a database to look at, which must be there: a mistyped name is not to make an empty one.
+async fn connect_existing(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>> {
+    if let DatabaseUrl::Sqlite(path) = &global.database
+        && !path.exists()
+    {
+        let told = format!("{}: no such database; `prepare-audio add` and `fetch` make it", global.database);
+        anyhow::bail!(exit::NoDatabase(told));
+    }
+    connect(global).await
+}
+
+/// Prints a line, or tells that nobody reads any more.
+fn say(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use prepare_audio::progress::{Ending, Progress};
+use prepare_audio::progress::Progress;
 
 use super::format;
 
@@ -42,14 +42,9 @@ impl Tally {
         }
     }
 
-    fn end(&self, slot: usize, ending: &Ending<'_>) {
+    fn work(&self, slot: usize, seconds: f64) {
         self.advance(slot, 0.0);
-        if let Ending::Done { duration_s, .. } = ending {
-            self.ended_ms.fetch_add(milliseconds(*duration_s), Relaxed);
-        }
-        if !matches!(ending, Ending::Undone) {
-            self.recordings.fetch_add(1, Relaxed);
-        }
+        self.ended_ms.fetch_add(milliseconds(seconds), Relaxed);
     }
 
     /// `1.20 h of 3.00 h, 800 x real time, 8 min 06 s left`.
@@ -80,6 +75,7 @@ pub struct Display {
     bars: Option<Bars>,
     last_line: Mutex<Instant>,
     said_waiting: AtomicBool,
+    stopping: AtomicBool,
 }
 
 /// A line for the whole and one for each worker.
@@ -97,6 +93,7 @@ impl Display {
             bars: on_terminal.then(|| Bars::new(workers)),
             last_line: Mutex::new(Instant::now()),
             said_waiting: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
         }
     }
 
@@ -131,7 +128,8 @@ impl Display {
     fn show(&self) {
         let Some(bars) = &self.bars else { return self.log_line() };
         bars.total.set_position(self.tally.recordings.load(Relaxed));
-        bars.total.set_message(self.tally.text());
+        let stopping = if self.stopping.load(Relaxed) { "stopping (Ctrl-C again to leave at once): " } else { "" };
+        bars.total.set_message(format!("{stopping}{}", self.tally.text()));
     }
 
     fn log_line(&self) {
@@ -147,7 +145,7 @@ impl Bars {
     fn new(workers: usize) -> Self {
         let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8));
         let total = multi.add(ProgressBar::new(0));
-        total.set_style(style("{bar:30} {pos}/{len} recordings  {msg}"));
+        total.set_style(style("{bar:30} {pos}/{len} recordings  {wide_msg}"));
         let workers = (0..workers)
             .map(|_| {
                 let bar = multi.add(ProgressBar::new(0));
@@ -183,12 +181,17 @@ impl Progress for Display {
         self.show();
     }
 
-    fn finished(&self, slot: usize, ending: &Ending<'_>) {
-        self.tally.end(slot, ending);
+    fn worked(&self, slot: usize, seconds: f64) {
+        self.tally.work(slot, seconds);
         if let Some(bar) = self.bars.as_ref().and_then(|bars| bars.workers.get(slot)) {
             bar.set_message("");
             bar.set_position(0);
         }
+        self.show();
+    }
+
+    fn ended(&self) {
+        self.tally.recordings.fetch_add(1, Relaxed);
         self.show();
     }
 
@@ -205,9 +208,8 @@ impl Progress for Display {
     }
 
     fn stopping(&self) {
-        if let Some(bars) = &self.bars {
-            bars.total.set_message("stopping; Ctrl-C again to leave at once");
-        }
+        self.stopping.store(true, Relaxed);
+        self.show();
     }
 }
 
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in ["{bar:30} {pos}/{len} recordings  {msg}", "{bar:30.dim} {wide_msg}"] {
+        for template in ["{bar:30} {pos}/{len} recordings  {wide_msg}", "{bar:30.dim} {wide_msg}"] {
             ProgressStyle::with_template(template).unwrap();
         }
     }
@@ -228,7 +230,7 @@ mod tests {
         tally.planned_ms.store(7_200_000, Relaxed);
         tally.advance(0, 600.0);
         tally.advance(1, 60.0);
-        tally.end(0, &Ending::Done { duration_s: 1200.0, speech_s: 1.0, segments: 1 });
+        tally.work(0, 1200.0);
         assert!(tally.text().starts_with("21 min 00 s of 2.00 h, "), "{}", tally.text());
     }
 }

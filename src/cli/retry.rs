@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::{
     args::{GlobalArgs, RetryArgs},
-    connect, exit,
+    connect_existing, exit,
     format::count,
+    say,
 };
 
 pub async fn run(global: &GlobalArgs, args: &RetryArgs) -> anyhow::Result<()> {
@@ -15,18 +16,20 @@ pub async fn run(global: &GlobalArgs, args: &RetryArgs) -> anyhow::Result<()> {
             "name recordings by the ids that `prepare-audio status` shows, or all of them by --all".into()
         ));
     }
-    let store = connect(global).await?;
+    let store = connect_existing(global).await?;
     let ids = (!args.all).then_some(args.ids.as_slice());
     let retried = store.retry(ids).await?;
+    let others = (args.ids.len() as u64).saturating_sub(retried);
     if args.json {
-        println!("{}", json!({ "retried": retried }));
-    } else if !global.quiet {
-        println!("{} back to pending", count(retried, "recording"));
+        say(&json!({ "retried": retried }).to_string())?;
+    } else if !global.quiet && retried > 0 {
+        say(&format!("{} back to pending; `prepare-audio fetch` prepares them", count(retried, "recording")))?;
+    } else if !global.quiet && args.all {
+        say("no recording is failed or quarantined")?;
     }
-    if !args.all && retried < args.ids.len() as u64 {
-        let others = args.ids.len() as u64 - retried;
+    if !args.all && others > 0 {
         bail!(exit::Usage(format!(
-            "{others} of the ids are not failed or quarantined; `prepare-audio status` lists those"
+            "{others} of the ids are not failed or quarantined; `prepare-audio status` lists those that are"
         )));
     }
     Ok(())

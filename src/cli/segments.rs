@@ -1,9 +1,6 @@
 //! `prepare-audio segments`: the segment rows.
 
-use std::{
-    io::{self, BufWriter, Write},
-    path::Path,
-};
+use std::io::{self, BufWriter, Write};
 
 use anyhow::bail;
 use prepare_audio::{
@@ -13,7 +10,7 @@ use prepare_audio::{
 
 use super::{
     args::{GlobalArgs, SegmentsArgs},
-    connect, exit,
+    connect_existing, exit,
     format::table,
 };
 
@@ -21,8 +18,8 @@ use super::{
 const PAGE: usize = 1000;
 
 pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()> {
-    let store = connect(global).await?;
-    let of = select(&*store, args.recording.as_deref(), args.base.audio_dir.as_deref()).await?;
+    let store = connect_existing(global).await?;
+    let of = select(&*store, args).await?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut after = None;
     loop {
@@ -35,7 +32,10 @@ pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()>
                 out.write_all(b"\n")?;
             }
         } else {
-            out.write_all(as_table(&page).as_bytes())?;
+            let text = as_table(&page);
+            // The title stands above the first page alone.
+            let body = if after.is_none() { &text } else { text.split_once('\n').map_or("", |(_, body)| body) };
+            out.write_all(body.as_bytes())?;
         }
         after = Some(next);
     }
@@ -47,10 +47,12 @@ pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()>
 }
 
 /// An id, or a source as the row has it, or a path that resolves to one.
-async fn select(store: &dyn Store, named: Option<&str>, base: Option<&Path>) -> anyhow::Result<Selection> {
-    let Some(name) = named else { return Ok(Selection::All) };
+async fn select(store: &dyn Store, args: &SegmentsArgs) -> anyhow::Result<Selection> {
+    let Some(name) = args.recording.as_deref() else { return Ok(Selection::All) };
     let mut candidates = vec![Selection::Source(name.to_owned())];
-    if let Ok(found) = Resolver::new(base)?.find(&[name.to_owned()], &mut io::empty()) {
+    if let Ok(found) =
+        Resolver::new(args.base.audio_dir.as_deref(), &args.base.output)?.find(&[name.to_owned()], &mut io::empty())
+    {
         candidates.extend(found.sources.into_iter().map(Selection::Source));
     }
     candidates.extend(name.parse().ok().map(Selection::Id));
@@ -69,6 +71,7 @@ fn as_table(page: &[SegmentOf]) -> String {
             let s = &row.segment;
             vec![
                 row.recording_id.to_string(),
+                row.recipe.chars().take(6).collect(),
                 s.idx.to_string(),
                 format!("{:.3}", s.start_s),
                 format!("{:.3}", s.end_s),
@@ -78,5 +81,5 @@ fn as_table(page: &[SegmentOf]) -> String {
             ]
         })
         .collect();
-    table(&[">id", ">segment", ">start s", ">end s", ">length s", ">speech", "file"], &rows)
+    table(&[">id", "recipe", ">segment", ">start s", ">end s", ">length s", ">speech", "file"], &rows)
 }

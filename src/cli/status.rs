@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     args::{GlobalArgs, StatusArgs},
-    connect, format,
+    connect_existing, format,
 };
 
 /// Failures that are shown.
@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub async fn run(global: &GlobalArgs, args: &StatusArgs) -> anyhow::Result<()> {
-    let store = connect(global).await?;
+    let store = connect_existing(global).await?;
     loop {
         let text = if args.json { as_json(&*store).await? } else { as_text(&*store).await? };
         let mut out = io::stdout().lock();
@@ -56,6 +56,11 @@ async fn as_text(store: &dyn Store) -> anyhow::Result<String> {
     let mut text = format::table(&["state", ">recordings", ">audio", ">speech", ">segments"], &rows);
     if let Some(speed) = speed(&states) {
         text += &format!("\none worker prepares {speed:.0} times real time\n");
+    }
+    let damaged: i64 = states.iter().map(|s| s.damaged).sum();
+    if damaged > 0 {
+        let told = format::count(damaged as u64, "recording");
+        text += &format!("\n{told} damaged (truncated or decode_errors in their rows): prepared what they hold\n");
     }
     if !failures.is_empty() {
         text += &failures_text(&failures, &states);

@@ -77,6 +77,11 @@ impl Preparer {
         &self.recipe
     }
 
+    /// Where segments go.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// Decodes, resamples, listens, cuts and writes one recording.
     ///
     /// `listener` is the worker's own, kept from recording to recording; the first recording makes it.

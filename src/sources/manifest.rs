@@ -25,7 +25,7 @@ impl Kind {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "txt" | "lst" => Some(Self::Text),
             "csv" | "tsv" => Some(Self::Csv),
-            "jsonl" | "ndjson" => Some(Self::JsonLines),
+            "json" | "jsonl" | "ndjson" => Some(Self::JsonLines), // NeMo calls its JSON lines .json
             _ => None,
         }
     }

@@ -29,6 +29,9 @@ pub enum SourceError {
     /// A pattern that is none.
     #[error("{0}: not a valid pattern: {1}")]
     Pattern(String, globset::Error),
+    /// A name that no column of text can hold.
+    #[error("{0}: the name is not valid UTF-8, so the table cannot hold it; rename it")]
+    NotUtf8(String),
     /// A folder or list that cannot be read.
     #[error("{0}: {1}")]
     Read(String, io::Error),
@@ -54,16 +57,19 @@ pub struct Found {
 pub struct Resolver {
     base: Option<PathBuf>,
     current: PathBuf,
+    output: PathBuf,
 }
 
 impl Resolver {
     /// `base` is the folder that relative sources are read from (AUDIO_FILE_DIR); none means the current folder.
+    /// `output` is where segments go: they are no recordings, so no walk through folders enters it.
     ///
     /// # Errors
     /// Where the current folder is gone.
-    pub fn new(base: Option<&Path>) -> io::Result<Self> {
+    pub fn new(base: Option<&Path>, output: &Path) -> io::Result<Self> {
         let current = env::current_dir()?;
-        Ok(Self { base: base.map(|b| normalise(&current.join(b))), current })
+        let [base, output] = [base, Some(output)].map(|path| path.map(|path| normalise(&current.join(path))));
+        Ok(Self { base, output: output.unwrap_or_default(), current })
     }
 
     /// Finds what each of `names` stands for; `-` reads a list from `stdin`.
@@ -81,7 +87,9 @@ impl Resolver {
     fn find_one(&self, name: &str, stdin: &mut dyn io::BufRead, found: &mut Found) -> Result<(), SourceError> {
         if name == "-" {
             let list = manifest::lines(stdin).map_err(|e| SourceError::Read("standard input".into(), e))?;
-            found.sources.extend(list.iter().map(|line| self.listed(line, &self.current)));
+            found
+                .sources
+                .extend(list.iter().map(|line| self.listed(line, &self.current)).collect::<Result<Vec<_>, _>>()?);
             return Ok(());
         }
         let path = self.locate(name);
@@ -91,11 +99,11 @@ impl Resolver {
         if let Some(kind) = manifest::Kind::of(&path).filter(|_| path.is_file()) {
             let listed = kind.read(&path)?;
             let folder = path.parent().unwrap_or(&self.current);
-            found.sources.extend(listed.iter().map(|line| self.listed(line, folder)));
+            found.sources.extend(listed.iter().map(|line| self.listed(line, folder)).collect::<Result<Vec<_>, _>>()?);
             return Ok(());
         }
         if path.exists() {
-            found.sources.push(self.source(&path));
+            found.sources.push(self.source(&path)?);
             return Ok(());
         }
         if name.contains(['*', '?', '[', '{']) {
@@ -115,29 +123,43 @@ impl Resolver {
 
     /// An entry of a list: relative ones are relative to the base, or else to the list's own folder. It need not
     /// exist: a missing recording becomes a row that says so.
-    fn listed(&self, entry: &str, folder: &Path) -> String {
+    fn listed(&self, entry: &str, folder: &Path) -> Result<String, SourceError> {
         self.source(&self.base.as_deref().unwrap_or(folder).join(entry))
     }
 
-    fn source(&self, path: &Path) -> String {
+    fn source(&self, path: &Path) -> Result<String, SourceError> {
         let whole = normalise(&self.current.join(path));
         let shown = self.base.as_ref().and_then(|base| whole.strip_prefix(base).ok()).unwrap_or(&whole);
-        shown.to_string_lossy().into_owned()
+        shown.to_str().map(str::to_owned).ok_or_else(|| SourceError::NotUtf8(whole.display().to_string()))
     }
 
     fn walk(&self, folder: &Path, found: &mut Found) -> Result<(), SourceError> {
-        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
-            let entry = entry.map_err(|e| SourceError::Read(folder.display().to_string(), e.into()))?;
-            if !entry.file_type().is_file() {
-                continue;
-            }
-            if is_audio_name(entry.path()) {
-                found.sources.push(self.source(entry.path()));
+        for path in self.files_below(folder) {
+            if is_audio_name(&path) {
+                found.sources.push(self.source(&path)?);
             } else {
                 found.skipped += 1;
             }
         }
         Ok(())
+    }
+
+    /// All files below `folder` in order, but for those of the output. What cannot be looked at is told and passed over;
+    /// a link that leads nowhere counts as a file, so that its row can say so.
+    fn files_below(&self, folder: &Path) -> impl Iterator<Item = PathBuf> {
+        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+        let output = self.output.clone();
+        let walk = walk.filter_entry(move |entry| normalise(entry.path()) != output);
+        walk.filter_map(|entry| match entry {
+            Ok(entry) => entry.file_type().is_file().then(|| entry.into_path()),
+            Err(error) => {
+                let dangling = error.path().filter(|path| error.loop_ancestor().is_none() && path.is_symlink());
+                if dangling.is_none() {
+                    tracing::warn!("passed over: {error}");
+                }
+                dangling.map(Path::to_owned)
+            }
+        })
     }
 
     /// Patterns that the shell left alone: `*` and `?` within a folder's name, `**` across folders.
@@ -149,11 +171,9 @@ impl Resolver {
             .map_err(|e| SourceError::Pattern(pattern.to_owned(), e))?
             .compile_matcher();
         let before = found.sources.len();
-        for entry in WalkDir::new(fixed_part(&whole)).follow_links(true).sort_by_file_name() {
-            // A folder that cannot be read is no match.
-            let Ok(entry) = entry else { continue };
-            if entry.file_type().is_file() && matcher.is_match(entry.path()) {
-                found.sources.push(self.source(entry.path()));
+        for path in self.files_below(&fixed_part(&whole)) {
+            if matcher.is_match(&path) {
+                found.sources.push(self.source(&path)?);
             }
         }
         if found.sources.len() == before { Err(SourceError::NoMatch(pattern.to_owned())) } else { Ok(()) }
@@ -202,7 +222,7 @@ mod tests {
     }
 
     fn resolver(current: &Path, base: Option<&Path>) -> Resolver {
-        Resolver { base: base.map(Path::to_owned), current: current.to_owned() }
+        Resolver { base: base.map(Path::to_owned), current: current.to_owned(), output: current.join("segments") }
     }
 
     fn find(resolver: &Resolver, names: &[&str], stdin: &str) -> Result<Found, SourceError> {
@@ -255,6 +275,39 @@ mod tests {
         assert_eq!(find(&here, &["**/*.flac"], "").unwrap().sources, below(root.path(), &["sub/deep/d.flac"]));
         assert!(matches!(find(&here, &["*.opus"], ""), Err(SourceError::NoMatch(_))));
         assert!(matches!(find(&here, &["{a"], ""), Err(SourceError::Pattern(..))));
+    }
+
+    #[test]
+    fn segments_are_no_recordings() {
+        let root = tree();
+        fs::create_dir_all(root.path().join("segments/a-1")).unwrap();
+        fs::write(root.path().join("segments/a-1/0.wav"), "x").unwrap();
+        let here = resolver(root.path(), None);
+        for name in [".", "**/*.wav"] {
+            let found = find(&here, &[name], "").unwrap();
+            assert!(found.sources.iter().all(|source| !source.contains("segments")), "{name}: {found:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_do_not_stop_a_walk() {
+        use std::os::unix::fs::symlink;
+        let root = tree();
+        symlink("gone", root.path().join("notes.txt")).unwrap();
+        symlink("gone.wav", root.path().join("link.wav")).unwrap();
+        symlink(root.path(), root.path().join("sub/loop")).unwrap();
+        let found = find(&resolver(root.path(), None), &["."], "").unwrap();
+        assert_eq!(found.sources, below(root.path(), &["a.wav", "link.wav", "sub/c.MP3", "sub/deep/d.flac"]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_no_row_can_hold_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let root = tree();
+        fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"bad\xff.wav")), "x").unwrap();
+        assert!(matches!(find(&resolver(root.path(), None), &["."], ""), Err(SourceError::NotUtf8(_))));
     }
 
     #[test]

@@ -207,6 +207,8 @@ pub struct StateCount {
     pub speech_s: f64,
     /// Their segments.
     pub segments: i64,
+    /// How many of them were truncated or had packets that did not decode.
+    pub damaged: i64,
     /// Their time of preparation, milliseconds, summed over recordings.
     pub total_ms: f64,
 }
@@ -239,6 +241,21 @@ pub struct Outlook {
     pub next_in_ms: Option<i64>,
 }
 
+/// A recording that was taken back from a worker that vanished.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Reaped {
+    /// Pending again, or quarantined.
+    pub state: State,
+    /// Its source.
+    pub source: String,
+    /// The recipe it was being prepared with.
+    pub recipe: String,
+    /// The claim that ended, which names temporary files.
+    pub claim_id: String,
+    /// What its row says of it now.
+    pub error: String,
+}
+
 /// How a failed attempt goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
@@ -254,6 +271,9 @@ pub trait Enlistment: Send + Sync {}
 /// The queue and the results. Two implementations stand: SQLite for one machine, PostgreSQL for many.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Those of `sources` that [`Store::add`] would add, each once.
+    async fn unknown(&self, sources: &[String], recipe: Option<&str>) -> Result<Vec<String>>;
+
     /// Adds sources that are not there yet, all or nothing.
     ///
     /// Without a `recipe` a source is known when any row has it. With one it is known when a row was claimed for just
@@ -279,8 +299,8 @@ pub trait Store: Send + Sync {
     async fn release(&self, keys: &[ClaimKey]) -> Result<u64>;
 
     /// Takes recordings from workers that are dead or whose lease ran out: pending again, or quarantined when their
-    /// attempts are spent. Returns how many.
-    async fn reap(&self) -> Result<u64>;
+    /// attempts are spent. Returns them.
+    async fn reap(&self) -> Result<Vec<Reaped>>;
 
     /// Drops pending rows that never ran and whose source another row holds under `recipe` already. Returns how many.
     async fn drop_duplicates(&self, recipe: &str) -> Result<u64>;
@@ -302,6 +322,9 @@ pub trait Store: Send + Sync {
 
     /// Segment rows of done recordings in order of recording and position, in pages: those after `(id, idx)`.
     async fn segments(&self, of: &Selection, after: Option<(i64, i64)>, limit: usize) -> Result<Vec<SegmentOf>>;
+
+    /// Ends all connections, so that SQLite can tidy up its files. Nothing may be asked afterwards.
+    async fn close(&self);
 
     /// How many recordings match.
     async fn matching(&self, of: &Selection) -> Result<i64>;

@@ -59,7 +59,7 @@ macro_rules! impl_store {
             use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as, query_scalar};
 
             use $crate::store::{
-                Added, AfterFailure, Claim, ClaimKey, Claimer, Enlistment, Failure, Outcome, Outlook, Result,
+                Added, AfterFailure, Claim, ClaimKey, Claimer, Enlistment, Failure, Outcome, Outlook, Reaped, Result,
                 SegmentOf, Selection, State, StateCount, Store, StoreError,
                 queue::{ADD_AT_ONCE, SEGMENTS_AT_ONCE, fenced, in_order, milliseconds, rows, to_the_end},
                 sql,
@@ -78,6 +78,20 @@ macro_rules! impl_store {
                         }
                         tx.commit().await?;
                         Ok(Added { inserted, known: sources.len() as u64 - inserted })
+                    })
+                    .await
+                }
+
+                async fn unknown(&self, sources: &[String], recipe: Option<&str>) -> Result<Vec<String>> {
+                    let (db, sources, recipe) = (self.clone(), sources.to_vec(), recipe.map(str::to_owned));
+                    to_the_end(&self.name, async move {
+                        let mut unknown = Vec::new();
+                        for chunk in sources.chunks(ADD_AT_ONCE) {
+                            let find = query_scalar($dialect.sql(sql::UNKNOWN));
+                            let find = find.bind(json!(chunk).to_string()).bind(&recipe);
+                            unknown.extend(find.fetch_all(&db.reads).await?);
+                        }
+                        Ok(unknown)
                     })
                     .await
                 }
@@ -208,7 +222,7 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn reap(&self) -> Result<u64> {
+                async fn reap(&self) -> Result<Vec<Reaped>> {
                     let db = self.clone();
                     // Held until the rows are written, so that nobody else reaps the same dead meanwhile. Where that
                     // fails, their signs are gone all the same, and their leases have to run out.
@@ -218,7 +232,7 @@ macro_rules! impl_store {
                         for worker in &dead {
                             query(sql::EXPIRE).bind(worker.name()).execute(&mut *tx).await?;
                         }
-                        let reaped = query($dialect.sql(sql::REAP)).execute(&mut *tx).await?.rows_affected();
+                        let reaped = query_as($dialect.sql(sql::REAP)).fetch_all(&mut *tx).await?;
                         tx.commit().await?;
                         Ok(reaped)
                     })
@@ -291,6 +305,11 @@ macro_rules! impl_store {
                         page.bind(value).bind(id).bind(idx).bind(rows(limit)).fetch_all(&db.reads).await
                     })
                     .await
+                }
+
+                async fn close(&self) {
+                    self.reads.close().await;
+                    self.writes.close().await;
                 }
 
                 async fn matching(&self, of: &Selection) -> Result<i64> {

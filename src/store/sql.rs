@@ -32,6 +32,13 @@ impl Dialect {
     }
 }
 
+/// `$1` sources as JSON, `$2` recipe or NULL: what [`ADD`] would add.
+pub const UNKNOWN: &str = "
+SELECT list.value FROM {list}
+WHERE NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = list.value
+                  AND ($2 IS NULL OR o.recipe = $2 OR o.state IN ('pending', 'running')))
+GROUP BY list.value ORDER BY MIN(list.position)";
+
 /// `$1` sources as JSON, `$2` recipe or NULL.
 pub const ADD: &str = "
 INSERT INTO recording (source)
@@ -117,7 +124,8 @@ SET state = CASE WHEN attempts < max_attempts THEN 'pending' ELSE 'quarantined' 
         || CASE WHEN attempts < max_attempts THEN ''
                 ELSE '. `prepare-audio retry ' || recording.id || '` tries again' END
 FROM lapsed
-WHERE recording.id = lapsed.id";
+WHERE recording.id = lapsed.id
+RETURNING state, source, recipe, COALESCE(claim_id, '') AS claim_id, error";
 
 /// `$1` recipe.
 pub const DROP_DUPLICATES: &str = "
@@ -151,7 +159,8 @@ WHERE state IN ('failed', 'quarantined')
 pub const COUNTS: &str = "
 SELECT state, COUNT(*) AS recordings, COALESCE(SUM(duration_s), 0.0) AS duration_s,
        COALESCE(SUM(speech_s), 0.0) AS speech_s, CAST(COALESCE(SUM(segments), 0) AS BIGINT) AS segments,
-       COALESCE(SUM(total_ms), 0.0) AS total_ms
+       COALESCE(SUM(total_ms), 0.0) AS total_ms,
+       CAST(SUM(CASE WHEN truncated <> 0 OR decode_errors > 0 THEN 1 ELSE 0 END) AS BIGINT) AS damaged
 FROM recording GROUP BY state";
 
 /// `$1` limit.

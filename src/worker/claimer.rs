@@ -24,7 +24,7 @@ pub(super) async fn claim_all(
     queue: mpsc::Sender<Assigned>,
     finisher: &Finisher,
 ) -> Result<(), RunError> {
-    run.store.reap().await?;
+    run.reap().await?;
     run.store.drop_duplicates(&run.claimer.recipe).await?;
     loop {
         let permits = tokio::select! {
@@ -75,7 +75,7 @@ async fn release(run: &Run, claims: &[Claim]) -> Result<(), RunError> {
 /// Nothing could be claimed: frees what dead workers held, then sleeps until there may be work again. `false` means
 /// that none will come.
 async fn wait_for_work(run: &Run, finisher: &Finisher) -> Result<bool, RunError> {
-    if run.store.reap().await? + run.store.drop_duplicates(&run.claimer.recipe).await? > 0 {
+    if run.reap().await? + run.store.drop_duplicates(&run.claimer.recipe).await? > 0 {
         return Ok(true);
     }
     let outlook = run.store.outlook(&run.claimer.recipe).await?;

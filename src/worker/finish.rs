@@ -15,7 +15,6 @@ use super::{Run, RunError, describe};
 use crate::{
     pool::Panicked,
     prepare::{PrepareError, Prepared},
-    progress::Ending,
     store::{AfterFailure, Claim, State, StoreError},
 };
 
@@ -41,13 +40,13 @@ impl Finisher {
     }
 
     /// Takes the result of an attempt; returns as soon as there is room to end it in the background.
-    pub async fn finish(self: &Arc<Self>, slot: usize, claim: Claim, attempt: Attempt) {
+    pub async fn finish(self: &Arc<Self>, claim: Claim, attempt: Attempt) {
         let room = Arc::clone(&self.room).acquire_owned().await;
         let this = Arc::clone(self);
         let end = async move {
             let _room = room;
             let _ended = Ended { finisher: &this, claim: &claim };
-            if let Err(error) = this.end(slot, &claim, attempt).await {
+            if let Err(error) = this.end(&claim, attempt).await {
                 this.give_up(&claim, error);
             }
         };
@@ -71,24 +70,24 @@ impl Finisher {
         }
     }
 
-    async fn end(&self, slot: usize, claim: &Claim, attempt: Attempt) -> Result<(), StoreError> {
+    async fn end(&self, claim: &Claim, attempt: Attempt) -> Result<(), StoreError> {
         match attempt {
-            Ok(Ok(prepared)) => self.publish(slot, claim, prepared).await,
-            Ok(Err(PrepareError::Stopped)) => self.stopped(slot, claim).await,
-            Ok(Err(error)) => self.failed(slot, claim, error).await,
-            Err(panic) => self.panicked(slot, claim, &panic).await,
+            Ok(Ok(prepared)) => self.publish(claim, prepared).await,
+            Ok(Err(PrepareError::Stopped)) => self.stopped(claim).await,
+            Ok(Err(error)) => self.failed(claim, error).await,
+            Err(panic) => self.panicked(claim, &panic).await,
         }
     }
 
     /// Files first, rows after: a row never speaks of a file that is not there.
-    async fn publish(&self, slot: usize, claim: &Claim, prepared: Prepared) -> Result<(), StoreError> {
+    async fn publish(&self, claim: &Claim, prepared: Prepared) -> Result<(), StoreError> {
         let Prepared { mut outcome, staging } = prepared;
         let started = std::time::Instant::now();
         let folder = staging.folder().to_owned();
         let published = tokio::task::spawn_blocking(move || staging.publish()).await;
         let published = published.unwrap_or_else(|e| Err(std::io::Error::other(e)));
         if let Err(error) = published {
-            return self.failed(slot, claim, PrepareError::Write { folder, error }).await;
+            return self.failed(claim, PrepareError::Write { folder, error }).await;
         }
         let waited = started.elapsed().as_secs_f64() * 1000.0;
         outcome.times.write_ms += waited;
@@ -101,23 +100,22 @@ impl Finisher {
             r.speech_s += outcome.speech_s;
         });
         let (duration_s, speech_s, segments) = (outcome.duration_s, outcome.speech_s, outcome.segments.len());
-        self.run.progress.finished(slot, &Ending::Done { duration_s, speech_s, segments });
+        self.run.progress.ended();
         if outcome.truncated || outcome.decode_errors > 0 {
             let errors = outcome.decode_errors;
             tracing::warn!(truncated = outcome.truncated, decode_errors = errors, "damaged: prepared what it holds");
         }
-        tracing::info!(segments, duration_s, speech_s, total_ms = outcome.times.total_ms, "done");
+        let x_real_time = (duration_s * 1000.0 / outcome.times.total_ms.max(0.001)).round();
+        tracing::info!(segments, duration_s, speech_s, x_real_time, "done");
         Ok(())
     }
 
-    async fn failed(&self, slot: usize, claim: &Claim, error: PrepareError) -> Result<(), StoreError> {
+    async fn failed(&self, claim: &Claim, error: PrepareError) -> Result<(), StoreError> {
         let after = if error.is_retryable() { AfterFailure::RetryIn(backoff(claim)) } else { AfterFailure::GiveUp };
-        self.run.progress.finished(slot, &Ending::Failed(&error));
         self.record(claim, error.code(), &error.to_string(), after).await
     }
 
-    async fn panicked(&self, slot: usize, claim: &Claim, panic: &Panicked) -> Result<(), StoreError> {
-        self.run.progress.finished(slot, &Ending::Undone);
+    async fn panicked(&self, claim: &Claim, panic: &Panicked) -> Result<(), StoreError> {
         let message = format!("{}: {panic}; please report it with the file", claim.source);
         self.record(claim, "panic", &message, AfterFailure::GiveUp).await
     }
@@ -133,13 +131,17 @@ impl Finisher {
                 *r.errors.entry(code.to_owned()).or_default() += 1;
             }
         });
-        tracing::warn!(code, again, "{message}");
+        if again {
+            tracing::warn!(code, "will be tried again: {message}");
+        } else {
+            self.run.progress.ended();
+            tracing::error!(code, "{message}");
+        }
         Ok(())
     }
 
     /// The run is being ended, or the claim is gone; a release of a lost claim changes nothing.
-    async fn stopped(&self, slot: usize, claim: &Claim) -> Result<(), StoreError> {
-        self.run.progress.finished(slot, &Ending::Undone);
+    async fn stopped(&self, claim: &Claim) -> Result<(), StoreError> {
         let released = self.run.store.release(std::slice::from_ref(&claim.key)).await?;
         self.run.report.count(|r| if released > 0 { r.released += 1 } else { r.lost += 1 });
         Ok(())

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::Run;
-use crate::store::ClaimKey;
+use crate::store::{ClaimKey, StoreError};
 
 /// Says to one recording's work that its claim is gone.
 #[derive(Clone, Debug, Default)]
@@ -66,31 +66,32 @@ impl Held {
     }
 }
 
-/// Prolongs the leases again and again, and takes back what others let lapse. Where no beat was acknowledged for two thirds of a lease, the work stops:
-/// somebody else may soon have it.
+/// Prolongs the leases again and again, and takes back what others let lapse. Where no beat was acknowledged for two
+/// thirds of a lease, the work stops: somebody else may soon have it.
 pub(super) async fn keep_alive(run: Arc<Run>) {
     let mut acknowledged = Instant::now();
     let patience: Duration = run.settings.lease * 2 / 3;
     loop {
         tokio::time::sleep(run.settings.heartbeat).await;
-        if let Err(error) = run.store.reap().await {
-            tracing::warn!(%error, "cannot look for recordings whose worker vanished");
-        }
         let keys = run.held.keys();
-        if keys.is_empty() {
-            acknowledged = Instant::now();
-            continue;
+        // Bounded, because a server that hangs must not keep the patience from ending. What the store has begun it ends
+        // by itself.
+        match tokio::time::timeout(run.settings.heartbeat, beat(&run, &keys)).await {
+            Ok(Ok(())) => acknowledged = Instant::now(),
+            Ok(Err(error)) => tracing::warn!(%error, "heartbeat failed"),
+            Err(_) => tracing::warn!("heartbeat was not answered"),
         }
-        match run.store.heartbeat(&keys, run.settings.lease).await {
-            Ok(standing) => {
-                acknowledged = Instant::now();
-                run.held.stop_lost(&keys, &standing);
-            }
-            Err(error) => tracing::warn!(%error, "heartbeat failed"),
-        }
-        if acknowledged.elapsed() > patience {
+        if acknowledged.elapsed() > patience && !keys.is_empty() {
             tracing::error!("no heartbeat was acknowledged for {} s; the running work stops", patience.as_secs());
             run.held.stop_all();
         }
     }
+}
+
+async fn beat(run: &Run, keys: &[ClaimKey]) -> Result<(), StoreError> {
+    if !keys.is_empty() {
+        let standing = run.store.heartbeat(keys, run.settings.lease).await?;
+        run.held.stop_lost(keys, &standing);
+    }
+    run.reap().await.map(drop)
 }

@@ -21,6 +21,7 @@ use tracing::Instrument;
 use self::{finish::Finisher, held::Held};
 pub use self::{report::Report, shutdown::Shutdown};
 use crate::{
+    output,
     pool::Pool,
     prepare::{Preparer, Task, Watch},
     progress::Progress,
@@ -67,6 +68,21 @@ pub(crate) struct Run {
     report: report::Tally,
 }
 
+impl Run {
+    /// Takes back what dead workers held, and clears away what they left in their folders; returns how many recordings.
+    async fn reap(&self) -> Result<u64, StoreError> {
+        let reaped = self.store.reap().await?;
+        for lost in &reaped {
+            let folder = self.preparer.output().folder(&lost.source, &lost.recipe);
+            if let Err(error) = output::remove_temporary(&folder, Some(&lost.claim_id)) {
+                tracing::debug!(%error, folder = %folder.display(), "temporary files stay");
+            }
+            self.report.reaped(lost);
+        }
+        Ok(reaped.len() as u64)
+    }
+}
+
 /// Prepares every pending recording, until none is left or `shutdown` asks to end.
 ///
 /// # Errors
@@ -89,8 +105,10 @@ pub async fn run(
     beat.abort();
     // Whatever still is held was left by an error: others may have it.
     let left = run.held.keys();
-    if !left.is_empty() {
-        let _ = run.store.release(&left).await;
+    if !left.is_empty()
+        && let Err(error) = run.store.release(&left).await
+    {
+        tracing::warn!(%error, "{} claims could not be given back; their leases have to run out", left.len());
     }
     drop(enlistment);
     outcome.map(|()| run.report.report())
@@ -154,12 +172,17 @@ async fn prepare_one(
             (prepared, own)
         })
         .await;
+    let seconds = match &outcome {
+        Ok((Ok(prepared), _)) => prepared.outcome.duration_s,
+        _ => 0.0,
+    };
+    run.progress.worked(slot, seconds);
     drop(permit);
     let outcome = outcome.map(|(prepared, own)| {
         *listener = own;
         prepared
     });
-    finisher.finish(slot, claim, outcome).await;
+    finisher.finish(claim, outcome).await;
 }
 
 /// Carries a recording's progress out, and the wish to stop in.

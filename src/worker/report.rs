@@ -8,6 +8,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::store::{Reaped, State};
+
 /// A run in figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
@@ -15,7 +17,9 @@ pub struct Report {
     pub done: u64,
     /// Recordings that failed for good.
     pub failed: u64,
-    /// The same by error code.
+    /// Recordings quarantined, because their workers vanished too often.
+    pub quarantined: u64,
+    /// Failed and quarantined ones by error code.
     pub errors: BTreeMap<String, u64>,
     /// Attempts that failed and will be tried again.
     pub retried: u64,
@@ -48,6 +52,19 @@ impl Default for Tally {
 impl Tally {
     pub fn count(&self, change: impl FnOnce(&mut Report)) {
         change(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Counts a recording that was taken back from a vanished worker.
+    pub fn reaped(&self, lost: &Reaped) {
+        if lost.state != State::Quarantined {
+            tracing::warn!(source = lost.source, "taken back: {}", lost.error);
+            return;
+        }
+        tracing::error!(source = lost.source, code = "crashed", "quarantined: {}", lost.error);
+        self.count(|r| {
+            r.quarantined += 1;
+            *r.errors.entry("crashed".to_owned()).or_default() += 1;
+        });
     }
 
     pub fn report(&self) -> Report {

@@ -14,8 +14,7 @@ use crate::support::desk::{Desk, Said};
 /// Enough work to be caught in the middle of it.
 const RECORDINGS: usize = 24;
 
-fn fetch(desk: &Desk, input: &Desk) -> Vec<String> {
-    let _ = desk;
+fn fetch(input: &Desk) -> Vec<String> {
     ["fetch", input.path("in").to_str().unwrap(), "--workers", "4", "--json"].map(str::to_owned).to_vec()
 }
 
@@ -42,6 +41,8 @@ fn rows(desk: &Desk) -> Vec<Value> {
     let mut rows = desk.segments(&[]);
     for row in &mut rows {
         row.as_object_mut().unwrap().remove("recording_id");
+        let path = row["path"].as_str().unwrap().to_owned();
+        row["path"] = path.strip_prefix(desk.path("").to_str().unwrap()).unwrap().into();
     }
     rows.sort_by_key(|row| (row["source"].to_string(), row["idx"].as_i64()));
     rows
@@ -49,7 +50,7 @@ fn rows(desk: &Desk) -> Vec<Value> {
 
 fn assert_same_as_undisturbed(disturbed: &Desk, input: &Desk) {
     let undisturbed = Desk::new();
-    undisturbed.run(&as_strs(&fetch(&undisturbed, input))).exits(0);
+    undisturbed.run(&as_strs(&fetch(input))).exits(0);
     assert_eq!(disturbed.count("done"), RECORDINGS as i64);
     assert_eq!(rows(disturbed), rows(&undisturbed));
     let (got, want) = (disturbed.files("segments"), undisturbed.files("segments"));
@@ -68,7 +69,7 @@ fn is_final(path: &Path) -> bool {
 fn after_kill_9_a_second_run_ends_where_one_would_have() {
     let (desk, input) = (Desk::new(), Desk::new());
     input.long_recordings("in", RECORDINGS);
-    let args = fetch(&desk, &input);
+    let args = fetch(&input);
     let mut child = desk.start(&as_strs(&args));
     wait_for_the_middle(&desk);
     child.kill().unwrap();
@@ -83,12 +84,43 @@ fn after_kill_9_a_second_run_ends_where_one_would_have() {
     assert_same_as_undisturbed(&desk, &input);
 }
 
+/// A recording whose process dies again and again is put aside, and the exit code says so.
+#[test]
+fn what_crashes_too_often_is_quarantined_and_told() {
+    let desk = Desk::new();
+    desk.long_recordings("in", 1);
+    desk.run(&["add", "in"]).exits(0);
+    crate::queueing::row(&desk, "UPDATE recording SET attempts = 2");
+    // Long enough to be killed in.
+    let long = std::fs::read(desk.path("in/recording 000.wav")).unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(desk.path("in/recording 000.wav")).unwrap();
+    for _ in 0..20 {
+        std::io::Write::write_all(&mut file, &long[44..]).unwrap();
+    }
+    let bytes = 21 * (long.len() as u32 - 44);
+    use std::os::unix::fs::FileExt;
+    let patch = std::fs::OpenOptions::new().write(true).open(desk.path("in/recording 000.wav")).unwrap();
+    patch.write_all_at(&(bytes + 36).to_le_bytes(), 4).unwrap();
+    patch.write_all_at(&bytes.to_le_bytes(), 40).unwrap();
+    let mut child = desk.start(&["fetch"]);
+    let give_up = Instant::now() + Duration::from_secs(30);
+    while desk.count("running") == 0 {
+        assert!(Instant::now() < give_up);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = desk.run(&["fetch"]).exits(3);
+    assert!(said.out.contains("1 recording failed or quarantined: crashed 1"), "{}", said.out);
+    assert_eq!(desk.count("quarantined"), 1);
+    assert!(desk.files("segments").is_empty(), "no temporary file is left");
+}
+
 #[test]
 fn ctrl_c_gives_back_what_runs_and_the_next_run_goes_on() {
     for name in ["INT", "TERM"] {
         let (desk, input) = (Desk::new(), Desk::new());
         input.long_recordings("in", RECORDINGS);
-        let args = fetch(&desk, &input);
+        let args = fetch(&input);
         let child = desk.start(&as_strs(&args));
         wait_for_the_middle(&desk);
         signal(&child, name);
@@ -110,13 +142,14 @@ fn ctrl_c_gives_back_what_runs_and_the_next_run_goes_on() {
 fn a_second_ctrl_c_ends_at_once() {
     let (desk, input) = (Desk::new(), Desk::new());
     input.long_recordings("in", RECORDINGS);
-    let args = fetch(&desk, &input);
+    let args = fetch(&input);
     let child = desk.start(&as_strs(&args));
     wait_for_the_middle(&desk);
     signal(&child, "INT");
     std::thread::sleep(Duration::from_millis(100));
     signal(&child, "INT");
     Said::from(child.wait_with_output().unwrap()).exits(130);
+    assert!(desk.count("running") > 0, "it left at once, without giving back what ran");
     desk.run(&as_strs(&args)).exits(0);
     assert_same_as_undisturbed(&desk, &input);
 }
@@ -125,7 +158,7 @@ fn a_second_ctrl_c_ends_at_once() {
 fn two_runs_side_by_side_share_the_work() {
     let (desk, input) = (Desk::new(), Desk::new());
     input.long_recordings("in", RECORDINGS);
-    let args = fetch(&desk, &input);
+    let args = fetch(&input);
     let children = [desk.start(&as_strs(&args)), desk.start(&as_strs(&args))];
     let done: i64 = children
         .into_iter()

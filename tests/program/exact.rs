@@ -124,6 +124,7 @@ fn known_pauses_are_found() {
     let desk = Desk::new();
     desk.run(&["fetch", "--quiet", fixture("speech/mp3_44k1_stereo.mp3").to_str().unwrap()]).exits(0);
     let rows = desk.segments(&[]);
+    assert_eq!(rows.len(), 3);
     // 0.6 s pause, 1.35 s speech, 0.8, 1.24, 1.2, 1.19, 0.5; see fixtures/README.md
     for (row, (start, end)) in rows.iter().zip([(0.6, 1.95), (2.75, 3.99), (5.19, 6.38)]) {
         let near = |key: &str, want: f64| (row[key].as_f64().unwrap() - want).abs() < 0.2;

@@ -71,6 +71,9 @@ fn another_recipe_is_new_work_and_the_same_one_is_not() {
 fn a_users_own_insert_is_all_it_takes() {
     let desk = Desk::new();
     desk.copy(SPEECH, "audio/a.wav");
+    let said = desk.run(&["status"]).exits(4);
+    assert!(said.err.contains("no such database") && !desk.path("prepare-audio.db").exists(), "looking makes nothing");
+    desk.run(&["fetch"]).exits(0);
     assert!(desk.run(&["status"]).exits(0).out.contains("no recordings yet"), "the tables are made on first use");
     row(&desk, "INSERT INTO recording(source) VALUES ('audio/a.wav')");
     desk.run(&["fetch"]).exits(0);
@@ -92,6 +95,16 @@ fn two_recordings_of_one_name_do_not_collide() {
         desk.path(row["path"].as_str().unwrap()).parent().unwrap().to_owned()
     };
     assert_ne!(folder(1), folder(2));
+}
+
+/// Run again and again in the folder that it writes to, it must not take its segments for recordings.
+#[test]
+fn segments_are_not_prepared_again() {
+    let desk = Desk::new();
+    desk.copy(SPEECH, "a.wav");
+    for done in [1, 0, 0] {
+        assert_eq!(desk.run(&["fetch", ".", "--json"]).exits(0).json()["done"], done);
+    }
 }
 
 #[test]
@@ -133,4 +146,10 @@ fn a_dry_run_says_how_much_and_touches_nothing() {
     let plan = desk.run(&["fetch", "--dry-run", "--json"]).exits(0).json();
     assert_eq!((&plan["recordings"], &plan["new"]), (&3.into(), &0.into()));
     assert_eq!(desk.count("pending"), 3);
+    // What is done with other parameters is work again, as it would be for fetch.
+    desk.run(&["fetch"]).exits(1);
+    let plan =
+        |args: &[&str]| desk.run(&[&["fetch", "in/a.wav", "--dry-run", "--json"], args].concat()).exits(0).json();
+    assert_eq!(plan(&[])["recordings"], 0);
+    assert_eq!(plan(&["--vad-threshold", "0.3"])["recordings"], 1);
 }

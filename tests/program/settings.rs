@@ -62,6 +62,7 @@ fn a_model_can_be_a_file() {
 #[test]
 fn mistakes_are_named_and_exit_with_2() {
     let desk = Desk::new();
+    desk.run(&["fetch"]).exits(0); // makes the database that some of them look into
     for (args, words) in [
         (vec!["fetch", "--workers", "0"], "at least 1 worker"),
         (vec!["fetch", "--workers", "many"], "invalid value 'many'"),

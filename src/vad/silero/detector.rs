@@ -3,12 +3,14 @@
 use std::fmt;
 
 use super::super::{CONTEXT, VadError, WINDOW};
+use super::FRAME;
 use super::encoder::Activations;
 use super::level::{SimdLevel, Token};
 use super::lstm::{Lstm, State};
-use super::matmul::{GROUP, Row};
+use super::matmul::Row;
 use super::model::Model;
-use super::stft::{Magnitudes, Stft, Transposed};
+use super::stft::{GROUP, Magnitudes, Stft, Transposed};
+use super::winograd::{BATCH, Evaluate, Evaluated};
 
 /// Computes the speech probability of each window of a recording, from samples that come in pieces of any size.
 ///
@@ -23,7 +25,9 @@ pub struct Detector {
     /// Samples that wait.
     waiting: usize,
     transposed: Box<Transposed>,
-    magnitudes: Vec<Magnitudes>,
+    work: Box<Row<{ FRAME * GROUP }>>,
+    magnitudes: Box<Magnitudes>,
+    batches: Vec<Evaluated>,
     activations: Activations,
     state: State,
 }
@@ -31,7 +35,7 @@ pub struct Detector {
 impl Detector {
     /// Windows that are computed together unless told otherwise: enough that the weights are read seldom, few enough
     /// that what the layers hand on stays in the second-level cache.
-    pub const BLOCK: usize = 64;
+    pub const BLOCK: usize = 48;
 
     /// A detector with the best instructions of this processor.
     pub fn new(model: &Model) -> Self {
@@ -46,7 +50,7 @@ impl Detector {
     }
 
     /// As [`with_level`](Self::with_level), computing at most `windows` windows together (at least one). The
-    /// probabilities do not depend on it, only speed and memory do (about 7 kB a window).
+    /// probabilities do not depend on it, only speed and memory do (about 11 kB a window).
     pub fn with_block(model: &Model, level: SimdLevel, windows: usize) -> Result<Self, VadError> {
         let token = level.token().ok_or(VadError::LevelMissing(level))?;
         Ok(Self::build(model, level, token, windows.max(1)))
@@ -60,7 +64,9 @@ impl Detector {
             samples: vec![0.0; CONTEXT + block * WINDOW],
             waiting: 0,
             transposed: Box::new([Row::ZERO; _]),
-            magnitudes: vec![[Row::ZERO; _]; block.div_ceil(GROUP)],
+            work: Box::new(Row::ZERO),
+            magnitudes: Box::new([Row::ZERO; _]),
+            batches: vec![[Row::ZERO; _]; block.div_ceil(BATCH)],
             activations: Activations::new(block),
             state: State::START,
         }
@@ -112,7 +118,7 @@ impl Detector {
         }
         self.transform(windows);
         self.activations.resize(windows);
-        self.model.encoder().run(self.token, &self.magnitudes, &mut self.activations);
+        self.model.encoder().run(self.token, &self.batches, &mut self.activations);
         self.token.run(Lstm {
             weights: self.model.recurrence(),
             gates: &self.activations.gates,
@@ -123,13 +129,19 @@ impl Detector {
         self.waiting -= windows * WINDOW;
     }
 
-    /// The magnitudes of the first windows.
+    /// The magnitudes of the first windows, ready for the first convolution.
     fn transform(&mut self, windows: usize) {
-        let samples = &self.samples[..CONTEXT + windows * WINDOW];
-        for (group, magnitudes) in self.magnitudes.iter_mut().take(windows.div_ceil(GROUP)).enumerate() {
-            let end = samples.len().min((group + 1) * GROUP * WINDOW + CONTEXT);
-            let samples = &samples[group * GROUP * WINDOW..end];
-            self.token.run(Stft { fft: self.model.fft(), samples, transposed: &mut self.transposed, magnitudes });
+        for first in (0..windows).step_by(GROUP) {
+            let end = windows.min(first + GROUP);
+            self.token.run(Stft {
+                fft: self.model.fft(),
+                samples: &self.samples[first * WINDOW..CONTEXT + end * WINDOW],
+                transposed: &mut self.transposed,
+                work: &mut self.work,
+                magnitudes: &mut self.magnitudes,
+            });
+            let evaluated = &mut self.batches[first / BATCH];
+            self.token.run(Evaluate { magnitudes: &self.magnitudes, evaluated, lane: first % BATCH });
         }
     }
 }

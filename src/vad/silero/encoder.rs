@@ -4,17 +4,13 @@
 //! that would only meet padding are left out (2 of 12 in the first layer, 1 of 6 in the second, 1 of 3 in the third
 //! and 2 of 3 in the fourth).
 
-use pulp::{Simd, WithSimd};
-
 use super::level::Token;
 use super::lstm::onnx_row;
-use super::matmul::{Finish, GROUP, PANEL, Packed, Product, Row, load, store, sum_tile};
-use super::stft::Magnitudes;
+use super::matmul::{Finish, InTiles, Packed, Product, Row};
 use super::weights::{Convolution, Weights};
-use super::{BINS, FRAMES, GATES, HIDDEN};
+use super::winograd::{self, Evaluated, FirstConvolution, Products, WIDE};
+use super::{FRAMES, GATES, HIDDEN};
 
-/// Output channels of the first convolution.
-const WIDE: usize = 128;
 /// Output channels of the second and third convolutions.
 const NARROW: usize = 64;
 
@@ -33,7 +29,7 @@ impl Encoder {
         let [first, second, third, fourth] = &weights.convolutions;
         let gate_bias = (0..GATES * HIDDEN).map(|column| weights.lstm_bias[onnx_row(column)]).collect();
         Self {
-            first: taps(first, 0, 3),
+            first: winograd::pack(first),
             second: taps(second, 0, 3),
             third: taps(third, 1, 2),
             fourth: taps(fourth, 1, 1),
@@ -41,24 +37,40 @@ impl Encoder {
         }
     }
 
-    /// From magnitudes to gates, for as many windows as `activations` has room for.
-    pub fn run(&self, token: Token, groups: &[Magnitudes], activations: &mut Activations) {
-        let Activations { first, second, third, fourth, gates } = activations;
-        token.run(FirstConvolution { weights: &self.first, groups, output: first });
+    /// From magnitudes, evaluated for the first convolution, to gates, for as many windows as `activations` has room for.
+    pub fn run(&self, token: Token, batches: &[Evaluated], activations: &mut Activations) {
+        let Activations { products, first, second, third, fourth, gates } = activations;
+        token.run(InTiles(FirstConvolution { weights: &self.first, batches, products, output: first }));
 
         // The stride is two: output time 0 sees times -1, 0, 1, of which -1 is padding; time 1 sees times 1, 2, 3.
         let (weights, finish) = (&self.second, Finish::Relu);
         let (input, output) = (&*first, second);
-        token.run(Product::<{ 2 * WIDE }, _, _> { weights, skip: WIDE, input, from: 0, output, to: 0, finish });
-        token.run(Product::<{ 3 * WIDE }, _, _> { weights, skip: 0, input, from: WIDE, output, to: NARROW, finish });
+        token.run(InTiles(Product::<{ 2 * WIDE }, _, _> {
+            weights,
+            skip: WIDE,
+            input,
+            from: 0,
+            output,
+            to: 0,
+            finish,
+        }));
+        token.run(InTiles(Product::<{ 3 * WIDE }, _, _> {
+            weights,
+            skip: 0,
+            input,
+            from: WIDE,
+            output,
+            to: NARROW,
+            finish,
+        }));
 
         let (weights, input, output) = (&self.third, &*output, third);
-        token.run(Product::<{ 2 * NARROW }, _, _> { weights, skip: 0, input, from: 0, output, to: 0, finish });
+        token.run(InTiles(Product::<{ 2 * NARROW }, _, _> { weights, skip: 0, input, from: 0, output, to: 0, finish }));
         let (weights, input, output) = (&self.fourth, &*output, fourth);
-        token.run(Product::<NARROW, _, _> { weights, skip: 0, input, from: 0, output, to: 0, finish });
+        token.run(InTiles(Product::<NARROW, _, _> { weights, skip: 0, input, from: 0, output, to: 0, finish }));
         let (weights, input, output) = (&self.gates, &*output, gates);
         let finish = Finish::Linear;
-        token.run(Product::<HIDDEN, _, _> { weights, skip: 0, input, from: 0, output, to: 0, finish });
+        token.run(InTiles(Product::<HIDDEN, _, _> { weights, skip: 0, input, from: 0, output, to: 0, finish }));
     }
 }
 
@@ -71,6 +83,7 @@ fn taps(convolution: &Convolution, first: usize, count: usize) -> Packed {
 
 /// What the layers hand on, a row for each window of a block; `[time, channels]` within a row.
 pub(super) struct Activations {
+    products: Vec<Products>,
     first: Vec<Row<{ FRAMES * WIDE }>>,
     second: Vec<Row<{ 2 * NARROW }>>,
     third: Vec<Row<NARROW>>,
@@ -82,66 +95,25 @@ pub(super) struct Activations {
 impl Activations {
     /// Room for a number of windows.
     pub fn new(windows: usize) -> Self {
-        let mut activations =
-            Self { first: Vec::new(), second: Vec::new(), third: Vec::new(), fourth: Vec::new(), gates: Vec::new() };
+        let mut activations = Self {
+            products: Vec::new(),
+            first: Vec::new(),
+            second: Vec::new(),
+            third: Vec::new(),
+            fourth: Vec::new(),
+            gates: Vec::new(),
+        };
         activations.resize(windows);
         activations
     }
 
     /// Sets the number of windows. Never allocates up to the number it was made for.
     pub fn resize(&mut self, windows: usize) {
+        self.products.resize(windows, [Row::ZERO; _]);
         self.first.resize(windows, Row::ZERO);
         self.second.resize(windows, Row::ZERO);
         self.third.resize(windows, Row::ZERO);
         self.fourth.resize(windows, Row::ZERO);
         self.gates.resize(windows, Row::ZERO);
-    }
-}
-
-/// The first convolution: reads windows from lanes, writes them as rows.
-struct FirstConvolution<'a> {
-    weights: &'a Packed,
-    groups: &'a [Magnitudes],
-    output: &'a mut [Row<{ FRAMES * WIDE }>],
-}
-
-impl WithSimd for FirstConvolution<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.run::<S, 8, 2>(simd),
-            8 => self.run::<S, 4, 2>(simd),
-            4 => self.run::<S, 4, 4>(simd),
-            _ => self.run::<S, 2, 8>(simd),
-        }
-    }
-}
-
-impl FirstConvolution<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
-        for (panel, (weights, bias)) in self.weights.panels().enumerate() {
-            for column in (0..PANEL).step_by(VECTORS * S::F32_LANES) {
-                let bias = load::<S, VECTORS>(bias, column);
-                for time in 0..FRAMES {
-                    // Time t sees times t - 1, t, t + 1; the first and the last time see padding at one side.
-                    let skip = if time == 0 { BINS } else { 0 };
-                    let weights = &weights[skip..];
-                    let from = (time * BINS).saturating_sub(BINS);
-                    let to = time * WIDE + panel * PANEL + column;
-                    for (group, output) in self.groups.iter().zip(self.output.chunks_mut(GROUP)) {
-                        for (tile, output) in output.chunks_mut(ROWS).enumerate() {
-                            let values = group[from..].iter().map(|row| row.0.as_chunks::<ROWS>().0[tile]);
-                            let sums = sum_tile::<S, ROWS, VECTORS>(simd, weights, column, bias, values);
-                            for (output, sums) in output.iter_mut().zip(sums) {
-                                store(simd, sums, Finish::Relu, &mut output.0[to..]);
-                            }
-                        }
-                    }
-                }
-            }
-        }
     }
 }

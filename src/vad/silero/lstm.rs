@@ -6,7 +6,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::math::{sigmoid, tanh};
+use super::math::{tanh_times_sigmoid, times_sigmoid};
 use super::matmul::{Row, load};
 use super::weights::Weights;
 use super::{GATES, HIDDEN};
@@ -111,9 +111,9 @@ fn step<S: Simd, const VECTORS: usize>(
     let cells = S::as_mut_simd_f32s(&mut state.cell.0[cells]).0;
     let gate = VECTORS / GATES; // vectors of a gate
     for (v, (output, cell)) in outputs.iter_mut().zip(cells).enumerate() {
-        let input = simd.mul_f32s(sigmoid(simd, sums[v]), tanh(simd, sums[3 * gate + v]));
-        *cell = simd.mul_add_e_f32s(sigmoid(simd, sums[2 * gate + v]), *cell, input);
-        *output = simd.mul_f32s(sigmoid(simd, sums[gate + v]), tanh(simd, *cell));
+        let input = tanh_times_sigmoid(simd, sums[3 * gate + v], sums[v]);
+        *cell = simd.add_f32s(times_sigmoid(simd, *cell, sums[2 * gate + v]), input);
+        *output = tanh_times_sigmoid(simd, *cell, sums[gate + v]);
     }
 }
 

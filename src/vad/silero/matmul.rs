@@ -9,16 +9,10 @@ use pulp::{Simd, WithSimd};
 
 /// Output columns of a panel: two vectors of AVX-512, two cache lines.
 pub(super) const PANEL: usize = 32;
-/// Windows that lie side by side in a [`LaneRow`].
-pub(super) const GROUP: usize = 16;
-
 /// A row of numbers that starts on a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Row<const N: usize>(pub [f32; N]);
-
-/// One value of each window of a group.
-pub(super) type LaneRow = Row<GROUP>;
 
 impl<const N: usize> Row<N> {
     pub const ZERO: Self = Self([0.0; N]);
@@ -46,6 +40,29 @@ impl Packed {
     }
 }
 
+/// A kernel that works in tiles of `ROWS` windows by `VECTORS` vectors of columns.
+pub(super) trait Tiled {
+    /// Runs it. `ROWS` divides 48.
+    fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S);
+}
+
+/// Runs a tiled kernel in tiles that fit the registers: 32 with AVX-512 and NEON, 16 with AVX2.
+pub(super) struct InTiles<K>(pub K);
+
+impl<K: Tiled> WithSimd for InTiles<K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.0.run::<S, 8, 2>(simd),
+            8 => self.0.run::<S, 6, 2>(simd),
+            4 => self.0.run::<S, 6, 4>(simd),
+            _ => self.0.run::<S, 2, 8>(simd),
+        }
+    }
+}
+
 /// What a product does with a sum at its end.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Finish {
@@ -66,21 +83,7 @@ pub(super) struct Product<'a, const DEPTH: usize, const IN: usize, const OUT: us
     pub finish: Finish,
 }
 
-impl<const DEPTH: usize, const IN: usize, const OUT: usize> WithSimd for Product<'_, DEPTH, IN, OUT> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.run::<S, 8, 2>(simd),
-            8 => self.run::<S, 4, 2>(simd),
-            4 => self.run::<S, 4, 4>(simd),
-            _ => self.run::<S, 2, 8>(simd),
-        }
-    }
-}
-
-impl<const DEPTH: usize, const IN: usize, const OUT: usize> Product<'_, DEPTH, IN, OUT> {
+impl<const DEPTH: usize, const IN: usize, const OUT: usize> Tiled for Product<'_, DEPTH, IN, OUT> {
     /// Tiles of `ROWS` windows by `VECTORS` vectors, and of one window where fewer are left.
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S) {
@@ -100,7 +103,9 @@ impl<const DEPTH: usize, const IN: usize, const OUT: usize> Product<'_, DEPTH, I
             }
         }
     }
+}
 
+impl<const DEPTH: usize, const IN: usize, const OUT: usize> Product<'_, DEPTH, IN, OUT> {
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
         &mut self,

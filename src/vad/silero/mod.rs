@@ -18,6 +18,8 @@
 //! windows at once: a few matrix products (matmul.rs). The order in which an output is summed never depends on the
 //! block's size; so the probabilities are the same, bit for bit, whether the samples come one by one or all at once.
 //!
+//! What bounds each stage, and what was tried: docs/vad-engine.md.
+//!
 //! The model is by the Silero team, <https://github.com/snakers4/silero-vad>, MIT licence.
 
 mod detector;
@@ -30,6 +32,7 @@ mod matmul;
 mod model;
 mod stft;
 mod weights;
+mod winograd;
 
 pub use detector::Detector;
 pub use level::SimdLevel;
