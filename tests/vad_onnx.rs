@@ -14,8 +14,10 @@ use support::{
     onnx::{Onnx, onnx},
 };
 
-/// How far the engines may be from each other.
-const TOLERANCE: f32 = 1e-5;
+/// How far the engines may be from each other: each may be 1e-5 from the exact value. Against a computation in float64,
+/// ONNX Runtime 1.31 is up to 9.7e-6 off on these files and the native engine up to 8.1e-6, not always on the same side;
+/// on most files they are within 1e-5 of each other.
+const TOLERANCE: f32 = 2e-5;
 
 /// Every fixture with speech in it, with its samples at 16 kHz.
 fn speech() -> Vec<(String, Vec<f32>)> {
