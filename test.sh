@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests, those on a throw-away PostgreSQL among them.
+# Runs all tests, those on a throw-away PostgreSQL and with ONNX Runtime among them.
 # What is missing is installed by its package's name; where that fails, so does this.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -28,6 +28,20 @@ install() {
 have_postgres || install postgresql postgresql-server postgresql
 have_postgres || { echo "test.sh: PostgreSQL's initdb is still not found" >&2; exit 1; }
 
-# With this set, a test that finds no PostgreSQL fails instead of telling what it leaves out.
-export PREPARE_AUDIO_REQUIRE_POSTGRES=1
+# ONNX Runtime's library and the official package's model come from PyPI, into target/.
+fetch_onnx() {
+    local packages=target/python
+    if ! ls "$packages"/onnxruntime/capi/libonnxruntime.* "$packages"/silero_vad/data/silero_vad.onnx >/dev/null 2>&1; then
+        python3 -m pip --version >/dev/null 2>&1 || install python3-pip python3-pip python
+        python3 -m pip install --quiet --no-deps --target "$packages" --upgrade onnxruntime==1.31.1 silero-vad==6.2.3
+    fi
+    ORT_DYLIB_PATH=$(ls "$PWD/$packages"/onnxruntime/capi/libonnxruntime.* | head -n 1)
+    PREPARE_AUDIO_SILERO_ONNX=$PWD/$packages/silero_vad/data/silero_vad.onnx
+    export ORT_DYLIB_PATH PREPARE_AUDIO_SILERO_ONNX
+}
+
+[ -n "${ORT_DYLIB_PATH:-}" ] && [ -n "${PREPARE_AUDIO_SILERO_ONNX:-}" ] || fetch_onnx
+
+# With these set, a test that finds no PostgreSQL or no ONNX Runtime fails instead of telling what it leaves out.
+export PREPARE_AUDIO_REQUIRE_POSTGRES=1 PREPARE_AUDIO_REQUIRE_ONNX=1
 exec cargo test --locked "$@"

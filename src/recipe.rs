@@ -3,7 +3,7 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::vad::{Model, Parameters};
+use crate::vad::{Engine, Parameters};
 
 /// Model and parameters. A source is prepared once for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +16,10 @@ pub struct Recipe {
 
 impl Recipe {
     /// All that decides the segments' boundaries and bytes, and nothing that does not: not the number of workers, not
-    /// the folder that they go to.
-    pub fn new(model: &Model, parameters: &Parameters) -> Self {
+    /// the folder that they go to, not the engine that computes the model.
+    pub fn new(engine: &Engine, parameters: &Parameters) -> Self {
         let text = json!({
-            "model_sha256": model.sha256(),
+            "model_sha256": engine.sha256(),
             "vad": parameters,
             "segments": { "format": "wav", "encoding": "pcm_s16le", "sample_rate": 16_000, "channels": 1 },
         })

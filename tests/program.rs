@@ -4,6 +4,10 @@ mod support;
 
 #[path = "program/disturbed.rs"]
 mod disturbed;
+#[path = "program/doctor.rs"]
+mod doctor;
+#[path = "program/engines.rs"]
+mod engines;
 #[path = "program/exact.rs"]
 mod exact;
 #[path = "program/failures.rs"]

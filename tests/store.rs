@@ -63,5 +63,5 @@ promises! {
     reaping: takes_back_what_lapsed leaves_the_living_alone quarantines_what_crashes_too_often
         a_heartbeat_keeps_it an_enlisted_worker_that_lives_is_left_alone;
     looking: counts_by_state shows_the_newest_failures_first pages_through_the_pending pages_through_segments
-        tells_what_is_left;
+        tells_what_is_left tells_its_schema;
 }

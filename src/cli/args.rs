@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use prepare_audio::{store::DatabaseUrl, vad};
 
-use super::exit;
+use super::{doctor::DoctorArgs, engine::EngineArgs, exit};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,7 +16,8 @@ Examples:
   prepare-audio fetch --dry-run                    how much would that be?
   prepare-audio status                             how far is it, and what went wrong?
   prepare-audio segments talk.mp3 --json           a recording's segments, for machines
-  prepare-audio retry --all && prepare-audio fetch";
+  prepare-audio retry --all && prepare-audio fetch
+  prepare-audio doctor                             has this machine what it takes?";
 
 const SETTINGS: &str = "\
 Settings come from flags, the environment (a .env file is read too), and the TOML file that --config names, in this
@@ -46,6 +47,9 @@ pub enum Command {
     Segments(SegmentsArgs),
     /// Put failed and quarantined recordings back to pending
     Retry(RetryArgs),
+    /// Show whether this machine has what a run needs: processor, model, database, ONNX Runtime, output folder
+    #[command(after_help = exit::HELP)]
+    Doctor(DoctorArgs),
     /// Print a shell's completion script
     Completions(CompletionsArgs),
     /// Print the manual page
@@ -116,6 +120,8 @@ pub struct FetchArgs {
     #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_HEARTBEAT", default_value = "20s", value_parser = duration)]
     pub heartbeat: Duration,
     #[command(flatten)]
+    pub engine: EngineArgs,
+    #[command(flatten)]
     pub vad: VadArgs,
 }
 
@@ -123,9 +129,6 @@ pub struct FetchArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Voice activity detection (names and defaults of Silero's get_speech_timestamps)")]
 pub struct VadArgs {
-    /// Silero VAD model file (16 kHz, ONNX) [default: the bundled v6.2]
-    #[arg(long, value_name = "FILE", env = "MODEL_FOR_VAD")]
-    pub vad_model: Option<PathBuf>,
     /// A window with at least this speech probability begins a segment
     #[arg(long, value_name = "P", env = "PREPARE_AUDIO_VAD_THRESHOLD", default_value = "0.5")]
     pub vad_threshold: f64,

@@ -11,7 +11,7 @@ pub const USAGE: u8 = 2;
 /// All recordings failed.
 const ALL_FAILED: u8 = 3;
 /// The database cannot be used.
-const DATABASE: u8 = 4;
+pub const DATABASE: u8 = 4;
 /// Ended by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 

@@ -18,7 +18,6 @@ use prepare_audio::{
     progress::{Progress, Silent},
     sources::Found,
     store::{DatabaseUrl, State, Store},
-    vad::Model,
     worker::{self, Report, Settings, Shutdown},
 };
 use serde_json::json;
@@ -88,15 +87,11 @@ fn settings(args: &FetchArgs) -> anyhow::Result<Settings> {
 }
 
 fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
-    let model = match &args.vad.vad_model {
-        None => Model::bundled(),
-        Some(path) => Model::from_file(path),
-    };
-    let model = model.map_err(|e| exit::Usage(e.to_string()))?;
+    let engine = args.engine.open().map_err(|e| exit::Usage(e.to_string()))?;
     let parameters = args.vad.parameters();
     // Absolute, because the rows' paths are to be found from wherever they are read.
     let output = std::path::absolute(&args.base.output)?;
-    Preparer::new(model, &parameters, Output::new(output)).map_err(|e| exit::Usage(e.to_string()).into())
+    Preparer::new(engine, &parameters, Output::new(output)).map_err(|e| exit::Usage(e.to_string()).into())
 }
 
 /// Runs the worker, with signals and progress beside it.

@@ -3,6 +3,8 @@
 mod add;
 pub mod args;
 pub mod config;
+mod doctor;
+mod engine;
 pub mod exit;
 mod fetch;
 mod format;
@@ -45,6 +47,10 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
     let global = typed.global;
     match typed.command {
         Command::Fetch(args) => return fetch::run(&global, &args).await,
+        Command::Doctor(args) => {
+            log::start(&global, log::Default::Quiet, None)?;
+            return doctor::run(&global, &args).await;
+        }
         other => {
             log::start(&global, log::Default::Quiet, None)?;
             match other {
@@ -52,7 +58,7 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
                 Command::Status(args) => status::run(&global, &args).await?,
                 Command::Segments(args) => segments::run(&global, &args).await?,
                 Command::Retry(args) => retry::run(&global, &args).await?,
-                Command::Fetch(_) | Command::Completions(_) | Command::Man => {}
+                Command::Fetch(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man => {}
             }
         }
     }

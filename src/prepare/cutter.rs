@@ -9,17 +9,26 @@ use crate::{
     audio::to_pcm16,
     output::Staging,
     store::Segment,
-    vad::{Detector, SAMPLE_RATE, Segmenter, SpeechSegment},
+    vad::{Listener, SAMPLE_RATE, Segmenter, SpeechSegment, VadError},
 };
 
 /// Cuts one recording. It keeps just the samples that a segment may still need.
-pub(super) struct Cutter<'d> {
-    detector: &'d mut Detector,
+pub(super) struct Cutter<'l> {
+    listener: &'l mut Listener,
     segmenter: Segmenter,
     probabilities: Vec<f32>,
     decided: Vec<SpeechSegment>,
     tape: Tape,
     cuts: Cuts,
+}
+
+/// Why a recording could not be cut to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CutError {
+    #[error(transparent)]
+    Listen(#[from] VadError),
+    #[error(transparent)]
+    Write(#[from] io::Error),
 }
 
 /// What was cut so far.
@@ -32,12 +41,12 @@ pub(super) struct Cuts {
     pub write_time: Duration,
 }
 
-impl<'d> Cutter<'d> {
-    pub fn new(detector: &'d mut Detector, segmenter: Segmenter, staging: Staging) -> Self {
-        detector.reset();
+impl<'l> Cutter<'l> {
+    pub fn new(listener: &'l mut Listener, segmenter: Segmenter, staging: Staging) -> Self {
+        listener.reset();
         let (vad_time, write_time) = (Duration::ZERO, Duration::ZERO);
         Self {
-            detector,
+            listener,
             segmenter,
             probabilities: Vec::new(),
             decided: Vec::new(),
@@ -52,11 +61,11 @@ impl<'d> Cutter<'d> {
     }
 
     /// Listens to the next samples and writes the segments that they decide.
-    pub fn listen(&mut self, pcm: &[f32]) -> io::Result<()> {
+    pub fn listen(&mut self, pcm: &[f32]) -> Result<(), CutError> {
         let start = Instant::now();
         self.cuts.samples += pcm.len() as u64;
         self.tape.record(pcm);
-        self.detector.push(pcm, &mut self.probabilities);
+        self.listener.push(pcm, &mut self.probabilities)?;
         self.decide();
         self.cuts.vad_time += start.elapsed();
         self.cuts.write(&mut self.decided, &self.tape)?;
@@ -65,9 +74,9 @@ impl<'d> Cutter<'d> {
     }
 
     /// Ends the recording: what is still open is decided and written.
-    pub fn finish(mut self) -> io::Result<Cuts> {
+    pub fn finish(mut self) -> Result<Cuts, CutError> {
         let start = Instant::now();
-        self.detector.finish(&mut self.probabilities);
+        self.listener.finish(&mut self.probabilities)?;
         self.decide();
         self.segmenter.finish(self.cuts.samples, &mut self.decided);
         self.cuts.vad_time += start.elapsed();

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::audio::AudioError;
+use crate::{audio::AudioError, vad::VadError};
 
 /// A recording's failure. Its code and message belong into the recording's row.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,14 @@ pub enum PrepareError {
         path: PathBuf,
         /// What is wrong with it.
         error: AudioError,
+    },
+    /// ONNX Runtime could not listen to the recording.
+    #[error("{}: {error}", path.display())]
+    Vad {
+        /// The recording's file.
+        path: PathBuf,
+        /// What ONNX Runtime said.
+        error: VadError,
     },
     /// The segments could not be written.
     #[error("cannot write segments to {}: {error}", folder.display())]
@@ -33,6 +41,7 @@ impl PrepareError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Audio { error, .. } => error.code(),
+            Self::Vad { .. } => "vad_error",
             Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => "disk_full",
             Self::Write { .. } => "write_error",
             Self::Stopped => "stopped",
@@ -43,6 +52,7 @@ impl PrepareError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Audio { error, .. } => error.is_retryable(),
+            Self::Vad { error, .. } => error.is_retryable(),
             Self::Write { .. } | Self::Stopped => true,
         }
     }

@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::cutter::{Cuts, Cutter, seconds};
+use self::cutter::{CutError, Cuts, Cutter, seconds};
 use crate::{
     audio::PcmStream,
     output::{Output, Staging},
     recipe::Recipe,
     store::{Outcome, StageTimes},
-    vad::{Detector, Model, Parameters, SAMPLE_RATE, Segmenter, VadError},
+    vad::{Engine, Listener, Parameters, SAMPLE_RATE, Segmenter, VadError},
 };
 
 pub use self::error::PrepareError;
@@ -55,21 +55,21 @@ pub struct Prepared {
 
 /// What all recordings of a run share.
 pub struct Preparer {
-    model: Model,
+    engine: Engine,
     segmenter: Segmenter,
     recipe: Recipe,
     output: Output,
 }
 
 impl Preparer {
-    /// Recordings are listened to with `model` and cut as `parameters` say, into files below `output`.
+    /// Recordings are listened to with `engine` and cut as `parameters` say, into files below `output`.
     ///
     /// # Errors
     /// Where the parameters contradict each other.
-    pub fn new(model: Model, parameters: &Parameters, output: Output) -> Result<Self, VadError> {
-        let recipe = Recipe::new(&model, parameters);
+    pub fn new(engine: Engine, parameters: &Parameters, output: Output) -> Result<Self, VadError> {
+        let recipe = Recipe::new(&engine, parameters);
         let segmenter = Segmenter::new(parameters)?;
-        Ok(Self { model, segmenter, recipe, output })
+        Ok(Self { engine, segmenter, recipe, output })
     }
 
     /// Identity of model and parameters.
@@ -82,35 +82,46 @@ impl Preparer {
         &self.output
     }
 
-    /// A detector for one worker, to be kept from recording to recording.
-    pub fn detector(&self) -> Detector {
-        Detector::new(&self.model)
-    }
-
     /// Decodes, resamples, listens, cuts and writes one recording.
+    ///
+    /// `listener` is the worker's own, kept from recording to recording; the first recording makes it.
     ///
     /// # Errors
     /// [`PrepareError`], after which no file of the claim is left.
-    pub fn prepare(&self, task: &Task, detector: &mut Detector, watch: &dyn Watch) -> Result<Prepared, PrepareError> {
+    pub fn prepare(
+        &self,
+        task: &Task,
+        listener: &mut Option<Listener>,
+        watch: &dyn Watch,
+    ) -> Result<Prepared, PrepareError> {
         let started = Instant::now();
         let folder = self.output.folder(&task.source, &self.recipe.id);
         let unreadable = |error| PrepareError::Audio { path: task.path.clone(), error };
+        let unheard = |error| PrepareError::Vad { path: task.path.clone(), error };
         let unwritable = |error| PrepareError::Write { folder: folder.clone(), error };
+        let uncut = |error| match error {
+            CutError::Listen(error) => unheard(error),
+            CutError::Write(error) => unwritable(error),
+        };
 
         let mut source = PcmStream::open(&task.path).map_err(unreadable)?;
         watch.opened(source.promised_seconds());
         let staging = Staging::begin(folder.clone(), &task.claim_id).map_err(unwritable)?;
-        let mut cutter = Cutter::new(detector, self.segmenter.clone(), staging);
+        let listener = match listener {
+            Some(listener) => listener,
+            none => none.insert(self.engine.listener().map_err(unheard)?),
+        };
+        let mut cutter = Cutter::new(listener, self.segmenter.clone(), staging);
         let mut pcm = Vec::new();
         while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
-            cutter.listen(&pcm).map_err(unwritable)?;
+            cutter.listen(&pcm).map_err(uncut)?;
             pcm.clear();
             watch.advanced(cutter.seconds());
             if watch.is_stopped() {
                 return Err(PrepareError::Stopped);
             }
         }
-        let cuts = cutter.finish().map_err(unwritable)?;
+        let cuts = cutter.finish().map_err(uncut)?;
         Ok(self.conclude(&source, cuts, started))
     }
 
@@ -121,7 +132,7 @@ impl Preparer {
         let speech: i64 = segments.iter().map(|s| s.end_sample - s.start_sample).sum();
         let outcome = Outcome {
             parameters: self.recipe.text.clone(),
-            model: self.model.name().to_owned(),
+            model: self.engine.name().to_owned(),
             container: info.container.to_owned(),
             codec: info.codec.to_owned(),
             sample_rate: i64::from(info.sample_rate),

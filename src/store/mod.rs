@@ -323,6 +323,9 @@ pub trait Store: Send + Sync {
     /// Segment rows of done recordings in order of recording and position, in pages: those after `(id, idx)`.
     async fn segments(&self, of: &Selection, after: Option<(i64, i64)>, limit: usize) -> Result<Vec<SegmentOf>>;
 
+    /// The number of the newest change that the tables have gone through.
+    async fn schema(&self) -> Result<i64>;
+
     /// Ends all connections, so that SQLite can tidy up its files. Nothing may be asked afterwards.
     async fn close(&self);
 

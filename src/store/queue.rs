@@ -307,6 +307,11 @@ macro_rules! impl_store {
                     .await
                 }
 
+                async fn schema(&self) -> Result<i64> {
+                    let db = self.clone();
+                    to_the_end(&self.name, async move { query_scalar(sql::SCHEMA).fetch_one(&db.reads).await }).await
+                }
+
                 async fn close(&self) {
                     self.reads.close().await;
                     self.writes.close().await;

@@ -185,6 +185,9 @@ FROM segment s JOIN recording r ON r.id = s.recording_id
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
 ORDER BY s.recording_id, s.idx LIMIT $4";
 
+/// What sqlx wrote down when it brought the tables up to date.
+pub const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+
 /// `$1` what `{which}` needs.
 pub const MATCHING: &str = "SELECT COUNT(*) FROM recording r WHERE {which}";
 

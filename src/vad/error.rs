@@ -1,10 +1,11 @@
-//! What can go wrong before the first window is computed; nothing can after that.
+//! What can go wrong before the first window is computed. After that nothing can with the native engine; ONNX Runtime
+//! may fail at any window.
 
 use std::path::PathBuf;
 
-use super::SimdLevel;
+use super::{OnnxError, SimdLevel};
 
-/// An error of the voice activity detector. None of them goes away by trying again.
+/// An error of the voice activity detector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VadError {
@@ -38,6 +39,22 @@ pub enum VadError {
     /// A SIMD level was asked for that this processor does not have.
     #[error("this processor has no {0}")]
     LevelMissing(SimdLevel),
+    /// The native engine was asked to compute on a GPU.
+    #[error(
+        "the native engine computes on the processor: --device cuda needs ONNX Runtime (--vad-engine onnx or auto)"
+    )]
+    NativeOnCuda,
+    /// ONNX Runtime, or a model for it.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// A model that neither engine can compute.
+    #[error("{native}; so it is left to ONNX Runtime. {onnx}")]
+    Neither {
+        /// Why the native engine cannot.
+        native: Box<VadError>,
+        /// Why ONNX Runtime cannot.
+        onnx: Box<VadError>,
+    },
     /// A parameter of the segmenter is out of its range.
     #[error("{name} is {value}, expected {expected}")]
     Parameter {
@@ -59,12 +76,15 @@ impl VadError {
             Self::WrongModel { .. } => "vad_model_wrong",
             Self::Damaged { .. } => "vad_model_damaged",
             Self::LevelMissing(_) => "vad_simd_missing",
+            Self::NativeOnCuda => "vad_native_on_cuda",
+            Self::Onnx(error) => error.code(),
+            Self::Neither { onnx, .. } => onnx.code(),
             Self::Parameter { .. } => "vad_parameter",
         }
     }
 
     /// Whether the same call may succeed later without anybody's help.
     pub fn is_retryable(&self) -> bool {
-        false
+        matches!(self, Self::Onnx(error) if error.is_retryable())
     }
 }

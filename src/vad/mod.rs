@@ -3,6 +3,7 @@
 //! Two halves that do not know each other:
 //!
 //! - [`Detector`] runs Silero VAD v6 natively: samples in, one probability for each window of 512 samples out.
+//!   [`Engine`] and [`Listener`] are the same with ONNX Runtime as the other choice.
 //! - [`Segmenter`] is a pure state machine: probabilities in, [`SpeechSegment`]s out as soon as they are decided,
 //!   equal to `get_speech_timestamps` of the Python package `silero-vad` 6.2.3.
 //!
@@ -25,14 +26,20 @@
 //! # Ok::<(), prepare_audio::vad::VadError>(())
 //! ```
 
+mod engine;
 mod error;
+mod model_file;
+mod onnx;
 mod onnx_file;
 mod parameters;
 mod segmenter;
 mod silero;
 mod statistics;
 
+pub use engine::{Engine, EngineChoice, Listener};
 pub use error::VadError;
+pub use model_file::ModelFile;
+pub use onnx::{Device, Interface, OnnxDetector, OnnxError, OnnxModel, Origin, Runtime};
 pub use parameters::Parameters;
 pub use segmenter::{Cut, Segmenter, SpeechSegment};
 pub use silero::{Detector, Model, SimdLevel};

@@ -26,6 +26,7 @@ use crate::{
     prepare::{Preparer, Task, Watch},
     progress::Progress,
     store::{Claim, Claimer, Store, StoreError},
+    vad::Listener,
 };
 
 /// How a run is to go.
@@ -129,11 +130,11 @@ async fn work(run: &Arc<Run>) -> Result<(), RunError> {
     for slot in 0..workers {
         let (run, receive, finisher) = (Arc::clone(run), Arc::clone(&receive), Arc::clone(&finisher));
         tasks.spawn(async move {
-            let mut detector = Some(run.preparer.detector());
+            let mut listener = None;
             loop {
                 let Some(assigned) = receive.lock().await.recv().await else { break };
                 let span = tracing::info_span!("recording", id = assigned.claim.key.id, source = assigned.claim.source);
-                prepare_one(&run, slot, assigned, &mut detector, &finisher).instrument(span).await;
+                prepare_one(&run, slot, assigned, &mut listener, &finisher).instrument(span).await;
             }
         });
     }
@@ -150,7 +151,7 @@ async fn prepare_one(
     run: &Arc<Run>,
     slot: usize,
     assigned: claimer::Assigned,
-    detector: &mut Option<crate::vad::Detector>,
+    listener: &mut Option<Listener>,
     finisher: &Arc<Finisher>,
 ) {
     let claimer::Assigned { claim, stop, permit } = assigned;
@@ -160,15 +161,15 @@ async fn prepare_one(
         claim_id: claim.key.claim_id.clone(),
     };
     let (shared, span) = (Arc::clone(run), tracing::Span::current());
-    // A detector that was lost in a panic is replaced.
-    let mut listener = detector.take().unwrap_or_else(|| run.preparer.detector());
+    // One that is lost in a panic is replaced with the next recording.
+    let mut own = listener.take();
     let outcome = run
         .pool
         .run(move || {
             let _entered = span.enter();
             let watch = SlotWatch { run: &shared, slot, source: &task.source, stop };
-            let prepared = shared.preparer.prepare(&task, &mut listener, &watch);
-            (prepared, listener)
+            let prepared = shared.preparer.prepare(&task, &mut own, &watch);
+            (prepared, own)
         })
         .await;
     let seconds = match &outcome {
@@ -177,8 +178,8 @@ async fn prepare_one(
     };
     run.progress.worked(slot, seconds);
     drop(permit);
-    let outcome = outcome.map(|(prepared, listener)| {
-        *detector = Some(listener);
+    let outcome = outcome.map(|(prepared, own)| {
+        *listener = own;
         prepared
     });
     finisher.finish(claim, outcome).await;

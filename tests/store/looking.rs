@@ -98,3 +98,9 @@ pub async fn tells_what_is_left(place: Place) {
     place.execute("UPDATE recording SET state = 'cancelled' WHERE recipe = ''").await;
     assert_eq!(store.outlook("recipe").await.unwrap(), Outlook::default());
 }
+
+/// The changes are numbered from 1 on, one file each.
+pub async fn tells_its_schema(place: Place) {
+    let changes = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite")).unwrap().count();
+    assert_eq!(place.open().await.schema().await.unwrap(), changes as i64);
+}

@@ -2,5 +2,6 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod desk;
+pub mod onnx;
 pub mod place;
 pub mod postgres;

@@ -1,0 +1,53 @@
+"""Makes two tiny models that the tests of --vad-engine need: python3 make_models.py, with the package onnx.
+
+another_kind.onnx     inputs and outputs of something else: to be refused
+fails_on_sound.onnx   Silero's interface of one window a call; fails where a sample is above 0.01, as a model may that
+                      meets what it was not made for: an index out of range
+"""
+
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+HERE = Path(__file__).parent
+
+
+def port(name, kind, shape):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def save(name, nodes, inputs, outputs, constants=()):
+    graph = helper.make_graph(nodes, name, inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8, producer_name="make_models.py")
+    onnx.checker.check_model(model)
+    onnx.save(model, HERE / f"{name}.onnx")
+
+
+save(
+    "another_kind",
+    [helper.make_node("Relu", ["mel"], ["logits"])],
+    [port("mel", TensorProto.FLOAT, ["batch", 80, 3000])],
+    [port("logits", TensorProto.FLOAT, ["batch", 80, 3000])],
+)
+save(
+    "fails_on_sound",
+    [
+        helper.make_node("ReduceMax", ["input"], ["peak"], axes=[0, 1], keepdims=0),
+        helper.make_node("Mul", ["peak", "hundred"], ["scaled"]),
+        helper.make_node("Cast", ["scaled"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["only_one", "index"], ["row"], axis=0),
+        helper.make_node("Identity", ["row"], ["output"]),
+        helper.make_node("Identity", ["state"], ["stateN"]),
+    ],
+    [
+        port("input", TensorProto.FLOAT, [1, 576]),
+        port("state", TensorProto.FLOAT, [2, 1, 128]),
+        port("sr", TensorProto.INT64, []),
+    ],
+    [port("output", TensorProto.FLOAT, [1]), port("stateN", TensorProto.FLOAT, [2, 1, 128])],
+    [
+        helper.make_tensor("hundred", TensorProto.FLOAT, [], [100.0]),
+        helper.make_tensor("only_one", TensorProto.FLOAT, [1, 1], [0.0]),
+    ],
+)
