@@ -134,7 +134,7 @@ mod tests {
         let venv = at("venv/lib/python3.11/site-packages/onnxruntime/capi/libonnxruntime.so.1.30.0");
         let system = at("usr/lib/python3/dist-packages/onnxruntime/capi/libonnxruntime.so.1.20.0");
         let providers = venv.with_file_name("libonnxruntime_providers_shared.so");
-        [&beside, &venv, &system, &providers].map(|path| touch(path));
+        [&beside, &venv, &system, &providers].into_iter().for_each(|path| touch(path));
         let found = look(&[("VIRTUAL_ENV", &at("venv")), ("PATH", &at("usr/bin"))], Some(&at("opt/prepare-audio")));
         let want = [vec![(beside, Origin::Program)], NAMES.map(|name| (name.into(), Origin::System)).to_vec()].concat();
         assert_eq!(found, [want, vec![(venv, Origin::Python), (system, Origin::Python)]].concat());
