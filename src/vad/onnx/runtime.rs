@@ -1,6 +1,7 @@
 //! The loaded library: one for the whole process.
 
 use std::{
+    error::Error,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -92,7 +93,8 @@ fn first_of(candidates: Vec<Candidate>) -> Result<Runtime, OnnxError> {
 
 fn why(error: &LoadDynamicError) -> String {
     match error {
-        LoadDynamicError::Dlopen { error, .. } => error.to_string(),
+        // The cause holds the loader's own words.
+        LoadDynamicError::Dlopen { error, .. } => error.source().map_or_else(|| error.to_string(), ToString::to_string),
         LoadDynamicError::MissingApi { .. } => "it is another library (it has no function OrtGetApiBase)".into(),
         LoadDynamicError::InvalidVersionString => "it does not tell its version".into(),
         LoadDynamicError::BadVersion { version_str, .. } => {
