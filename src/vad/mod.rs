@@ -33,8 +33,8 @@ mod silero;
 mod statistics;
 
 pub use error::VadError;
-pub use parameters::Parameters;
-pub use segmenter::{Cut, Segmenter, SpeechSegment};
+pub use parameters::{MaxSpeechCut, Parameters};
+pub use segmenter::{Chunk, Cut, Merger, Segmenter, SpeechSegment};
 pub use silero::{Detector, Model, SimdLevel};
 
 /// The only sample rate that the model knows, in samples a second.
