@@ -3,12 +3,14 @@
 mod add;
 pub mod args;
 pub mod config;
+mod cut_args;
 pub mod exit;
 mod fetch;
 mod format;
 mod log;
 mod plan;
 mod progress;
+mod resegment;
 mod retry;
 mod segments;
 mod status;
@@ -41,6 +43,7 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
     let global = typed.global;
     match typed.command {
         Command::Fetch(args) => return fetch::run(&global, &args).await,
+        Command::Resegment(args) => return resegment::run(&global, &args).await,
         other => {
             log::start(&global, log::Default::Quiet, None)?;
             match other {
@@ -48,7 +51,7 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
                 Command::Status(args) => status::run(&global, &args).await?,
                 Command::Segments(args) => segments::run(&global, &args).await?,
                 Command::Retry(args) => retry::run(&global, &args).await?,
-                Command::Fetch(_) | Command::Completions(_) | Command::Man => {}
+                Command::Fetch(_) | Command::Resegment(_) | Command::Completions(_) | Command::Man => {}
             }
         }
     }

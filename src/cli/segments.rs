@@ -47,7 +47,7 @@ pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()>
 }
 
 /// An id, or a source as the row has it, or a path that resolves to one.
-async fn select(store: &dyn Store, named: Option<&str>, base: Option<&Path>) -> anyhow::Result<Selection> {
+pub async fn select(store: &dyn Store, named: Option<&str>, base: Option<&Path>) -> anyhow::Result<Selection> {
     let Some(name) = named else { return Ok(Selection::All) };
     let mut candidates = vec![Selection::Source(name.to_owned())];
     if let Ok(found) = Resolver::new(base)?.find(&[name.to_owned()], &mut io::empty()) {

@@ -24,7 +24,7 @@ use crate::{
     pool::Pool,
     prepare::{Preparer, Task, Watch},
     progress::Progress,
-    store::{Claim, Claimer, Store, StoreError},
+    store::{Claim, Claimer, Known, Scope, Store, StoreError},
 };
 
 /// How a run is to go.
@@ -40,6 +40,9 @@ pub struct Settings {
     pub audio_dir: PathBuf,
     /// How long a running recording may go on after the first Ctrl-C before it is given back.
     pub grace: Duration,
+    /// Which rows to prepare. Those that were made to be cut anew ([`Scope::Bound`]) are cut from what is known of
+    /// them; all others are listened to.
+    pub scope: Scope,
 }
 
 /// Why a run could not go on.
@@ -66,6 +69,16 @@ pub(crate) struct Run {
     report: report::Tally,
 }
 
+impl Run {
+    /// What is known of a claimed recording, where that is to be used.
+    async fn known(&self, claim: &Claim) -> Result<Option<Known>, StoreError> {
+        match self.settings.scope {
+            Scope::Any => Ok(None),
+            Scope::Bound => self.store.known(&claim.source, self.preparer.model_sha256()).await,
+        }
+    }
+}
+
 /// Prepares every pending recording, until none is left or `shutdown` asks to end.
 ///
 /// # Errors
@@ -77,7 +90,8 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     shutdown: Shutdown,
 ) -> Result<Report, RunError> {
-    let claimer = Claimer { worker: worker_name(), recipe: preparer.recipe().id.clone(), lease: settings.lease };
+    let recipe = preparer.recipe().id.clone();
+    let claimer = Claimer { worker: worker_name(), recipe, lease: settings.lease, scope: settings.scope };
     let pool = Pool::new(settings.workers)?;
     let report = report::Tally::default();
     let enlistment = store.enlist(&claimer.worker).await?;
@@ -135,11 +149,12 @@ async fn prepare_one(
     detector: &mut Option<crate::vad::Detector>,
     finisher: &Arc<Finisher>,
 ) {
-    let claimer::Assigned { claim, stop, permit } = assigned;
+    let claimer::Assigned { claim, known, stop, permit } = assigned;
     let task = Task {
         source: claim.source.clone(),
         path: run.settings.audio_dir.join(&claim.source),
         claim_id: claim.key.claim_id.clone(),
+        known,
     };
     let (shared, span) = (Arc::clone(run), tracing::Span::current());
     // A detector that was lost in a panic is replaced.
