@@ -54,11 +54,7 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
 }
 
 /// How a run is to go, and where it is shown; from now on the log is written.
-pub fn begin(
-    global: &GlobalArgs,
-    args: &FetchArgs,
-    scope: Scope,
-) -> anyhow::Result<(Option<Arc<Display>>, Settings)> {
+pub fn begin(global: &GlobalArgs, args: &FetchArgs, scope: Scope) -> anyhow::Result<(Option<Arc<Display>>, Settings)> {
     let settings = settings(args, scope)?;
     let display = (!global.quiet).then(|| Arc::new(Display::new(settings.workers, io::stderr().is_terminal())));
     let bars = display.as_ref().and_then(|d| d.bars());

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prepare_audio::store::{self, Claim, ClaimKey, Claimer, DatabaseUrl, Outcome, Probabilities, Scope, Segment, Store};
+use prepare_audio::store::{
+    self, Claim, ClaimKey, Claimer, DatabaseUrl, Outcome, Probabilities, Scope, Segment, Store,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 

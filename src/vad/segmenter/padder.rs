@@ -68,7 +68,11 @@ impl Padder {
     /// What the end before a gap and the start after it get of the gap.
     fn share(&self, gap: u64) -> (u64, u64) {
         let both = self.pad_end + self.pad_start;
-        if gap >= both { (self.pad_end, self.pad_start) } else { (gap * self.pad_end / both, gap * self.pad_start / both) }
+        if gap >= both {
+            (self.pad_end, self.pad_start)
+        } else {
+            (gap * self.pad_end / both, gap * self.pad_start / both)
+        }
     }
 
     /// Learns that the next stretch, if any, starts at `next` or later, and that the recording has at least `length`
