@@ -2,13 +2,17 @@
 //!
 //! The weights lie in panels of 32 output columns, row after row, in the order in which they are read. A tile of a
 //! few windows by a few vectors of columns is summed in registers: each weight that is loaded serves all windows of
-//! the tile, each input value all its columns. Every output is summed over k in ascending order by itself, whatever
-//! tile it falls into; so it does not depend on which windows are computed together.
+//! the tile, each input value all its columns. Every output is summed over k in ascending order, in parts, by itself,
+//! whatever tile it falls into; so it does not depend on which windows are computed together.
 
 use pulp::{Simd, WithSimd};
 
 /// Output columns of a panel: two vectors of AVX-512, two cache lines.
 pub(super) const PANEL: usize = 32;
+/// Products that are summed in a row before they are added to the output's sum. One sum over the 384 products of the
+/// second convolution loses so many low bits that probabilities were up to 3.3e-5 from the exact ones on fixtures/speech.
+const PART: usize = 48;
+
 /// A row of numbers that starts on a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
@@ -125,23 +129,29 @@ impl<const DEPTH: usize, const IN: usize, const OUT: usize> Product<'_, DEPTH, I
     }
 }
 
-/// Sums a tile: bias + values * weights, over k in order.
+/// Sums a tile: bias + values * weights, over k in order, in parts.
 #[inline(always)]
 pub(super) fn sum_tile<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     weights: &[Row<PANEL>],
     column: usize,
     bias: [S::f32s; VECTORS],
-    values: impl Iterator<Item = [f32; ROWS]>,
+    mut values: impl Iterator<Item = [f32; ROWS]>,
 ) -> [[S::f32s; VECTORS]; ROWS] {
     let mut sums = [bias; ROWS];
-    for (weights, values) in weights.iter().zip(values) {
-        let weights = load::<S, VECTORS>(&weights.0, column);
-        for (sums, value) in sums.iter_mut().zip(values) {
-            let value = simd.splat_f32s(value);
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum = simd.mul_add_e_f32s(value, weight, *sum);
+    for weights in weights.chunks(PART) {
+        let mut part = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        for (weights, values) in weights.iter().zip(values.by_ref()) {
+            let weights = load::<S, VECTORS>(&weights.0, column);
+            for (sums, value) in part.iter_mut().zip(values) {
+                let value = simd.splat_f32s(value);
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum = simd.mul_add_e_f32s(value, weight, *sum);
+                }
             }
+        }
+        for (sum, part) in sums.as_flattened_mut().iter_mut().zip(part.as_flattened()) {
+            *sum = simd.add_f32s(*sum, *part);
         }
     }
     sums
