@@ -1,11 +1,16 @@
-//! The native engine: each SIMD level, block sizes, and live use. Processor time of 960 windows (30.7 s of audio).
+//! The native engine: each SIMD level, block sizes, and live use, beside its rivals in the same run: ONNX Runtime on the
+//! official graphs, the one that takes many windows a call and the one that takes one. Processor time of 960 windows
+//! (30.7 s of audio).
 //!
-//! `cargo bench --bench vad`. A shared machine's times move by 10% and more: compare only within one run.
+//! `cargo bench --bench vad`. The rivals need ONNX Runtime's library (see `prepare-audio doctor`), and the per-window graph
+//! the file `silero_vad.onnx` of the package silero-vad, named by PREPARE_AUDIO_SILERO_ONNX. A shared machine's times move by 10% and more: compare only within one run.
 
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use prepare_audio::vad::{Detector, Model, Parameters, Segmenter, SimdLevel, WINDOW};
+use prepare_audio::vad::{
+    Detector, Device, Engine, EngineChoice, Model, ModelFile, Parameters, Segmenter, SimdLevel, VadError, WINDOW,
+};
 
 use self::support::CpuTime;
 
@@ -50,6 +55,34 @@ fn engine(criterion: &mut Criterion<CpuTime>) {
     run(BenchmarkId::new("live", "10 ms pieces"), best, 1, 160);
 }
 
+/// ONNX Runtime on one thread, as the official package and faster-whisper run it.
+fn rivals(criterion: &mut Criterion<CpuTime>) {
+    let per_window = std::env::var_os("PREPARE_AUDIO_SILERO_ONNX")
+        .map(|path| ("onnxruntime, one window a call", ModelFile::read(path.as_ref())));
+    let batched = ("onnxruntime, many windows a call", ModelFile::bundled());
+    let samples = samples();
+    let mut probabilities = Vec::with_capacity(WINDOWS);
+    let mut group = criterion.benchmark_group("vad");
+    group.throughput(Throughput::Elements(WINDOWS as u64)).sample_size(20);
+    for (name, file) in std::iter::once(batched).chain(per_window) {
+        let open = |file| Engine::open(file, EngineChoice::Onnx, Device::Cpu)?.listener();
+        let mut listener = match file.and_then(open) {
+            Ok(listener) => listener,
+            Err(error) => {
+                eprintln!("LEFT OUT: {name}: {error}");
+                continue;
+            }
+        };
+        group.bench_function(BenchmarkId::new("rival", name), |bencher| {
+            bencher.iter(|| -> Result<(), VadError> {
+                listener.reset();
+                probabilities.clear();
+                listener.push(&samples, &mut probabilities)
+            });
+        });
+    }
+}
+
 fn segmenter(criterion: &mut Criterion<CpuTime>) {
     let probabilities: Vec<f32> = (0..WINDOWS).map(|n| (n * n % 97) as f32 / 97.0).collect();
     let mut segments = Vec::new();
@@ -70,6 +103,6 @@ fn segmenter(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime);
-    targets = engine, segmenter
+    targets = engine, rivals, segmenter
 }
 criterion_main!(benches);

@@ -84,6 +84,29 @@ impl Staging {
     /// # Errors
     /// What the file system says.
     pub fn write(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
+        let temporary = self.next()?;
+        let written = audio::write_wav(&temporary, samples)?;
+        Ok((self.name_last(&written.sha256), written))
+    }
+
+    /// Takes over a segment's file from another folder under the next temporary name; returns its final path, or nothing
+    /// if the file is gone or its content is not the one with this hash.
+    ///
+    /// Both names then stand for one file where the file system can do that: nothing ever writes into a segment.
+    ///
+    /// # Errors
+    /// What the file system says about the new file.
+    pub fn reuse(&mut self, file: &Path, sha256: &str) -> io::Result<Option<PathBuf>> {
+        if !audio::hash_file(file).is_ok_and(|found| found.sha256 == sha256) {
+            return Ok(None);
+        }
+        let temporary = self.next()?;
+        fs::hard_link(file, &temporary).or_else(|_| fs::copy(file, &temporary).map(drop))?;
+        Ok(Some(self.name_last(sha256)))
+    }
+
+    /// The next file's temporary name.
+    fn next(&mut self) -> io::Result<PathBuf> {
         let index = self.files.len();
         if index == 0 {
             self.new_root = self.folder.parent().is_some_and(|root| !root.exists());
@@ -91,10 +114,15 @@ impl Staging {
         }
         let temporary = self.folder.join(format!("{TEMPORARY}{}.{index:05}", self.claim_id));
         self.files.push((temporary.clone(), PathBuf::new()));
-        let written = audio::write_wav(&temporary, samples)?;
-        let path = self.folder.join(format!("{index:05}-{}.wav", &written.sha256[..12]));
+        Ok(temporary)
+    }
+
+    /// The final name of the file that was begun last, by its content.
+    fn name_last(&mut self, sha256: &str) -> PathBuf {
+        let index = self.files.len() - 1;
+        let path = self.folder.join(format!("{index:05}-{}.wav", &sha256[..12]));
         self.files[index].1.clone_from(&path);
-        Ok((path, written))
+        path
     }
 
     /// The recording's folder.
@@ -114,6 +142,8 @@ impl Staging {
         let mut named = 0;
         let outcome: io::Result<()> = self.files.iter().try_for_each(|(temporary, path)| {
             fs::rename(temporary, path)?;
+            // Where both names stood for one file already, renaming leaves both.
+            let _ = fs::remove_file(temporary);
             named += 1;
             Ok(())
         });

@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "program/cuts.rs"]
+mod cuts;
 #[path = "program/disturbed.rs"]
 mod disturbed;
 #[path = "program/doctor.rs"]

@@ -8,6 +8,8 @@ mod claiming;
 mod ending;
 #[path = "store/fencing.rs"]
 mod fencing;
+#[path = "store/keeping.rs"]
+mod keeping;
 #[path = "store/looking.rs"]
 mod looking;
 #[path = "store/opening.rs"]
@@ -62,6 +64,8 @@ promises! {
         retry_starts_from_the_beginning;
     reaping: takes_back_what_lapsed leaves_the_living_alone quarantines_what_crashes_too_often
         a_heartbeat_keeps_it an_enlisted_worker_that_lives_is_left_alone;
+    keeping: keeps_what_a_recording_is_known_by probabilities_go_with_their_attempt
+        knows_segments_of_the_same_audio_only makes_rows_to_be_cut_anew;
     looking: counts_by_state shows_the_newest_failures_first pages_through_the_pending pages_through_segments
         tells_what_is_left tells_its_schema;
 }

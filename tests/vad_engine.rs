@@ -76,6 +76,25 @@ fn every_level_gives_the_official_probabilities() {
     }
 }
 
+/// Real speech of a synthesiser, where the official package's own probabilities lie beside it.
+#[test]
+fn fixtures_have_the_official_probabilities() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for name in ["a/same.wav", "pauses.wav", "wav_s16_16k_mono.wav"] {
+        let mut reader = hound::WavReader::open(fixtures.join("speech").join(name)).expect("a fixture");
+        let samples: Vec<f32> =
+            reader.samples::<i16>().map(|sample| f32::from(sample.expect("a sample")) / 32_768.0).collect();
+        let csv = format!("expected/speech_{}.probs.csv", name.replace('/', "_"));
+        let expected = numbers(&std::fs::read_to_string(fixtures.join(csv)).expect("probabilities"));
+        assert_eq!(expected.len(), samples.len().div_ceil(WINDOW));
+        for level in SimdLevel::available() {
+            let detector = Detector::with_level(&model(), level).expect("available");
+            let difference = largest_difference(&probabilities(detector, &samples), &expected);
+            assert!(difference < TOLERANCE, "{name}, {level}: {difference}");
+        }
+    }
+}
+
 #[test]
 fn a_reset_detector_is_as_new() {
     let samples = &babble()[..50_000];

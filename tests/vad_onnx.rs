@@ -14,10 +14,13 @@ use support::{
     onnx::{Onnx, onnx},
 };
 
-/// How far the engines may be from each other: each may be 1e-5 from the exact value. Against a computation in float64,
-/// ONNX Runtime 1.31 is up to 9.7e-6 off on these files and the native engine up to 8.1e-6, not always on the same side;
-/// on most files they are within 1e-5 of each other.
-const TOLERANCE: f32 = 2e-5;
+/// How far the engines may be from each other.
+const TOLERANCE: f32 = 1e-5;
+
+/// How far two engines may be apart on any audio. Against the same graph in 64-bit floating point, ONNX Runtime was up to
+/// 9.7e-6 off on these files and the native engine up to 8.1e-6, each in its own direction: the pauses of lossy formats
+/// hold next to nothing, and there the model magnifies what rounding leaves.
+const BETWEEN_ENGINES: f32 = 2e-5;
 
 /// Every fixture with speech in it, with its samples at 16 kHz.
 fn speech() -> Vec<(String, Vec<f32>)> {
@@ -77,7 +80,7 @@ fn both_graphs_give_the_native_engines_probabilities() {
             let want = hear(&mut native, samples, &[samples.len()]);
             assert!(want.iter().any(|probability| *probability > 0.5), "{name} holds speech");
             let difference = largest_difference(&hear(&mut listener, samples, &[samples.len()]), &want);
-            assert!(difference < TOLERANCE, "{kind}, {name}: {difference:e}");
+            assert!(difference < BETWEEN_ENGINES, "{kind}, {name}: {difference:e}");
             largest = largest.max(difference);
         }
         println!("{kind}: within {largest:e} of native on {} files", speech.len());

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use prepare_audio::vad::{Parameters, Segmenter, SpeechSegment, WINDOW};
+use prepare_audio::vad::{MaxSpeechCut, Parameters, Segmenter, SpeechSegment, WINDOW};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -46,8 +46,20 @@ fn equals_the_official_package() {
     assert_eq!(count, 6000);
 }
 
-/// Parameters as people set them: thresholds in order.
+/// Parameters as people set them, with what goes beyond the official package and without.
 fn parameters() -> impl Strategy<Value = Parameters> {
+    let pad = prop::option::of(0_u32..1500);
+    let cut = prop_oneof![Just(MaxSpeechCut::Official), Just(MaxSpeechCut::Quietest)];
+    (official(), pad.clone(), pad, cut).prop_map(|(official, start, end, cut)| Parameters {
+        speech_pad_start_ms: start,
+        speech_pad_end_ms: end,
+        max_speech_cut: cut,
+        ..official
+    })
+}
+
+/// The official package's parameters: thresholds in order.
+fn official() -> impl Strategy<Value = Parameters> {
     let limit = prop_oneof![Just(f64::INFINITY), 0.01..5.0];
     (0.05..0.95, 0.0..1.0, 0_u32..1000, limit, 0_u32..1000, 0_u32..1500, 0_u32..300, any::<bool>()).prop_map(
         |(threshold, below, min_speech, max_speech, min_silence, pad, min_pause, longest)| Parameters {
@@ -59,6 +71,7 @@ fn parameters() -> impl Strategy<Value = Parameters> {
             speech_pad_ms: pad,
             min_silence_at_max_speech_ms: min_pause,
             use_max_possible_silence: longest,
+            ..Parameters::default()
         },
     )
 }
@@ -123,11 +136,17 @@ proptest! {
     /// Without padding, a segment's windows are known, and so are their statistics.
     #[test]
     fn statistics_are_those_of_the_windows(parameters in parameters(), (track, total) in recording()) {
-        let parameters = Parameters { speech_pad_ms: 0, ..parameters };
+        let parameters = Parameters {
+            speech_pad_ms: 0,
+            speech_pad_start_ms: None,
+            speech_pad_end_ms: None,
+            ..parameters
+        };
         for segment in segments_of(&parameters, &track, total) {
             let windows = &track[segment.start as usize / WINDOW..(segment.end as usize).div_ceil(WINDOW)];
             let mean = windows.iter().map(|p| f64::from(*p)).sum::<f64>() / windows.len() as f64;
             prop_assert!((f64::from(segment.mean_probability) - mean).abs() < 1e-6, "{} {}", segment.mean_probability, mean);
+            prop_assert_eq!(segment.windows, windows.len() as u64);
             prop_assert_eq!(segment.min_probability, windows.iter().copied().fold(1.0, f32::min));
         }
     }

@@ -44,11 +44,14 @@ pub fn write_wav(path: &Path, samples: &[i16]) -> io::Result<Written> {
     samples.iter().for_each(|&s| block.write_sample(s));
     block.flush().map_err(into_io)?;
     writer.finalize().map_err(into_io)?;
-    hash(path)
+    hash_file(path)
 }
 
-/// Reads the file again, so that the hash is that of what a reader will find.
-fn hash(path: &Path) -> io::Result<Written> {
+/// The hash of what a reader of the file will find.
+///
+/// # Errors
+/// What the file system says.
+pub fn hash_file(path: &Path) -> io::Result<Written> {
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     let mut buffer = [0; 1 << 16];

@@ -7,7 +7,7 @@ mod pcm;
 mod resample;
 
 pub use decode::{Block, Damage, Decoder, SourceInfo, probe_seconds};
-pub use encode::{Written, to_pcm16, write_wav};
+pub use encode::{Written, hash_file, to_pcm16, write_wav};
 pub use error::AudioError;
 pub use pcm::PcmStream;
 pub use resample::{Resampler, resampled_len};

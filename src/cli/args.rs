@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use prepare_audio::{store::DatabaseUrl, vad};
 
-use super::{doctor::DoctorArgs, engine::EngineArgs, exit};
+use super::{cut_args::CutArgs, doctor::DoctorArgs, engine::EngineArgs, exit};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,12 +16,15 @@ Examples:
   prepare-audio fetch --dry-run                    how much would that be?
   prepare-audio status                             how far is it, and what went wrong?
   prepare-audio segments talk.mp3 --json           a recording's segments, for machines
+  prepare-audio resegment --merge-to 30            other segments, without listening again
   prepare-audio retry --all && prepare-audio fetch
   prepare-audio doctor                             has this machine what it takes?";
 
 const SETTINGS: &str = "\
 Settings come from flags, the environment (a .env file is read too), and the TOML file that --config names, in this
 order of strength. The file's keys are the flags' names: `workers = 4`, `vad-threshold = 0.6`.";
+
+const RESEGMENT_SOURCES: &str = "Only these recordings: ids, or sources [default: all]";
 
 /// Cuts clean speech segments out of a table of recordings.
 #[derive(Debug, Parser)]
@@ -39,6 +42,10 @@ pub enum Command {
     /// Prepare every pending recording: decode, find the speech, write the segments
     #[command(after_help = exit::HELP)]
     Fetch(Box<FetchArgs>),
+    /// Cut done recordings anew, from their kept probabilities; audio is decoded only for what was never cut before
+    #[command(after_help = exit::HELP)]
+    #[command(mut_arg("sources", |arg| arg.value_name("SOURCE|ID").help(RESEGMENT_SOURCES)))]
+    Resegment(Box<FetchArgs>),
     /// Put recordings into the table, to be prepared by a later fetch
     Add(AddArgs),
     /// Show counts by state, hours, speed and the newest failures
@@ -123,6 +130,15 @@ pub struct FetchArgs {
     pub engine: EngineArgs,
     #[command(flatten)]
     pub vad: VadArgs,
+    #[command(flatten)]
+    pub cut: CutArgs,
+}
+
+impl FetchArgs {
+    /// The parameters that were typed.
+    pub fn parameters(&self) -> vad::Parameters {
+        self.cut.beyond(self.vad.parameters())
+    }
 }
 
 /// The parameters of Silero's `get_speech_timestamps`, under their own names.
@@ -157,8 +173,8 @@ pub struct VadArgs {
 }
 
 impl VadArgs {
-    /// The parameters that were typed.
-    pub fn parameters(&self) -> vad::Parameters {
+    /// Silero's parameters as they were typed.
+    fn parameters(&self) -> vad::Parameters {
         vad::Parameters {
             threshold: self.vad_threshold,
             neg_threshold: self.vad_neg_threshold,
@@ -168,6 +184,7 @@ impl VadArgs {
             speech_pad_ms: self.vad_speech_pad_ms,
             min_silence_at_max_speech_ms: self.vad_min_silence_at_max_speech_ms,
             use_max_possible_silence: self.vad_use_max_possible_silence,
+            ..vad::Parameters::default()
         }
     }
 }
@@ -253,6 +270,6 @@ mod tests {
     fn vad_defaults_are_sileros() {
         let typed = Cli::parse_from(["prepare-audio", "fetch"]);
         let Command::Fetch(fetch) = typed.command else { panic!("fetch") };
-        assert_eq!(fetch.vad.parameters(), vad::Parameters::default());
+        assert_eq!(fetch.parameters(), vad::Parameters::default());
     }
 }

@@ -17,7 +17,7 @@ use prepare_audio::{
     prepare::Preparer,
     progress::{Progress, Silent},
     sources::Found,
-    store::{DatabaseUrl, State, Store},
+    store::{DatabaseUrl, Scope, State, Store},
     worker::{self, Report, Settings, Shutdown},
 };
 use serde_json::json;
@@ -37,10 +37,7 @@ use super::{
 const GRACE: Duration = Duration::from_secs(1);
 
 pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCode> {
-    let settings = settings(args)?;
-    let display = (!global.quiet).then(|| Arc::new(Display::new(settings.workers, io::stderr().is_terminal())));
-    let bars = display.as_ref().and_then(|d| d.bars());
-    log::start(global, if bars.is_some() { log::Default::Quiet } else { log::Default::Lines }, bars)?;
+    let (display, settings) = begin(global, args, Scope::Any)?;
     let preparer = Arc::new(preparer(args)?);
     let found = add::find(&args.sources, &args.base)?;
     if args.dry_run {
@@ -53,6 +50,27 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
             display.say(&add::describe(&added, &found));
         }
     }
+    work_and_tell(global, args, store, preparer, settings, display).await
+}
+
+/// How a run is to go, and where it is shown; from now on the log is written.
+pub fn begin(global: &GlobalArgs, args: &FetchArgs, scope: Scope) -> anyhow::Result<(Option<Arc<Display>>, Settings)> {
+    let settings = settings(args, scope)?;
+    let display = (!global.quiet).then(|| Arc::new(Display::new(settings.workers, io::stderr().is_terminal())));
+    let bars = display.as_ref().and_then(|d| d.bars());
+    log::start(global, if bars.is_some() { log::Default::Quiet } else { log::Default::Lines }, bars)?;
+    Ok((display, settings))
+}
+
+/// Runs the worker and tells what came of it.
+pub async fn work_and_tell(
+    global: &GlobalArgs,
+    args: &FetchArgs,
+    store: Arc<dyn Store>,
+    preparer: Arc<Preparer>,
+    settings: Settings,
+    display: Option<Arc<Display>>,
+) -> anyhow::Result<ExitCode> {
     let (report, interrupted) = work(&store, preparer, settings, display).await?;
     let left = if interrupted { 0 } else { pending(&*store).await? };
     store.close().await;
@@ -71,7 +89,7 @@ async fn pending(store: &dyn Store) -> anyhow::Result<u64> {
     Ok(counts.iter().filter(|c| c.state == State::Pending).map(|c| c.recordings as u64).sum())
 }
 
-fn settings(args: &FetchArgs) -> anyhow::Result<Settings> {
+fn settings(args: &FetchArgs, scope: Scope) -> anyhow::Result<Settings> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if args.heartbeat * 2 > args.lease {
         let told = "--heartbeat must be at most half of --lease, or claims are lost while they are worked on";
@@ -83,15 +101,18 @@ fn settings(args: &FetchArgs) -> anyhow::Result<Settings> {
         heartbeat: args.heartbeat,
         audio_dir: args.base.audio_dir.clone().unwrap_or_else(|| PathBuf::from(".")),
         grace: GRACE,
+        scope,
     })
 }
 
-fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
+pub fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
     let engine = args.engine.open().map_err(|e| exit::Usage(e.to_string()))?;
-    let parameters = args.vad.parameters();
+    let parameters = args.parameters();
     // Absolute, because the rows' paths are to be found from wherever they are read.
     let output = std::path::absolute(&args.base.output)?;
-    Preparer::new(engine, &parameters, Output::new(output)).map_err(|e| exit::Usage(e.to_string()).into())
+    let preparer = Preparer::new(engine, &parameters, Output::new(output));
+    let preparer = preparer.map_err(|e| exit::Usage(e.to_string()))?;
+    Ok(preparer.keeping_probabilities(args.cut.keep_probabilities))
 }
 
 /// Runs the worker, with signals and progress beside it.
@@ -106,12 +127,14 @@ async fn work(
     tokio::spawn(listen_for_signals(shutdown.clone(), settings.grace, Arc::clone(&interrupted), display.clone()));
     let mut progress: Arc<dyn Progress> = Arc::new(Silent);
     if let Some(display) = &display {
-        let files = plan::pending_files(&**store, &preparer.recipe().id, &settings.audio_dir).await?;
-        display.say(&format!("{} pending", count(files.len() as u64, "recording")));
-        tokio::task::spawn_blocking({
-            let (display, shutdown) = (Arc::clone(display), shutdown.clone());
-            move || measure(&files, &display, &shutdown)
-        });
+        if settings.scope == Scope::Any {
+            let files = plan::pending_files(&**store, &preparer.recipe().id, &settings.audio_dir).await?;
+            display.say(&format!("{} pending", count(files.len() as u64, "recording")));
+            tokio::task::spawn_blocking({
+                let (display, shutdown) = (Arc::clone(display), shutdown.clone());
+                move || measure(&files, &display, &shutdown)
+            });
+        }
         progress = Arc::<Display>::clone(display);
     }
     let report = worker::run(Arc::clone(store), preparer, settings, progress, shutdown.clone()).await;

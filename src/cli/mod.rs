@@ -3,6 +3,7 @@
 mod add;
 pub mod args;
 pub mod config;
+mod cut_args;
 mod doctor;
 mod engine;
 pub mod exit;
@@ -11,6 +12,7 @@ mod format;
 mod log;
 mod plan;
 mod progress;
+mod resegment;
 mod retry;
 mod segments;
 mod status;
@@ -47,6 +49,7 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
     let global = typed.global;
     match typed.command {
         Command::Fetch(args) => return fetch::run(&global, &args).await,
+        Command::Resegment(args) => return resegment::run(&global, &args).await,
         Command::Doctor(args) => {
             log::start(&global, log::Default::Quiet, None)?;
             return doctor::run(&global, &args).await;
@@ -58,7 +61,11 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
                 Command::Status(args) => status::run(&global, &args).await?,
                 Command::Segments(args) => segments::run(&global, &args).await?,
                 Command::Retry(args) => retry::run(&global, &args).await?,
-                Command::Fetch(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man => {}
+                Command::Fetch(_)
+                | Command::Resegment(_)
+                | Command::Doctor(_)
+                | Command::Completions(_)
+                | Command::Man => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use prepare_audio::{
 };
 
 use super::{
-    args::{GlobalArgs, SegmentsArgs},
+    args::{BaseArgs, GlobalArgs, SegmentsArgs},
     connect_existing, exit,
     format::table,
 };
@@ -19,7 +19,7 @@ const PAGE: usize = 1000;
 
 pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()> {
     let store = connect_existing(global).await?;
-    let of = select(&*store, args).await?;
+    let of = select(&*store, args.recording.as_deref(), &args.base).await?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut after = None;
     loop {
@@ -47,11 +47,11 @@ pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()>
 }
 
 /// An id, or a source as the row has it, or a path that resolves to one.
-async fn select(store: &dyn Store, args: &SegmentsArgs) -> anyhow::Result<Selection> {
-    let Some(name) = args.recording.as_deref() else { return Ok(Selection::All) };
+pub async fn select(store: &dyn Store, named: Option<&str>, base: &BaseArgs) -> anyhow::Result<Selection> {
+    let Some(name) = named else { return Ok(Selection::All) };
     let mut candidates = vec![Selection::Source(name.to_owned())];
     if let Ok(found) =
-        Resolver::new(args.base.audio_dir.as_deref(), &args.base.output)?.find(&[name.to_owned()], &mut io::empty())
+        Resolver::new(base.audio_dir.as_deref(), &base.output)?.find(&[name.to_owned()], &mut io::empty())
     {
         candidates.extend(found.sources.into_iter().map(Selection::Source));
     }

@@ -1,23 +1,25 @@
 //! From mono samples to segment files: listening, deciding, cutting.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::{io, time::Instant};
 
+use super::{cuts::Cuts, ear::Ear, level::dbfs, seconds};
 use crate::{
     audio::to_pcm16,
     output::Staging,
-    store::Segment,
-    vad::{Listener, SAMPLE_RATE, Segmenter, SpeechSegment, VadError},
+    vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment, VadError},
 };
 
 /// Cuts one recording. It keeps just the samples that a segment may still need.
-pub(super) struct Cutter<'l> {
-    listener: &'l mut Listener,
+pub(super) struct Cutter<'e> {
+    ear: Ear<'e>,
     segmenter: Segmenter,
-    probabilities: Vec<f32>,
+    merger: Merger,
+    /// Segments that are quieter are dropped.
+    min_dbfs: Option<f64>,
+    /// All probabilities so far: a 512th of the samples.
+    heard: Vec<f32>,
     decided: Vec<SpeechSegment>,
+    chunks: Vec<Chunk>,
     tape: Tape,
     cuts: Cuts,
 }
@@ -31,27 +33,18 @@ pub(super) enum CutError {
     Write(#[from] io::Error),
 }
 
-/// What was cut so far.
-pub(super) struct Cuts {
-    /// Samples listened to, at 16 kHz.
-    pub samples: u64,
-    pub segments: Vec<Segment>,
-    pub staging: Staging,
-    pub vad_time: Duration,
-    pub write_time: Duration,
-}
-
-impl<'l> Cutter<'l> {
-    pub fn new(listener: &'l mut Listener, segmenter: Segmenter, staging: Staging) -> Self {
-        listener.reset();
-        let (vad_time, write_time) = (Duration::ZERO, Duration::ZERO);
+impl<'e> Cutter<'e> {
+    pub fn new(ear: Ear<'e>, segmenter: Segmenter, parameters: &Parameters, staging: Staging) -> Self {
         Self {
-            listener,
+            ear,
             segmenter,
-            probabilities: Vec::new(),
+            merger: Merger::new(parameters),
+            min_dbfs: parameters.min_dbfs,
+            heard: Vec::new(),
             decided: Vec::new(),
+            chunks: Vec::new(),
             tape: Tape::default(),
-            cuts: Cuts { samples: 0, segments: Vec::new(), staging, vad_time, write_time },
+            cuts: Cuts::new(staging, parameters),
         }
     }
 
@@ -65,57 +58,63 @@ impl<'l> Cutter<'l> {
         let start = Instant::now();
         self.cuts.samples += pcm.len() as u64;
         self.tape.record(pcm);
-        self.listener.push(pcm, &mut self.probabilities)?;
-        self.decide();
+        let known = self.heard.len();
+        self.ear.push(pcm, &mut self.heard)?;
+        self.decide(known);
+        self.merge();
+        let next = self.segmenter.needed_from();
+        self.merger.wait(next, &mut self.chunks);
         self.cuts.vad_time += start.elapsed();
-        self.cuts.write(&mut self.decided, &self.tape)?;
-        self.tape.forget_before(self.segmenter.needed_from());
+        self.write()?;
+        self.tape.forget_before(self.merger.needed_from(next));
         Ok(())
     }
 
-    /// Ends the recording: what is still open is decided and written.
-    pub fn finish(mut self) -> Result<Cuts, CutError> {
+    /// Ends the recording: what is still open is decided and written. Returns the cuts and all probabilities, or nothing
+    /// where what was remembered belongs to other audio.
+    pub fn finish(mut self) -> Result<Option<(Cuts, Vec<f32>)>, CutError> {
         let start = Instant::now();
-        self.listener.finish(&mut self.probabilities)?;
-        self.decide();
-        self.segmenter.finish(self.cuts.samples, &mut self.decided);
+        let known = self.heard.len();
+        if !self.ear.finish(&mut self.heard)? {
+            return Ok(None);
+        }
+        self.decide(known);
+        self.segmenter.clone().finish(self.cuts.samples, &mut self.decided);
+        self.merge();
+        self.merger.clone().finish(&mut self.chunks);
         self.cuts.vad_time += start.elapsed();
-        self.cuts.write(&mut self.decided, &self.tape)?;
-        Ok(self.cuts)
+        self.write()?;
+        Ok(Some((self.cuts, self.heard)))
     }
 
-    fn decide(&mut self) {
-        for probability in self.probabilities.drain(..) {
-            self.segmenter.push(probability, &mut self.decided);
+    /// Segments from the probabilities that are new.
+    fn decide(&mut self, known: usize) {
+        for probability in &self.heard[known..] {
+            self.segmenter.push(*probability, &mut self.decided);
         }
     }
-}
 
-impl Cuts {
-    fn write(&mut self, decided: &mut Vec<SpeechSegment>, tape: &Tape) -> io::Result<()> {
-        let start = Instant::now();
-        for speech in decided.drain(..) {
-            let (path, written) = self.staging.write(tape.play(speech.start, speech.end))?;
-            self.segments.push(Segment {
-                idx: self.segments.len() as i64,
-                start_sample: speech.start as i64,
-                end_sample: speech.end as i64,
-                start_s: seconds(speech.start as i64),
-                end_s: seconds(speech.end as i64),
-                path: path.to_string_lossy().into_owned(),
-                sha256: written.sha256,
-                mean_probability: f64::from(speech.mean_probability),
-                min_probability: f64::from(speech.min_probability),
-            });
+    /// Chunks from the segments that are loud enough.
+    fn merge(&mut self) {
+        for speech in self.decided.drain(..) {
+            let is_loud = |least| dbfs(self.tape.play(speech.start, speech.end)) >= least;
+            if self.min_dbfs.is_none_or(is_loud) {
+                self.merger.push(speech, &mut self.chunks);
+            }
         }
-        self.write_time += start.elapsed();
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        for chunk in self.chunks.drain(..) {
+            if let Some(memory) = self.ear.memory()
+                && self.cuts.reuse(&chunk, memory)?
+            {
+                continue;
+            }
+            self.cuts.write(&chunk, self.tape.play(chunk.speech.start, chunk.speech.end))?;
+        }
         Ok(())
     }
-}
-
-/// Samples at 16 kHz in seconds.
-pub(super) fn seconds(samples: i64) -> f64 {
-    samples as f64 / f64::from(SAMPLE_RATE)
 }
 
 /// The last part of the recording, as it will be written.

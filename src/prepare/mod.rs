@@ -1,20 +1,31 @@
 //! One recording, from its bytes to its segments. Synchronous; knows no SQL and no terminal.
 
+mod cuts;
 mod cutter;
+mod ear;
 mod error;
+mod level;
+mod memory;
+mod recall;
+mod track;
 
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use self::cutter::{CutError, Cuts, Cutter, seconds};
+use self::{
+    cuts::Cuts,
+    cutter::{CutError, Cutter},
+    ear::Ear,
+    memory::Memory,
+};
 use crate::{
     audio::PcmStream,
     output::{Output, Staging},
     recipe::Recipe,
-    store::{Outcome, StageTimes},
-    vad::{Engine, Listener, Parameters, SAMPLE_RATE, Segmenter, VadError},
+    store::{Known, Outcome, Probabilities, StageTimes},
+    vad::{Engine, Listener, Parameters, SAMPLE_RATE, Segmenter, VadError, WINDOW},
 };
 
 pub use self::error::PrepareError;
@@ -42,6 +53,8 @@ pub struct Task {
     pub path: PathBuf,
     /// The claim, which names its temporary files.
     pub claim_id: String,
+    /// What is known of it from another recipe, where that is to be used.
+    pub known: Option<Known>,
 }
 
 /// A prepared recording: what its row is to say, and files that wait to be published.
@@ -56,9 +69,11 @@ pub struct Prepared {
 /// What all recordings of a run share.
 pub struct Preparer {
     engine: Engine,
+    parameters: Parameters,
     segmenter: Segmenter,
     recipe: Recipe,
     output: Output,
+    keeps_probabilities: bool,
 }
 
 impl Preparer {
@@ -69,7 +84,18 @@ impl Preparer {
     pub fn new(engine: Engine, parameters: &Parameters, output: Output) -> Result<Self, VadError> {
         let recipe = Recipe::new(&engine, parameters);
         let segmenter = Segmenter::new(parameters)?;
-        Ok(Self { engine, segmenter, recipe, output })
+        let parameters = parameters.clone();
+        Ok(Self { engine, parameters, segmenter, recipe, output, keeps_probabilities: true })
+    }
+
+    /// Whether the probabilities are to be kept, so that other parameters can be tried without listening again.
+    pub fn keeping_probabilities(self, keeps_probabilities: bool) -> Self {
+        Self { keeps_probabilities, ..self }
+    }
+
+    /// Identity of the model.
+    pub fn model_sha256(&self) -> &str {
+        self.engine.sha256()
     }
 
     /// Identity of model and parameters.
@@ -82,7 +108,7 @@ impl Preparer {
         &self.output
     }
 
-    /// Decodes, resamples, listens, cuts and writes one recording.
+    /// Decodes, resamples, listens, cuts and writes one recording. What is known of it already is not done again.
     ///
     /// `listener` is the worker's own, kept from recording to recording; the first recording makes it.
     ///
@@ -94,6 +120,41 @@ impl Preparer {
         listener: &mut Option<Listener>,
         watch: &dyn Watch,
     ) -> Result<Prepared, PrepareError> {
+        if let Some(memory) = remember(task) {
+            if let Some(prepared) = self.recall(task, &memory, watch)? {
+                return Ok(prepared);
+            }
+            if let Some(prepared) = self.cut(task, Ear::remembering(&memory), watch)? {
+                return Ok(prepared);
+            }
+            tracing::warn!("not the audio that was listened to before; it is listened to again");
+        }
+        let listener = match listener {
+            Some(listener) => listener,
+            none => {
+                let unheard = |error| PrepareError::Vad { path: task.path.clone(), error };
+                none.insert(self.engine.listener().map_err(unheard)?)
+            }
+        };
+        let prepared = self.cut(task, Ear::listening(listener), watch)?;
+        prepared.ok_or(PrepareError::Stopped) // a listener hears whatever comes
+    }
+
+    /// Without audio, where nothing has to be cut that was not cut before.
+    fn recall(&self, task: &Task, memory: &Memory, watch: &dyn Watch) -> Result<Option<Prepared>, PrepareError> {
+        let started = Instant::now();
+        watch.opened(Some(seconds(memory.known.samples)));
+        let folder = self.output.folder(&task.source, &self.recipe.id);
+        let staging = || Staging::begin(folder.clone(), &task.claim_id);
+        let cuts = recall::recall(memory, &self.parameters, self.segmenter.clone(), staging);
+        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error })? else { return Ok(None) };
+        watch.advanced(seconds(memory.known.samples));
+        let facts = self.facts_known(memory.known);
+        Ok(Some(self.conclude(facts, cuts, Some(memory.known.probabilities.data.clone()), started)))
+    }
+
+    /// From the file. Nothing comes back where what is remembered belongs to other audio.
+    fn cut(&self, task: &Task, ear: Ear, watch: &dyn Watch) -> Result<Option<Prepared>, PrepareError> {
         let started = Instant::now();
         let folder = self.output.folder(&task.source, &self.recipe.id);
         let unreadable = |error| PrepareError::Audio { path: task.path.clone(), error };
@@ -105,13 +166,13 @@ impl Preparer {
         };
 
         let mut source = PcmStream::open(&task.path).map_err(unreadable)?;
+        let bytes = source.info().bytes as i64;
+        if ear.memory().is_some_and(|memory| memory.known.bytes != bytes) {
+            return Ok(None);
+        }
         watch.opened(source.promised_seconds());
         let staging = Staging::begin(folder.clone(), &task.claim_id).map_err(unwritable)?;
-        let listener = match listener {
-            Some(listener) => listener,
-            none => none.insert(self.engine.listener().map_err(unheard)?),
-        };
-        let mut cutter = Cutter::new(listener, self.segmenter.clone(), staging);
+        let mut cutter = Cutter::new(ear, self.segmenter.clone(), &self.parameters, staging);
         let mut pcm = Vec::new();
         while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
             cutter.listen(&pcm).map_err(uncut)?;
@@ -121,39 +182,89 @@ impl Preparer {
                 return Err(PrepareError::Stopped);
             }
         }
-        let cuts = cutter.finish().map_err(uncut)?;
-        Ok(self.conclude(&source, cuts, started))
+        let Some((cuts, heard)) = cutter.finish().map_err(uncut)? else { return Ok(None) };
+        let track = if self.keeps_probabilities { Some(track::pack(&heard).map_err(unwritable)?) } else { None };
+        Ok(Some(self.conclude(self.facts(&source), cuts, track, started)))
     }
 
-    fn conclude(&self, source: &PcmStream, cuts: Cuts, started: Instant) -> Prepared {
+    /// What the file told.
+    fn facts(&self, source: &PcmStream) -> Outcome {
         let (info, damage) = (source.info(), source.damage());
         let (decode, resample) = source.times();
-        let Cuts { samples, segments, staging, vad_time, write_time } = cuts;
-        let speech: i64 = segments.iter().map(|s| s.end_sample - s.start_sample).sum();
-        let outcome = Outcome {
-            parameters: self.recipe.text.clone(),
-            model: self.engine.name().to_owned(),
+        Outcome {
             container: info.container.to_owned(),
             codec: info.codec.to_owned(),
             sample_rate: i64::from(info.sample_rate),
             channels: info.channels as i64,
             bytes: info.bytes as i64,
-            samples: samples as i64,
-            duration_s: seconds(samples as i64),
-            speech_s: seconds(speech),
             decode_errors: damage.decode_errors as i64,
             truncated: damage.truncated,
             times: StageTimes {
                 decode_ms: milliseconds(decode),
                 resample_ms: milliseconds(resample),
+                ..StageTimes::default()
+            },
+            ..Outcome::default()
+        }
+    }
+
+    /// What it told before.
+    fn facts_known(&self, known: &Known) -> Outcome {
+        Outcome {
+            container: known.container.clone(),
+            codec: known.codec.clone(),
+            sample_rate: known.sample_rate,
+            channels: known.channels,
+            bytes: known.bytes,
+            decode_errors: known.decode_errors,
+            truncated: known.truncated != 0,
+            ..Outcome::default()
+        }
+    }
+
+    fn conclude(&self, facts: Outcome, cuts: Cuts, track: Option<Vec<u8>>, started: Instant) -> Prepared {
+        let Cuts { samples, speech, segments, staging, vad_time, write_time, .. } = cuts;
+        let windows = samples.div_ceil(WINDOW as u64) as i64;
+        let probabilities = track.filter(|_| self.keeps_probabilities).map(|data| Probabilities {
+            model_sha256: self.model_sha256().to_owned(),
+            coding: track::CODING,
+            windows,
+            data,
+        });
+        let outcome = Outcome {
+            parameters: self.recipe.text.clone(),
+            model: self.engine.name().to_owned(),
+            samples: samples as i64,
+            duration_s: seconds(samples as i64),
+            speech_s: seconds(speech as i64),
+            times: StageTimes {
                 vad_ms: milliseconds(vad_time),
                 write_ms: milliseconds(write_time),
                 total_ms: milliseconds(started.elapsed()),
+                ..facts.times
             },
             segments,
+            probabilities,
+            ..facts
         };
         Prepared { outcome, staging }
     }
+}
+
+/// What is known of the task's recording, unpacked. What cannot be read is done without.
+fn remember(task: &Task) -> Option<Memory<'_>> {
+    match Memory::new(task.known.as_ref()?) {
+        Ok(memory) => Some(memory),
+        Err(error) => {
+            tracing::warn!(%error, "the kept probabilities cannot be used; it is listened to again");
+            None
+        }
+    }
+}
+
+/// Samples at 16 kHz in seconds.
+fn seconds(samples: i64) -> f64 {
+    samples as f64 / f64::from(SAMPLE_RATE)
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -6,6 +6,7 @@
 //! in milliseconds since 1970, because the hosts' clocks differ.
 
 mod error;
+mod kept;
 mod postgres;
 mod queue;
 mod sql;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 pub use error::{Problem, StoreError};
+pub use kept::{Known, Probabilities};
 pub use url::DatabaseUrl;
 
 /// What every store call returns.
@@ -59,6 +61,18 @@ pub struct Claimer {
     pub recipe: String,
     /// How long a claim stands without a heartbeat.
     pub lease: Duration,
+    /// Which rows it wants.
+    pub scope: Scope,
+}
+
+/// Which pending rows a claimer wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All that nobody has prepared under its recipe.
+    #[default]
+    Any,
+    /// Only those that were made for its recipe, as [`Store::resegment`] does.
+    Bound,
 }
 
 /// The fence: the claim under which a row is being worked on.
@@ -119,6 +133,8 @@ pub struct Outcome {
     pub times: StageTimes,
     /// The speech segments in order.
     pub segments: Vec<Segment>,
+    /// The probabilities of its windows, where they are to be kept.
+    pub probabilities: Option<Probabilities>,
 }
 
 /// Time spent in each stage of one recording, in milliseconds of the thread that did it.
@@ -157,6 +173,19 @@ pub struct Segment {
     pub mean_probability: f64,
     /// Least speech probability of the segment's windows.
     pub min_probability: f64,
+    /// Why it ends where it does: a name of [`Cut`](crate::vad::Cut). Older rows have none.
+    pub cut: Option<String>,
+    /// RMS level of its samples, dB below full scale. Older rows have none.
+    pub level_dbfs: Option<f64>,
+    /// Where segments were joined: their boundaries in samples, as JSON.
+    #[serde(serialize_with = "as_json")]
+    pub parts: Option<String>,
+}
+
+/// Writes text that is JSON as the value that it stands for.
+fn as_json<S: serde::Serializer>(text: &Option<String>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    let value = text.as_deref().map(serde_json::from_str::<serde_json::Value>).transpose();
+    value.map_err(serde::ser::Error::custom)?.serialize(serializer)
 }
 
 /// A segment row with the recording that it belongs to.
@@ -306,7 +335,17 @@ pub trait Store: Send + Sync {
     async fn drop_duplicates(&self, recipe: &str) -> Result<u64>;
 
     /// What is left for a worker with this recipe.
-    async fn outlook(&self, recipe: &str) -> Result<Outlook>;
+    async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook>;
+
+    /// How many sources of `of` [`Store::resegment`] would add a row for.
+    async fn resegmentable(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;
+
+    /// Adds a pending row for `recipe` for each source that is done with kept probabilities of this model and has no row
+    /// of this recipe. Returns how many.
+    async fn resegment(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;
+
+    /// What is known of a source from its done recording with kept probabilities of this model, the newest one.
+    async fn known(&self, source: &str, model_sha256: &str) -> Result<Option<Known>>;
 
     /// Failed and quarantined recordings back to pending with all their attempts; `None` means every one.
     async fn retry(&self, ids: Option<&[i64]>) -> Result<u64>;

@@ -12,7 +12,7 @@ use super::{ClaimKey, Problem, Result, StoreError};
 /// Sources to an INSERT: few enough that a million of them are not held twice.
 pub const ADD_AT_ONCE: usize = 10_000;
 
-/// Segments to an INSERT: eleven parameters each, and SQLite takes 32,766.
+/// Segments to an INSERT: fourteen parameters each, and SQLite takes 32,766.
 pub const SEGMENTS_AT_ONCE: usize = 500;
 
 /// Runs database work to its end even when the caller stops waiting for it.
@@ -59,8 +59,8 @@ macro_rules! impl_store {
             use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as, query_scalar};
 
             use $crate::store::{
-                Added, AfterFailure, Claim, ClaimKey, Claimer, Enlistment, Failure, Outcome, Outlook, Reaped, Result,
-                SegmentOf, Selection, State, StateCount, Store, StoreError,
+                Added, AfterFailure, Claim, ClaimKey, Claimer, Enlistment, Failure, Known, Outcome, Outlook, Reaped,
+                Result, Scope, SegmentOf, Selection, State, StateCount, Store, StoreError,
                 queue::{ADD_AT_ONCE, SEGMENTS_AT_ONCE, fenced, in_order, milliseconds, rows, to_the_end},
                 sql,
             };
@@ -105,7 +105,7 @@ macro_rules! impl_store {
                     to_the_end(&self.name, async move {
                         let mut tries = 3;
                         loop {
-                            let claim = query_as($dialect.sql(sql::CLAIM))
+                            let claim = query_as($dialect.sql(&sql::scoped(sql::CLAIM, claimer.scope, "$2")))
                                 .bind(limit)
                                 .bind(&claimer.recipe)
                                 .bind(&claimer.worker)
@@ -182,9 +182,18 @@ macro_rules! impl_store {
                                     .push_bind(&segment.path)
                                     .push_bind(&segment.sha256)
                                     .push_bind(segment.mean_probability)
-                                    .push_bind(segment.min_probability);
+                                    .push_bind(segment.min_probability)
+                                    .push_bind(&segment.cut)
+                                    .push_bind(segment.level_dbfs)
+                                    .push_bind(&segment.parts);
                             });
                             insert.build().persistent(false).execute(&mut *tx).await?;
+                        }
+                        query(sql::DELETE_PROBABILITIES).bind(held.id).execute(&mut *tx).await?;
+                        if let Some(kept) = &o.probabilities {
+                            let insert = query(sql::INSERT_PROBABILITIES).bind(held.id).bind(&kept.model_sha256);
+                            let insert = insert.bind(kept.coding).bind(kept.windows).bind(&kept.data);
+                            insert.execute(&mut *tx).await?;
                         }
                         tx.commit().await?;
                         Ok(true)
@@ -256,10 +265,42 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn outlook(&self, recipe: &str) -> Result<Outlook> {
+                async fn resegmentable(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
+                    let (db, recipe, model) = (self.clone(), recipe.to_owned(), model_sha256.to_owned());
+                    let (text, value) = sql::resegment(sql::RESEGMENTABLE, of);
+                    to_the_end(&self.name, async move {
+                        let count = query_scalar(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
+                        count.fetch_one(&db.reads).await.map(|count: i64| count as u64)
+                    })
+                    .await
+                }
+
+                async fn resegment(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
+                    let (db, recipe, model) = (self.clone(), recipe.to_owned(), model_sha256.to_owned());
+                    let (text, value) = sql::resegment(sql::RESEGMENT, of);
+                    to_the_end(&self.name, async move {
+                        let add = query(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
+                        Ok(add.execute(&db.writes).await?.rows_affected())
+                    })
+                    .await
+                }
+
+                async fn known(&self, source: &str, model_sha256: &str) -> Result<Option<Known>> {
+                    let (db, source, model) = (self.clone(), source.to_owned(), model_sha256.to_owned());
+                    to_the_end(&self.name, async move {
+                        let known = query_as(sql::KNOWN).bind(source).bind(model);
+                        let known: Option<Known> = known.fetch_optional(&db.reads).await?;
+                        let Some(mut known) = known else { return Ok(None) };
+                        known.segments = query_as(sql::KNOWN_SEGMENTS).bind(known.id).fetch_all(&db.reads).await?;
+                        Ok(Some(known))
+                    })
+                    .await
+                }
+
+                async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook> {
                     let (db, recipe) = (self.clone(), recipe.to_owned());
                     to_the_end(&self.name, async move {
-                        let outlook = query_as($dialect.sql(sql::OUTLOOK)).bind(recipe);
+                        let outlook = query_as($dialect.sql(&sql::scoped(sql::OUTLOOK, scope, "$1"))).bind(recipe);
                         let outlook: Outlook = outlook.fetch_one(&db.reads).await?;
                         Ok(Outlook { next_in_ms: outlook.next_in_ms.map(|ms| ms.max(0)), ..outlook })
                     })

@@ -4,7 +4,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::Selection;
+use super::{Scope, Selection};
 
 /// How one database spells the words in braces.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ ON CONFLICT DO NOTHING";
 pub const CLAIM: &str = "
 WITH chosen AS MATERIALIZED (
     SELECT r.id FROM recording r
-    WHERE r.state = 'pending' AND r.available_at <= {now}
+    WHERE r.state = 'pending' AND r.available_at <= {now} {bound}
       AND (r.recipe = $2 OR NOT EXISTS (
           SELECT 1 FROM recording o
           WHERE o.source = r.source
@@ -93,7 +93,57 @@ pub const DELETE_SEGMENTS: &str = "DELETE FROM segment WHERE recording_id = $1";
 /// The start of an INSERT of many rows, whose values are in the order of [`super::Segment`].
 pub const INSERT_SEGMENTS: &str = "
 INSERT INTO segment (recording_id, token, idx, start_sample, end_sample, start_s, end_s, path, sha256,
-                     mean_probability, min_probability) ";
+                     mean_probability, min_probability, cut, level_dbfs, parts) ";
+
+/// `$1` recording.
+pub const DELETE_PROBABILITIES: &str = "DELETE FROM probabilities WHERE recording_id = $1";
+
+/// `$1` recording, and the fields of [`super::Probabilities`] in their order.
+pub const INSERT_PROBABILITIES: &str = "
+INSERT INTO probabilities (recording_id, model_sha256, coding, windows, data) VALUES ($1, $2, $3, $4, $5)";
+
+/// `$1` what `{which}` needs, `$2` recipe, `$3` model.
+pub const RESEGMENTABLE: &str = "SELECT COUNT(DISTINCT r.source) {resegmentable}";
+
+/// `$1` what `{which}` needs, `$2` recipe, `$3` model.
+pub const RESEGMENT: &str = "
+INSERT INTO recording (source, recipe, priority, max_attempts)
+SELECT r.source, $2, MIN(r.priority), MAX(r.max_attempts) {resegmentable}
+GROUP BY r.source ORDER BY MIN(r.id)
+ON CONFLICT DO NOTHING";
+
+/// What `{resegmentable}` stands for.
+pub const FROM_RESEGMENTABLE: &str = "
+FROM recording r JOIN probabilities p ON p.recording_id = r.id
+WHERE {which} AND r.state = 'done' AND p.model_sha256 = $3
+  AND NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $2)";
+
+/// `$1` source, `$2` model.
+pub const KNOWN: &str = "
+SELECT r.id, r.container, r.codec, r.sample_rate, r.channels, r.bytes, r.samples, r.decode_errors, r.truncated,
+       p.model_sha256, p.coding, p.windows, p.data
+FROM recording r JOIN probabilities p ON p.recording_id = r.id
+WHERE r.source = $1 AND r.state = 'done' AND p.model_sha256 = $2
+ORDER BY r.finished_at DESC, r.id DESC LIMIT 1";
+
+/// `$1` recording: the segments of all recordings of its source that heard the very same.
+pub const KNOWN_SEGMENTS: &str = "
+SELECT s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256, s.mean_probability,
+       s.min_probability, s.cut, s.level_dbfs, s.parts
+FROM recording k JOIN probabilities kp ON kp.recording_id = k.id
+     JOIN recording r ON r.source = k.source AND r.samples = k.samples AND r.state = 'done'
+     JOIN probabilities p ON p.recording_id = r.id AND p.data = kp.data
+     JOIN segment s ON s.recording_id = r.id
+WHERE k.id = $1
+ORDER BY s.recording_id DESC, s.idx";
+
+/// A statement for a claimer's scope, whose recipe is `recipe` of its parameters.
+pub fn scoped(text: &str, scope: Scope, recipe: &str) -> String {
+    match scope {
+        Scope::Any => text.replace("{bound}", ""),
+        Scope::Bound => text.replace("{bound}", &format!("AND r.recipe = {recipe}")),
+    }
+}
 
 /// `$4` error code, `$5` message, `$6` delay until the next attempt or NULL for none.
 pub const FAIL: &str = "
@@ -138,14 +188,14 @@ WHERE state = 'pending' AND attempts = 0 AND recipe = ''
 pub const OUTLOOK: &str = "
 WITH waiting AS (
     SELECT r.available_at FROM recording r
-    WHERE r.state = 'pending'
+    WHERE r.state = 'pending' {bound}
       AND (r.recipe = $1 OR NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $1))
 ), due AS (
     SELECT MIN(available_at) AS at FROM waiting
-    UNION ALL SELECT MIN(lease_until) FROM recording WHERE state = 'running'
+    UNION ALL SELECT MIN(r.lease_until) FROM recording r WHERE r.state = 'running' {bound}
 )
 SELECT (SELECT COUNT(*) FROM waiting) AS pending,
-       (SELECT COUNT(*) FROM recording WHERE state = 'running') AS running,
+       (SELECT COUNT(*) FROM recording r WHERE r.state = 'running' {bound}) AS running,
        (SELECT MIN(at) FROM due) - {now} AS next_in_ms";
 
 /// `$1` ids as JSON, or NULL for all.
@@ -180,7 +230,7 @@ ORDER BY r.id LIMIT $3";
 /// `$1` what `{which}` needs, `$2` and `$3` the recording and position to start behind, `$4` limit.
 pub const SEGMENTS: &str = "
 SELECT s.recording_id, r.source, r.recipe, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256,
-       s.mean_probability, s.min_probability
+       s.mean_probability, s.min_probability, s.cut, s.level_dbfs, s.parts
 FROM segment s JOIN recording r ON r.id = s.recording_id
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
 ORDER BY s.recording_id, s.idx LIMIT $4";
@@ -190,6 +240,12 @@ pub const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";
 
 /// `$1` what `{which}` needs.
 pub const MATCHING: &str = "SELECT COUNT(*) FROM recording r WHERE {which}";
+
+/// A statement about what `of` has to be cut anew, and the value that it needs as `$1`.
+pub fn resegment(text: &str, of: &Selection) -> (String, String) {
+    let (which, value) = which(of);
+    (text.replace("{resegmentable}", FROM_RESEGMENTABLE).replace("{which}", which), value)
+}
 
 /// What `{which}` stands for, and the value that it needs as `$1`.
 pub fn which(of: &Selection) -> (&'static str, String) {

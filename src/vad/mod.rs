@@ -40,8 +40,8 @@ pub use engine::{Engine, EngineChoice, Listener};
 pub use error::VadError;
 pub use model_file::ModelFile;
 pub use onnx::{Device, Interface, OnnxDetector, OnnxError, OnnxModel, Origin, Runtime};
-pub use parameters::Parameters;
-pub use segmenter::{Cut, Segmenter, SpeechSegment};
+pub use parameters::{MaxSpeechCut, Parameters};
+pub use segmenter::{Chunk, Cut, Merger, Segmenter, SpeechSegment};
 pub use silero::{Detector, Model, SimdLevel};
 
 /// The only sample rate that the model knows, in samples a second.

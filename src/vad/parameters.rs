@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{SAMPLE_RATE, VadError, WINDOW};
 
 /// Parameters of [`Segmenter`](super::Segmenter): those of `get_speech_timestamps` of silero-vad 6.2.3, with the units in
-/// their names.
+/// their names, and after them what goes beyond it.
+///
+/// What goes beyond is off by default, and while it is off it is left out of JSON: so the recipe of the official
+/// behaviour stays the same however many options are added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Parameters {
@@ -27,6 +30,42 @@ pub struct Parameters {
     pub min_silence_at_max_speech_ms: u32,
     /// Whether that is the longest such silence, or the last.
     pub use_max_possible_silence: bool,
+    /// Added at the start of a segment, where that is not to be `speech_pad_ms` (milliseconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech_pad_start_ms: Option<u32>,
+    /// Added at the end of a segment, where that is not to be `speech_pad_ms` (milliseconds).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech_pad_end_ms: Option<u32>,
+    /// Where speech that is too long is cut.
+    #[serde(skip_serializing_if = "MaxSpeechCut::is_official")]
+    pub max_speech_cut: MaxSpeechCut,
+    /// Neighbours are joined into chunks of at most this length (seconds). The [`Merger`](super::Merger) does it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge_to_s: Option<f64>,
+    /// Segments whose level is below this are dropped (dB below full scale, so negative). That is the work of whoever
+    /// has the samples: the segmenter sees none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_dbfs: Option<f64>,
+}
+
+/// Where speech that is longer than `max_speech_duration_s` is cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxSpeechCut {
+    /// As Silero does: at a pause of at least `min_silence_at_max_speech_ms`, and without one wherever it is.
+    #[default]
+    Official,
+    /// At the window of least probability in the second half of what is allowed, the last of equals. Nothing is lost:
+    /// that window begins the next segment, which is kept however short it is. Only where the speech is pausing just
+    /// then and that window lies in the pause, the segment ends where the pause began. The two parameters about pauses
+    /// have no effect.
+    Quietest,
+}
+
+impl MaxSpeechCut {
+    fn is_official(&self) -> bool {
+        *self == Self::Official
+    }
 }
 
 impl Default for Parameters {
@@ -40,6 +79,11 @@ impl Default for Parameters {
             speech_pad_ms: 30,
             min_silence_at_max_speech_ms: 98,
             use_max_possible_silence: true,
+            speech_pad_start_ms: None,
+            speech_pad_end_ms: None,
+            max_speech_cut: MaxSpeechCut::Official,
+            merge_to_s: None,
+            min_dbfs: None,
         }
     }
 }
@@ -55,7 +99,11 @@ impl Parameters {
         probability("threshold", self.threshold)?;
         probability("neg_threshold", self.neg_threshold())?;
         let max = self.max_speech_duration_s;
-        check("max_speech_duration_s", max, max > 0.0, "seconds above 0, or infinity")
+        check("max_speech_duration_s", max, max > 0.0, "seconds above 0, or infinity")?;
+        let merge = self.merge_to_s.unwrap_or(f64::INFINITY);
+        check("merge_to_s", merge, merge > 0.0, "seconds above 0")?;
+        let level = self.min_dbfs.unwrap_or(f64::MIN);
+        check("min_dbfs", level, level <= 0.0, "decibels below full scale, 0 or less")
     }
 
     /// The lower threshold: the one given, or the default.
@@ -63,10 +111,20 @@ impl Parameters {
         self.neg_threshold.unwrap_or_else(|| (self.threshold - 0.15).max(0.01))
     }
 
+    /// Samples added at a segment's start.
+    pub(super) fn pad_start(&self) -> u64 {
+        samples(self.speech_pad_start_ms.unwrap_or(self.speech_pad_ms))
+    }
+
+    /// Samples added at a segment's end.
+    pub(super) fn pad_end(&self) -> u64 {
+        samples(self.speech_pad_end_ms.unwrap_or(self.speech_pad_ms))
+    }
+
     /// Samples above which speech is cut. Silero leaves room for the padding and one window, so this may be negative:
     /// then speech is cut at every window.
     pub(super) fn max_speech_samples(&self) -> f64 {
-        let padding = 2 * samples(self.speech_pad_ms);
+        let padding = self.pad_start() + self.pad_end();
         f64::from(SAMPLE_RATE) * self.max_speech_duration_s - WINDOW as f64 - padding as f64
     }
 }

@@ -24,6 +24,11 @@ impl Statistics {
         if self.count == 0 { 0.0 } else { (self.sum / self.count as f64) as f32 }
     }
 
+    /// How many windows these are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The least; 0 of no windows.
     pub fn min(&self) -> f32 {
         if self.count == 0 { 0.0 } else { self.min }

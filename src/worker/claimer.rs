@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Run, RunError, finish::Finisher, held::StopFlag};
-use crate::store::{Claim, Outlook};
+use crate::store::{Claim, Known, Outlook, Scope};
 
 /// How long an idle claimer sleeps at most: others may add recordings or die.
 const IDLE: Duration = Duration::from_secs(1);
@@ -13,6 +13,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// A claimed recording on its way to a worker, with the right to compute.
 pub(super) struct Assigned {
     pub claim: Claim,
+    pub known: Option<Known>,
     pub stop: StopFlag,
     pub permit: OwnedSemaphorePermit,
 }
@@ -25,7 +26,7 @@ pub(super) async fn claim_all(
     finisher: &Finisher,
 ) -> Result<(), RunError> {
     run.reap().await?;
-    run.store.drop_duplicates(&run.claimer.recipe).await?;
+    drop_duplicates(run).await?;
     loop {
         let permits = tokio::select! {
             permits = free_workers(&free) => permits,
@@ -46,7 +47,8 @@ pub(super) async fn claim_all(
         }
         for (claim, permit) in claims.into_iter().zip(permits) {
             let stop = run.held.add(&claim.key);
-            if queue.send(Assigned { claim, stop, permit }).await.is_err() {
+            let known = run.known(&claim).await?;
+            if queue.send(Assigned { claim, known, stop, permit }).await.is_err() {
                 return Ok(()); // no worker lives any more; what is held is given back at the run's end
             }
         }
@@ -66,6 +68,14 @@ async fn free_workers(free: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
     permits
 }
 
+/// Rows that would be done a second time. A run that takes only rows made for it leaves the others to those who want them.
+async fn drop_duplicates(run: &Run) -> Result<u64, RunError> {
+    Ok(match run.claimer.scope {
+        Scope::Any => run.store.drop_duplicates(&run.claimer.recipe).await?,
+        Scope::Bound => 0,
+    })
+}
+
 async fn release(run: &Run, claims: &[Claim]) -> Result<(), RunError> {
     let keys: Vec<_> = claims.iter().map(|claim| claim.key.clone()).collect();
     run.store.release(&keys).await?;
@@ -75,10 +85,10 @@ async fn release(run: &Run, claims: &[Claim]) -> Result<(), RunError> {
 /// Nothing could be claimed: frees what dead workers held, then sleeps until there may be work again. `false` means
 /// that none will come.
 async fn wait_for_work(run: &Run, finisher: &Finisher) -> Result<bool, RunError> {
-    if run.reap().await? + run.store.drop_duplicates(&run.claimer.recipe).await? > 0 {
+    if run.reap().await? + drop_duplicates(run).await? > 0 {
         return Ok(true);
     }
-    let outlook = run.store.outlook(&run.claimer.recipe).await?;
+    let outlook = run.store.outlook(&run.claimer.recipe, run.claimer.scope).await?;
     if outlook.pending == 0 && outlook.running == 0 {
         return Ok(false);
     }

@@ -25,7 +25,7 @@ use crate::{
     pool::Pool,
     prepare::{Preparer, Task, Watch},
     progress::Progress,
-    store::{Claim, Claimer, Store, StoreError},
+    store::{Claim, Claimer, Known, Scope, Store, StoreError},
     vad::Listener,
 };
 
@@ -42,6 +42,9 @@ pub struct Settings {
     pub audio_dir: PathBuf,
     /// How long a running recording may go on after the first Ctrl-C before it is given back.
     pub grace: Duration,
+    /// Which rows to prepare. Those that were made to be cut anew ([`Scope::Bound`]) are cut from what is known of
+    /// them; all others are listened to.
+    pub scope: Scope,
 }
 
 /// Why a run could not go on.
@@ -81,6 +84,14 @@ impl Run {
         }
         Ok(reaped.len() as u64)
     }
+
+    /// What is known of a claimed recording, where that is to be used.
+    async fn known(&self, claim: &Claim) -> Result<Option<Known>, StoreError> {
+        match self.settings.scope {
+            Scope::Any => Ok(None),
+            Scope::Bound => self.store.known(&claim.source, self.preparer.model_sha256()).await,
+        }
+    }
 }
 
 /// Prepares every pending recording, until none is left or `shutdown` asks to end.
@@ -94,7 +105,8 @@ pub async fn run(
     progress: Arc<dyn Progress>,
     shutdown: Shutdown,
 ) -> Result<Report, RunError> {
-    let claimer = Claimer { worker: worker_name(), recipe: preparer.recipe().id.clone(), lease: settings.lease };
+    let recipe = preparer.recipe().id.clone();
+    let claimer = Claimer { worker: worker_name(), recipe, lease: settings.lease, scope: settings.scope };
     let pool = Pool::new(settings.workers)?;
     let report = report::Tally::default();
     let enlistment = store.enlist(&claimer.worker).await?;
@@ -154,11 +166,12 @@ async fn prepare_one(
     listener: &mut Option<Listener>,
     finisher: &Arc<Finisher>,
 ) {
-    let claimer::Assigned { claim, stop, permit } = assigned;
+    let claimer::Assigned { claim, known, stop, permit } = assigned;
     let task = Task {
         source: claim.source.clone(),
         path: run.settings.audio_dir.join(&claim.source),
         claim_id: claim.key.claim_id.clone(),
+        known,
     };
     let (shared, span) = (Arc::clone(run), tracing::Span::current());
     // One that is lost in a panic is replaced with the next recording.

@@ -121,7 +121,11 @@ pub async fn a_source_is_claimed_once_for_each_recipe(place: Place) {
     place.execute("INSERT INTO recording (source, recipe) VALUES ('a', 'older'), ('a', 'oldest')").await;
     assert_eq!(claimed_sources(&store, "recipe", 10).await, ["a", "b"]);
     assert_eq!(claimed_sources(&store, "recipe", 10).await, [""; 0]);
-    assert_eq!(store.outlook("recipe").await.unwrap().pending, 0, "the twins are nothing to wait for");
+    assert_eq!(
+        store.outlook("recipe", prepare_audio::store::Scope::Any).await.unwrap().pending,
+        0,
+        "the twins are nothing to wait for"
+    );
     assert_eq!(claimed_sources(&store, "another", 10).await, ["a"], "the first twin");
 }
 

@@ -1,6 +1,6 @@
 //! Questions: counts, failures, pages.
 
-use prepare_audio::store::{AfterFailure, Outlook, Selection, State};
+use prepare_audio::store::{AfterFailure, Outlook, Scope, Selection, State};
 
 use crate::support::place::{Place, claim_one, claimer, outcome};
 
@@ -82,21 +82,21 @@ pub async fn pages_through_segments(place: Place) {
 
 pub async fn tells_what_is_left(place: Place) {
     let store = place.open().await;
-    assert_eq!(store.outlook("r").await.unwrap(), Outlook::default(), "nothing to wait for");
+    assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook::default(), "nothing to wait for");
     let store = place.with(&["a", "b"]).await;
-    assert_eq!(store.outlook("r").await.unwrap(), Outlook { pending: 2, running: 0, next_in_ms: Some(0) });
+    assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook { pending: 2, running: 0, next_in_ms: Some(0) });
     let claim = claim_one(&store).await;
     place.execute("UPDATE recording SET available_at = 99999999999999 WHERE state = 'pending'").await;
-    let left = store.outlook("recipe").await.unwrap();
+    let left = store.outlook("recipe", Scope::Any).await.unwrap();
     assert_eq!((left.pending, left.running), (1, 1));
     let next = left.next_in_ms.unwrap();
     assert!((50_000..=60_000).contains(&next), "the lease ends first: {next}");
     store.complete(&claim.key, &outcome(0)).await.unwrap();
     place.execute("INSERT INTO recording (source, recipe, state) VALUES ('b', 'r', 'done')").await;
-    assert_eq!(store.outlook("r").await.unwrap(), Outlook::default(), "r has b, and a waits for nobody");
-    assert_eq!(store.outlook("another").await.unwrap().pending, 1, "b");
+    assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook::default(), "r has b, and a waits for nobody");
+    assert_eq!(store.outlook("another", Scope::Any).await.unwrap().pending, 1, "b");
     place.execute("UPDATE recording SET state = 'cancelled' WHERE recipe = ''").await;
-    assert_eq!(store.outlook("recipe").await.unwrap(), Outlook::default());
+    assert_eq!(store.outlook("recipe", Scope::Any).await.unwrap(), Outlook::default());
 }
 
 /// The changes are numbered from 1 on, one file each.

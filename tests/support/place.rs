@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prepare_audio::store::{self, Claim, ClaimKey, Claimer, DatabaseUrl, Outcome, Segment, Store};
+use prepare_audio::store::{
+    self, Claim, ClaimKey, Claimer, DatabaseUrl, Outcome, Probabilities, Scope, Segment, Store,
+};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
@@ -120,7 +122,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
 
 /// A worker with a lease of a minute.
 pub fn claimer(worker: &str, recipe: &str) -> Claimer {
-    Claimer { worker: worker.to_owned(), recipe: recipe.to_owned(), lease: Duration::from_secs(60) }
+    Claimer { worker: worker.to_owned(), recipe: recipe.to_owned(), lease: Duration::from_secs(60), scope: Scope::Any }
 }
 
 /// Claims the one recording that there is to claim.
@@ -150,7 +152,12 @@ pub fn outcome(number: i64) -> Outcome {
         sha256: format!("{idx:064x}"),
         mean_probability: 0.9 + 0.1 / 3.0,
         min_probability: 1.0 / 3.0,
+        cut: Some("silence".to_owned()),
+        level_dbfs: Some(-70.0 / 3.0),
+        parts: (idx % 2 == 0).then(|| format!("[[{},{}]]", idx * 1600, idx * 1600 + 801)),
     });
+    let probabilities =
+        Probabilities { model_sha256: "model".to_owned(), coding: 1, windows: 313, data: vec![0, 1, 255] };
     Outcome {
         parameters: r#"{"threshold":0.5}"#.to_owned(),
         model: "silero 6.2".to_owned(),
@@ -165,6 +172,7 @@ pub fn outcome(number: i64) -> Outcome {
         decode_errors: 3,
         truncated: true,
         segments: segments.collect(),
+        probabilities: Some(probabilities),
         ..Outcome::default()
     }
 }

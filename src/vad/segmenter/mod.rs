@@ -2,13 +2,15 @@
 //!
 //! Two machines in a row: [`tracker`] finds where speech begins and ends, [`padder`] adds the padding. A segment is given
 //! out as soon as nothing that may follow can change it; what is kept is small and of fixed size, however long the
-//! recording.
+//! recording. A third, [`merger`], is run behind them by whoever wants longer chunks.
 
+mod merger;
 mod padder;
 mod tracker;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::merger::{Chunk, Merger};
 use self::padder::Padder;
 use self::tracker::Tracker;
 use super::statistics::Statistics;
@@ -26,6 +28,8 @@ pub struct SpeechSegment {
     pub mean_probability: f32,
     /// The least of the same probabilities.
     pub min_probability: f32,
+    /// How many windows these are.
+    pub windows: u64,
     /// Why the segment ends where it does.
     pub cut: Cut,
 }
@@ -40,10 +44,26 @@ pub enum Cut {
     LongestPause,
     /// It grew too long and was cut at its last pause (`use_max_possible_silence: false`).
     LastPause,
+    /// It grew too long and was cut where speech was least probable ([`MaxSpeechCut::Quietest`](super::MaxSpeechCut)).
+    Quietest,
     /// It grew too long and had no pause to cut at.
     Forced,
     /// The recording ended.
     End,
+}
+
+impl Cut {
+    /// The name that rows and JSON have for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Silence => "silence",
+            Self::LongestPause => "longest_pause",
+            Self::LastPause => "last_pause",
+            Self::Quietest => "quietest",
+            Self::Forced => "forced",
+            Self::End => "end",
+        }
+    }
 }
 
 /// A segment before padding.

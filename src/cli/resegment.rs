@@ -1,0 +1,57 @@
+//! `prepare-audio resegment`: done recordings under other parameters, without listening again.
+
+use std::{process::ExitCode, sync::Arc};
+
+use prepare_audio::store::{Scope, Selection, Store};
+use serde_json::json;
+
+use super::{
+    args::{FetchArgs, GlobalArgs},
+    connect, fetch,
+    format::count,
+    segments::select,
+};
+
+pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCode> {
+    let (display, settings) = fetch::begin(global, args, Scope::Bound)?;
+    let preparer = Arc::new(fetch::preparer(args)?);
+    let (recipe, model) = (preparer.recipe().id.clone(), preparer.model_sha256().to_owned());
+    let store = connect(global).await?;
+    let selections = selections(&*store, args).await?;
+    if args.dry_run {
+        let mut recordings = 0;
+        for of in &selections {
+            recordings += store.resegmentable(of, &recipe, &model).await?;
+        }
+        return tell_plan(recordings, args.json);
+    }
+    let mut added = 0;
+    for of in &selections {
+        added += store.resegment(of, &recipe, &model).await?;
+    }
+    if let Some(display) = &display {
+        display.say(&format!("{} to cut anew", count(added, "recording")));
+    }
+    fetch::work_and_tell(global, args, store, preparer, settings, display).await
+}
+
+/// The recordings that were named; each name must stand for one.
+async fn selections(store: &dyn Store, args: &FetchArgs) -> anyhow::Result<Vec<Selection>> {
+    if args.sources.is_empty() {
+        return Ok(vec![Selection::All]);
+    }
+    let mut selections = Vec::new();
+    for name in &args.sources {
+        selections.push(select(store, Some(name), &args.base).await?);
+    }
+    Ok(selections)
+}
+
+fn tell_plan(recordings: u64, as_json: bool) -> anyhow::Result<ExitCode> {
+    if as_json {
+        println!("{}", json!({ "recordings": recordings }));
+    } else {
+        println!("would cut {} anew\nnothing was touched", count(recordings, "recording"));
+    }
+    Ok(ExitCode::SUCCESS)
+}

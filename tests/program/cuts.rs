@@ -1,0 +1,226 @@
+//! Cutting beyond the official package, and cutting anew from kept probabilities.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::desk::{Desk, fixture};
+
+/// Ways to cut, each another recipe.
+const SETS: [&[&str]; 9] = [
+    &["--vad-threshold", "0.3"],
+    &["--vad-threshold", "0.9", "--vad-speech-pad-ms", "0"],
+    &["--vad-min-silence-duration-ms", "2000"],
+    &["--vad-max-speech-duration-s", "0.7", "--vad-min-speech-duration-ms", "100"],
+    &["--vad-max-speech-duration-s", "0.7", "--max-speech-cut", "quietest"],
+    &["--vad-speech-pad-start-ms", "200", "--vad-speech-pad-end-ms", "50"],
+    &["--merge-to", "4"],
+    &["--min-dbfs", "-20", "--merge-to", "30"],
+    &["--vad-threshold", "0.99", "--vad-min-speech-duration-ms", "5000"],
+];
+
+/// Real containers and codecs, speech and noise.
+const SOURCES: [&str; 5] = [
+    "speech/pauses.wav",
+    "speech/mp3_44k1_stereo.mp3",
+    "speech/flac_48k_stereo.flac",
+    "truncated/cut_in_the_middle.wav",
+    "quiet/noise.wav",
+];
+
+/// A desk with the recordings, done with the default parameters. They are listed, so that their rows, and with them the
+/// names of their folders, are the same on each desk.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    SOURCES.iter().for_each(|source| drop(desk.copy(source, &format!("in/{source}"))));
+    desk.write("list.txt", SOURCES.join("\n"));
+    desk.run(&["fetch", "list.txt", "--audio-dir", "in", "--quiet"]).exits(0);
+    desk
+}
+
+/// Rows without what differs from desk to desk: ids, and the folder that the output is in.
+fn rows(desk: &Desk) -> Vec<Value> {
+    let mut rows = desk.segments(&[]);
+    for row in &mut rows {
+        let row = row.as_object_mut().unwrap();
+        row.remove("recording_id");
+        let path = row["path"].as_str().unwrap().rsplit("segments/").next().unwrap().to_owned();
+        row["path"] = path.into();
+    }
+    rows.sort_by_key(|row| row["path"].as_str().unwrap().to_owned());
+    rows
+}
+
+fn bounds(rows: &[Value]) -> Vec<(i64, i64)> {
+    rows.iter().map(|row| (row["start_sample"].as_i64().unwrap(), row["end_sample"].as_i64().unwrap())).collect()
+}
+
+/// The promise: what `resegment` makes of the kept probabilities is what a fresh run makes of the audio, rows, names and
+/// bytes; whatever was cut before, in whatever order.
+#[test]
+fn resegmented_is_as_fresh() {
+    let (again, fresh) = (desk(), desk());
+    for set in SETS {
+        let said = again.run(&[&["resegment", "--audio-dir", "in", "--json"], set].concat()).exits(0).json();
+        assert_eq!(said["done"], SOURCES.len(), "{set:?}: {said}");
+        fresh.run(&[&["fetch", "list.txt", "--audio-dir", "in", "--quiet"], set].concat()).exits(0);
+        assert_eq!(rows(&again), rows(&fresh), "{set:?}");
+        assert!(again.files("segments") == fresh.files("segments"), "{set:?}: files differ");
+    }
+    let facts =
+        "SELECT group_concat(line, char(10)) AS facts FROM (SELECT source || recipe || state || parameters || model
+         || container || codec || sample_rate || channels || bytes || samples || duration_s || speech_s || segments
+         || decode_errors || truncated || hex(data) AS line
+         FROM recording JOIN probabilities ON recording_id = id ORDER BY 1)";
+    assert_eq!(crate::queueing::row(&again, facts), crate::queueing::row(&fresh, facts));
+    let said = again.run(&[&["resegment", "--json"], SETS[0]].concat()).exits(0).json();
+    assert_eq!(said["done"], 0, "done already");
+}
+
+/// Where every boundary is known, the audio is not even opened: it may be gone.
+#[test]
+fn nothing_is_decoded_when_nothing_new_is_cut() {
+    let desk = Desk::new();
+    desk.copy("speech/pauses.wav", "a.wav");
+    desk.run(&["fetch", "a.wav", "--quiet"]).exits(0);
+    let first = desk.segments(&[]);
+    fs::remove_file(desk.path("a.wav")).unwrap();
+    // Another recipe, the same boundaries.
+    desk.run(&["resegment", "--vad-neg-threshold", "0.34", "--quiet"]).exits(0);
+    let all = desk.segments(&[]);
+    assert_eq!(bounds(&all[first.len()..]), bounds(&first));
+    let row = crate::queueing::row(&desk, "SELECT decode_ms, error FROM recording ORDER BY id DESC LIMIT 1");
+    assert_eq!(row["decode_ms"], 0.0);
+    // Other boundaries need the file.
+    let said = desk.run(&["resegment", "--vad-speech-pad-ms", "77", "--json"]).exits(3).json();
+    assert_eq!(said["errors"]["not_found"], 1);
+}
+
+/// A file that is no longer what its row says is not taken over, but cut again.
+#[test]
+fn what_was_changed_is_cut_again() {
+    let desk = Desk::new();
+    desk.copy("speech/pauses.wav", "a.wav");
+    desk.run(&["fetch", "a.wav", "--quiet"]).exits(0);
+    let first = desk.segments(&[]);
+    let path = desk.path(first[0]["path"].as_str().unwrap());
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, "spoilt").unwrap();
+    desk.run(&["resegment", "--vad-neg-threshold", "0.34", "--quiet"]).exits(0);
+    let all = desk.segments(&[]);
+    assert_eq!(all[first.len()]["sha256"], first[0]["sha256"]);
+    assert_eq!(fs::read(desk.path(all[first.len()]["path"].as_str().unwrap())).unwrap(), whole);
+}
+
+/// Probabilities of other audio under the same name are of no use: it is listened to.
+#[test]
+fn a_source_that_was_replaced_is_listened_to() {
+    let desk = Desk::new();
+    desk.copy("speech/pauses.wav", "a.wav");
+    desk.run(&["fetch", "a.wav", "--quiet"]).exits(0);
+    desk.copy("speech/wav_s16_16k_mono.wav", "a.wav");
+    let set = ["--vad-speech-pad-ms", "55", "--quiet"];
+    desk.run(&[&["resegment"], &set[..]].concat()).exits(0);
+    let fresh = Desk::new();
+    fresh.copy("speech/wav_s16_16k_mono.wav", "a.wav");
+    fresh.run(&[&["fetch", "a.wav"], &set[..]].concat()).exits(0);
+    let fresh = fresh.segments(&[]);
+    let recut: Vec<Value> = desk.segments(&[]).into_iter().filter(|row| row["recipe"] == fresh[0]["recipe"]).collect();
+    let hashes = |rows: &[Value]| rows.iter().map(|row| row["sha256"].clone()).collect::<Vec<_>>();
+    assert_eq!((bounds(&recut), hashes(&recut)), (bounds(&fresh), hashes(&fresh)));
+}
+
+#[test]
+fn only_what_is_named_and_what_has_probabilities_is_cut_anew() {
+    let desk = Desk::new();
+    for name in ["a.wav", "b.wav", "c.wav", "d.wav"] {
+        desk.copy("speech/pauses.wav", name);
+    }
+    desk.run(&["fetch", "a.wav", "b.wav", "--quiet"]).exits(0);
+    desk.run(&["fetch", "c.wav", "--keep-probabilities", "false", "--quiet"]).exits(0);
+    desk.run(&["add", "d.wav", "--quiet"]).exits(0);
+    let set = ["resegment", "--json", "--vad-threshold", "0.4"];
+    let done = |names: &[&str]| desk.run(&[&set[..], names].concat()).exits(0).json()["done"].clone();
+    assert_eq!(desk.run(&[&set[..], &["--dry-run"]].concat()).exits(0).json()["recordings"], 2);
+    assert_eq!(done(&["b.wav"]), 1);
+    assert_eq!(done(&["1"]), 1);
+    assert_eq!(done(&[]), 0, "c has no probabilities");
+    assert_eq!(desk.count("pending"), 1, "d waits for a fetch");
+    assert!(desk.run(&[&set[..], &["gone.wav"]].concat()).exits(2).err.contains("no recording has this id or source"));
+    let kept = crate::queueing::row(&desk, "SELECT COUNT(*) AS n FROM probabilities");
+    assert_eq!(kept["n"], 4, "two recordings, two recipes");
+    desk.run(&["resegment", "--vad-threshold", "0.45", "--keep-probabilities", "false", "--quiet"]).exits(0);
+    assert_eq!(crate::queueing::row(&desk, "SELECT COUNT(*) AS n FROM probabilities"), kept);
+}
+
+#[test]
+fn rows_tell_how_they_were_cut() {
+    let desk = Desk::new();
+    desk.copy("speech/pauses.wav", "a.wav");
+    let rows_of = |set: &[&str]| {
+        let set: Vec<&str> = [&["fetch", "a.wav", "--quiet"], set].concat();
+        desk.run(&set).exits(0);
+        let rows = desk.segments(&[]);
+        let recording = rows.last().unwrap()["recording_id"].clone();
+        rows.into_iter().filter(|row| row["recording_id"] == recording).collect::<Vec<_>>()
+    };
+    let plain = rows_of(&[]);
+    let cuts: Vec<_> = plain.iter().map(|row| row["cut"].as_str().unwrap()).collect();
+    assert_eq!(cuts, ["silence", "silence", "end"]);
+    assert!(plain.iter().all(|row| row["parts"].is_null()), "{plain:?}");
+    assert!(plain.iter().all(|row| (-40.0..-5.0).contains(&row["level_dbfs"].as_f64().unwrap())), "{plain:?}");
+    let forced = rows_of(&["--vad-max-speech-duration-s", "0.5"]);
+    assert!(forced.iter().any(|row| row["cut"] == "forced"), "{forced:?}");
+    let quietest = rows_of(&["--vad-max-speech-duration-s", "0.5", "--max-speech-cut", "quietest"]);
+    assert!(quietest.iter().any(|row| row["cut"] == "quietest"), "{quietest:?}");
+    assert!(quietest.iter().all(|row| row["end_s"].as_f64().unwrap() - row["start_s"].as_f64().unwrap() <= 0.5));
+}
+
+#[test]
+fn neighbours_are_joined_and_their_parts_kept() {
+    let desk = Desk::new();
+    desk.copy("speech/pauses.wav", "a.wav");
+    desk.run(&["fetch", "a.wav", "--quiet"]).exits(0);
+    let parts = bounds(&desk.segments(&[]));
+    desk.run(&["fetch", "a.wav", "--merge-to", "1000", "--quiet"]).exits(0);
+    let rows = desk.segments(&[]);
+    let chunk = rows.last().unwrap();
+    assert_eq!(rows.len(), parts.len() + 1, "one chunk");
+    assert_eq!(chunk["parts"], serde_json::to_value(&parts).unwrap());
+    assert_eq!(bounds(std::slice::from_ref(chunk)), [(parts[0].0, parts[parts.len() - 1].1)]);
+    let reader = hound::WavReader::open(desk.path(chunk["path"].as_str().unwrap())).unwrap();
+    assert_eq!(i64::from(reader.len()), parts[parts.len() - 1].1 - parts[0].0, "all from first to last");
+}
+
+/// The quieter half goes, the louder stays.
+#[test]
+fn what_is_too_quiet_is_dropped() {
+    let desk = Desk::new();
+    let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
+    let speech: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    let mut writer = hound::WavWriter::create(desk.path("a.wav"), reader.spec()).unwrap();
+    speech.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    speech.iter().for_each(|&sample| writer.write_sample(sample / 64).unwrap());
+    writer.finalize().unwrap();
+    desk.run(&["fetch", "a.wav", "--quiet"]).exits(0);
+    let all = desk.segments(&[]);
+    let is_loud = |row: &&Value| row["level_dbfs"].as_f64().unwrap() >= -45.0;
+    let loud: Vec<Value> = all.iter().filter(is_loud).cloned().collect();
+    assert!(loud.len() < all.len() && !loud.is_empty(), "{all:?}");
+    desk.run(&["fetch", "a.wav", "--min-dbfs", "-45", "--quiet"]).exits(0);
+    assert_eq!(bounds(&desk.segments(&[])[all.len()..]), bounds(&loud));
+}
+
+#[test]
+fn help_says_where_long_speech_is_cut() {
+    let desk = Desk::new();
+    let help = desk.run(&["resegment", "--help"]).exits(0).out;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["least probable window of the second half", "--merge-to", "Only these recordings", "[default: true]"]
+    {
+        assert!(help.contains(words), "{words} is missing in\n{help}");
+    }
+    for wrong in [["--merge-to", "0"], ["--min-dbfs", "3"], ["--max-speech-cut", "loudest"]] {
+        desk.run(&[&["fetch"], &wrong[..]].concat()).exits(2);
+    }
+}
