@@ -274,7 +274,10 @@ fn summary(report: &Report, interrupted: bool, left: u64) -> String {
         text += &format!("\n{told} stay pending: another row has their source with these parameters already");
     }
     if interrupted {
-        text += &format!("\ninterrupted: {} given back; fetch again to go on", count(report.released, "recording"));
+        text += &format!(
+            "\ninterrupted: {} given back; the same command again goes on",
+            count(report.released, "recording")
+        );
     }
     text
 }

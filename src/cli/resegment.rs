@@ -25,14 +25,27 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
         }
         return tell_plan(recordings, args.json);
     }
-    let mut added = 0;
+    let (mut added, mut forgotten) = (0, 0);
     for of in &selections {
+        forgotten += store.forgotten(of, &recipe, &model).await?;
         added += store.resegment(of, &recipe, &model).await?;
     }
     if let Some(display) = &display {
         display.say(&format!("{} to cut anew", count(added, "recording")));
     }
-    fetch::work_and_tell(global, args, store, preparer, settings, display).await
+    let code = fetch::work_and_tell(global, args, store, preparer, settings, display).await?;
+    if forgotten > 0 {
+        let told = format!(
+            "{} left as they were: no probabilities of this model are kept for them; `prepare-audio fetch SOURCES` with \
+             these parameters listens again",
+            count(forgotten, "done recording")
+        );
+        if code == ExitCode::SUCCESS {
+            anyhow::bail!(told);
+        }
+        tracing::warn!("{told}");
+    }
+    Ok(code)
 }
 
 /// The recordings that were named; each name must stand for one.

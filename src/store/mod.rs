@@ -340,6 +340,10 @@ pub trait Store: Send + Sync {
     /// How many sources of `of` [`Store::resegment`] would add a row for.
     async fn resegmentable(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;
 
+    /// How many done sources of `of` are neither under `recipe` nor have kept probabilities of this model, so that
+    /// [`Store::resegment`] passes them over.
+    async fn forgotten(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;
+
     /// Adds a pending row for `recipe` for each source that is done with kept probabilities of this model and has no row
     /// of this recipe. Returns how many.
     async fn resegment(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;

@@ -275,6 +275,16 @@ macro_rules! impl_store {
                     .await
                 }
 
+                async fn forgotten(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
+                    let (db, recipe, model) = (self.clone(), recipe.to_owned(), model_sha256.to_owned());
+                    let (text, value) = sql::resegment(sql::FORGOTTEN, of);
+                    to_the_end(&self.name, async move {
+                        let count = query_scalar(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
+                        count.fetch_one(&db.reads).await.map(|count: i64| count as u64)
+                    })
+                    .await
+                }
+
                 async fn resegment(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
                     let (db, recipe, model) = (self.clone(), recipe.to_owned(), model_sha256.to_owned());
                     let (text, value) = sql::resegment(sql::RESEGMENT, of);

@@ -105,6 +105,14 @@ INSERT INTO probabilities (recording_id, model_sha256, coding, windows, data) VA
 /// `$1` what `{which}` needs, `$2` recipe, `$3` model.
 pub const RESEGMENTABLE: &str = "SELECT COUNT(DISTINCT r.source) {resegmentable}";
 
+/// `$1` what `{which}` needs, `$2` recipe, `$3` model: done sources that [`RESEGMENT`] has nothing to work with for.
+pub const FORGOTTEN: &str = "
+SELECT COUNT(DISTINCT r.source) FROM recording r
+WHERE {which} AND r.state = 'done'
+  AND NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $2)
+  AND NOT EXISTS (SELECT 1 FROM recording k JOIN probabilities p ON p.recording_id = k.id
+                  WHERE k.source = r.source AND k.state = 'done' AND p.model_sha256 = $3)";
+
 /// `$1` what `{which}` needs, `$2` recipe, `$3` model.
 pub const RESEGMENT: &str = "
 INSERT INTO recording (source, recipe, priority, max_attempts)

@@ -97,6 +97,18 @@ fn nothing_is_decoded_when_nothing_new_is_cut() {
 }
 
 /// A file that is no longer what its row says is not taken over, but cut again.
+/// What cannot be cut anew is told and fails the command; it must not look like work that is done.
+#[test]
+fn without_kept_probabilities_it_says_so() {
+    let desk = Desk::new();
+    desk.copy("speech/pauses.wav", "a.wav");
+    desk.run(&["fetch", "a.wav", "--quiet", "--keep-probabilities", "false"]).exits(0);
+    let said = desk.run(&["resegment", "--vad-threshold", "0.9"]).exits(1);
+    assert!(said.err.contains("1 done recording left as they were"), "{}", said.err);
+    // Already under these parameters, there is nothing to tell.
+    desk.run(&["resegment"]).exits(0);
+}
+
 #[test]
 fn what_was_changed_is_cut_again() {
     let desk = Desk::new();
@@ -140,16 +152,18 @@ fn only_what_is_named_and_what_has_probabilities_is_cut_anew() {
     desk.run(&["fetch", "c.wav", "--keep-probabilities", "false", "--quiet"]).exits(0);
     desk.run(&["add", "d.wav", "--quiet"]).exits(0);
     let set = ["resegment", "--json", "--vad-threshold", "0.4"];
-    let done = |names: &[&str]| desk.run(&[&set[..], names].concat()).exits(0).json()["done"].clone();
+    let run = |names: &[&str]| desk.run(&[&set[..], names].concat());
+    let done = |names: &[&str]| run(names).exits(0).json()["done"].clone();
     assert_eq!(desk.run(&[&set[..], &["--dry-run"]].concat()).exits(0).json()["recordings"], 2);
     assert_eq!(done(&["b.wav"]), 1);
     assert_eq!(done(&["1"]), 1);
-    assert_eq!(done(&[]), 0, "c has no probabilities");
+    assert_eq!(run(&[]).exits(1).json()["done"], 0, "c has no probabilities");
     assert_eq!(desk.count("pending"), 1, "d waits for a fetch");
     assert!(desk.run(&[&set[..], &["gone.wav"]].concat()).exits(2).err.contains("no recording has this id or source"));
     let kept = crate::queueing::row(&desk, "SELECT COUNT(*) AS n FROM probabilities");
     assert_eq!(kept["n"], 4, "two recordings, two recipes");
-    desk.run(&["resegment", "--vad-threshold", "0.45", "--keep-probabilities", "false", "--quiet"]).exits(0);
+    desk.run(&["resegment", "a.wav", "b.wav", "--vad-threshold", "0.45", "--keep-probabilities", "false", "--quiet"])
+        .exits(0);
     assert_eq!(crate::queueing::row(&desk, "SELECT COUNT(*) AS n FROM probabilities"), kept);
 }
 
