@@ -9,6 +9,7 @@ use super::{
     args::{FetchArgs, GlobalArgs},
     connect, fetch,
     format::count,
+    say,
     segments::select,
 };
 
@@ -62,9 +63,9 @@ async fn selections(store: &dyn Store, args: &FetchArgs) -> anyhow::Result<Vec<S
 
 fn tell_plan(recordings: u64, as_json: bool) -> anyhow::Result<ExitCode> {
     if as_json {
-        println!("{}", json!({ "recordings": recordings }));
+        say(&json!({ "recordings": recordings }).to_string())?;
     } else {
-        println!("would cut {} anew\nnothing was touched", count(recordings, "recording"));
+        say(&format!("would cut {} anew\nnothing was touched", count(recordings, "recording")))?;
     }
     Ok(ExitCode::SUCCESS)
 }

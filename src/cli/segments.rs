@@ -41,7 +41,8 @@ pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()>
     }
     out.flush()?;
     if after.is_none() && !args.json && !global.quiet {
-        println!("no segments");
+        writeln!(out, "no segments")?;
+        out.flush()?;
     }
     Ok(())
 }
