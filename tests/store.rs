@@ -57,7 +57,7 @@ promises! {
         takes_sources_of_any_spelling adds_many_in_their_order claims_in_order_and_not_too_early a_claim_shows_in_its_row
         a_source_is_claimed_once_for_each_recipe passes_over_what_its_recipe_has_already
         nothing_is_handed_out_twice drops_duplicates_that_never_ran;
-    fencing: a_lost_claim_changes_nothing a_cancelled_recording_stays_cancelled a_recording_is_completed_once
+    fencing: a_lost_claim_changes_nothing a_cancelled_recording_stays_cancelled a_recording_is_completed_once a_failure_may_be_told_twice
         release_passes_over_lost_claims a_heartbeat_tells_the_standing_from_the_lost;
     ending: completes_with_all_facts_and_segments replaces_old_segments completes_all_or_nothing
         gives_up_at_once tries_again_later_while_attempts_are_left release_takes_the_attempt_back

@@ -4,7 +4,7 @@ use std::io;
 
 use prepare_audio::{
     sources::{Found, Resolver},
-    store::{Added, Store},
+    store::{Added, NewRecording, Store},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 pub async fn run(global: &GlobalArgs, args: &AddArgs) -> anyhow::Result<()> {
     let found = find(&args.sources, &args.base)?;
     let store = connect(global).await?;
-    let added = store.add(&found.sources, None).await?;
+    let added = store.add(&recordings(&found), None).await?;
     if args.json {
         say(&serde_json::to_string(&added)?)?;
     } else if !global.quiet {
@@ -34,7 +34,11 @@ pub fn find(names: &[String], base: &BaseArgs) -> anyhow::Result<Found> {
 
 /// Adds for a recipe that is about to be used.
 pub async fn add_for(store: &dyn Store, found: &Found, recipe: &str) -> anyhow::Result<Added> {
-    Ok(store.add(&found.sources, Some(recipe)).await?)
+    Ok(store.add(&recordings(found), Some(recipe)).await?)
+}
+
+fn recordings(found: &Found) -> Vec<NewRecording> {
+    found.sources.iter().map(NewRecording::from).collect()
 }
 
 /// What became of the names, in a line.

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use prepare_audio::{store::DatabaseUrl, vad};
 
@@ -126,6 +126,9 @@ pub struct FetchArgs {
     /// How often a sign of life is given
     #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_HEARTBEAT", default_value = "20s", value_parser = duration)]
     pub heartbeat: Duration,
+    /// How often a recording may be tried before it has failed, or is quarantined [default: as its row says, 3]
+    #[arg(long, value_name = "N", env = "PREPARE_AUDIO_MAX_ATTEMPTS", value_parser = value_parser!(i64).range(1..=1_000_000))]
+    pub max_attempts: Option<i64>,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]

@@ -102,6 +102,7 @@ fn settings(args: &FetchArgs, scope: Scope) -> anyhow::Result<Settings> {
         audio_dir: args.base.audio_dir.clone().unwrap_or_else(|| PathBuf::from(".")),
         grace: GRACE,
         scope,
+        max_attempts: args.max_attempts,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `prepare-audio retry`: failed and quarantined recordings back to pending.
 
 use anyhow::bail;
+use prepare_audio::store::Again;
 use serde_json::json;
 
 use super::{
@@ -17,8 +18,8 @@ pub async fn run(global: &GlobalArgs, args: &RetryArgs) -> anyhow::Result<()> {
         ));
     }
     let store = connect_existing(global).await?;
-    let ids = (!args.all).then_some(args.ids.as_slice());
-    let retried = store.retry(ids).await?;
+    let again = if args.all { Again::Unsuccessful } else { Again::These(&args.ids) };
+    let retried = store.retry(again).await?;
     let others = (args.ids.len() as u64).saturating_sub(retried);
     if args.json {
         say(&json!({ "retried": retried }).to_string())?;
@@ -29,7 +30,7 @@ pub async fn run(global: &GlobalArgs, args: &RetryArgs) -> anyhow::Result<()> {
     }
     if !args.all && others > 0 {
         bail!(exit::Usage(format!(
-            "{others} of the ids are not failed or quarantined; `prepare-audio status` lists those that are"
+            "{others} of the ids are not failed, quarantined or cancelled; `prepare-audio status` lists those that are"
         )));
     }
     Ok(())

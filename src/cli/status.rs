@@ -42,13 +42,13 @@ pub async fn run(global: &GlobalArgs, args: &StatusArgs) -> anyhow::Result<()> {
 }
 
 async fn as_json(store: &dyn Store) -> anyhow::Result<String> {
-    let (states, failures) = (store.counts().await?, store.failures(FAILURES).await?);
+    let (states, failures) = (store.counts().await?, store.failures(false, FAILURES).await?);
     let line = json!({ "states": states, "speed_x_real_time": speed(&states), "failures": failures });
     Ok(format!("{line}\n"))
 }
 
 async fn as_text(store: &dyn Store) -> anyhow::Result<String> {
-    let (states, failures) = (store.counts().await?, store.failures(FAILURES).await?);
+    let (states, failures) = (store.counts().await?, store.failures(false, FAILURES).await?);
     if states.is_empty() {
         return Ok("no recordings yet; add some with `prepare-audio add` or `prepare-audio fetch SOURCES`\n".into());
     }

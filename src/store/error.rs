@@ -47,6 +47,8 @@ pub enum Problem {
     Full,
     /// It cannot be written.
     ReadOnly,
+    /// The disk that it lies on does not read or write.
+    Disk,
     /// Anything else.
     Other,
 }
@@ -60,6 +62,7 @@ impl Problem {
             Self::Busy => ("is busy", "Try again, or run fewer workers at once"),
             Self::Full => ("has no space left", "Free some and run the command again: nothing is lost"),
             Self::ReadOnly => ("cannot be written", "Check the rights on its file and folder, or those of its user"),
+            Self::Disk => ("cannot use its disk", "Check that the disk is there, whole and not full"),
             Self::Other => ("reports an error", "Nothing was changed by this step"),
         }
     }
@@ -77,14 +80,15 @@ impl StoreError {
                 Problem::Busy => "database_busy",
                 Problem::Full => "database_full",
                 Problem::ReadOnly => "database_read_only",
-                Problem::Other => "database_error",
+                Problem::Disk | Problem::Other => "database_error",
             },
         }
     }
 
-    /// Whether the same call may succeed a little later without anybody doing anything.
+    /// Whether the same call succeeds as soon as what is wrong outside of the program has passed or was mended.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Database { problem: Problem::Unreachable | Problem::Busy, .. })
+        use Problem::{Busy, Disk, Full, ReadOnly, Unreachable};
+        matches!(self, Self::Database { problem: Unreachable | Busy | Full | ReadOnly | Disk, .. })
     }
 
     /// Trouble of a known kind at `database` (named without its password).
@@ -139,7 +143,9 @@ impl StoreError {
 
 fn problem(error: &sqlx::Error) -> Problem {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Problem::Unreachable,
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Problem::Unreachable
+        }
         sqlx::Error::Tls(_) => Problem::Refused,
         sqlx::Error::PoolTimedOut => Problem::Busy,
         sqlx::Error::Database(error) => {
@@ -161,6 +167,7 @@ fn sqlite_problem(code: &str) -> Problem {
     match code.parse::<u32>().unwrap_or_default() & 0xff {
         5 | 6 => Problem::Busy,
         8 => Problem::ReadOnly,
+        10 => Problem::Disk,
         13 => Problem::Full,
         14 => Problem::Unreachable,
         _ => Problem::Other,
@@ -192,6 +199,7 @@ mod tests {
             ("13", Problem::Full),        // SQLITE_FULL
             ("1032", Problem::ReadOnly),  // SQLITE_READONLY_DBMOVED
             ("14", Problem::Unreachable), // SQLITE_CANTOPEN
+            ("4874", Problem::Disk),      // SQLITE_IOERR_SHMSIZE, as on a full tmpfs
             ("2067", Problem::Other),     // SQLITE_CONSTRAINT_UNIQUE
         ] {
             assert_eq!(sqlite_problem(code), problem, "{code}");

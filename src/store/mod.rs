@@ -7,6 +7,7 @@
 
 mod error;
 mod kept;
+mod news;
 mod postgres;
 mod queue;
 mod sql;
@@ -20,6 +21,7 @@ use serde::Serialize;
 
 pub use error::{Problem, StoreError};
 pub use kept::{Known, Probabilities};
+pub use news::News;
 pub use url::DatabaseUrl;
 
 /// What every store call returns.
@@ -63,6 +65,8 @@ pub struct Claimer {
     pub lease: Duration,
     /// Which rows it wants.
     pub scope: Scope,
+    /// How often a recording may be tried; `None` leaves it to the row.
+    pub max_attempts: Option<i64>,
 }
 
 /// Which pending rows a claimer wants.
@@ -73,6 +77,16 @@ pub enum Scope {
     Any,
     /// Only those that were made for its recipe, as [`Store::resegment`] does.
     Bound,
+}
+
+/// Whom a recording may run beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// Recordings that never took a process down: any number of them side by side.
+    Many,
+    /// Those that did, or lost their worker for another reason. Each has to run alone in its process, so that it
+    /// cannot take others with it again.
+    Alone,
 }
 
 /// The fence: the claim under which a row is being worked on.
@@ -197,10 +211,43 @@ pub struct SegmentOf {
     pub source: String,
     /// The recording's recipe.
     pub recipe: String,
+    /// What the user's own table says of the recording, a JSON object.
+    #[serde(serialize_with = "as_json", skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<String>,
     /// The segment itself.
     #[sqlx(flatten)]
     #[serde(flatten)]
     pub segment: Segment,
+}
+
+/// A recording on its way into the table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct NewRecording {
+    /// Its path.
+    pub source: String,
+    /// Least first.
+    pub priority: i64,
+    /// What else is known of it, a JSON object.
+    pub metadata: Option<String>,
+}
+
+impl<S: Into<String>> From<S> for NewRecording {
+    fn from(source: S) -> Self {
+        Self { source: source.into(), ..Self::default() }
+    }
+}
+
+/// Which recordings are to be tried again, with all their attempts.
+#[derive(Clone, Copy, Debug)]
+pub enum Again<'a> {
+    /// Every failed and quarantined one.
+    Unsuccessful,
+    /// Those of these ids that failed or were quarantined or cancelled.
+    These(&'a [i64]),
+    /// Those of these ids, done ones too: their segments count again when they are prepared again.
+    EvenDone(&'a [i64]),
+    /// Failed and quarantined ones with one of these error codes.
+    WithError(&'a [String]),
 }
 
 /// Which recordings a question or an order is about.
@@ -255,8 +302,33 @@ pub struct Failure {
     pub error_code: String,
     /// The message.
     pub error: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// How often its worker vanished.
+    pub crashes: i64,
     /// When, milliseconds since 1970.
     pub finished_at: i64,
+}
+
+/// A recording that some worker holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Running {
+    /// The recording's id.
+    pub id: i64,
+    /// Its source.
+    pub source: String,
+    /// The recipe that it is prepared with.
+    pub recipe: String,
+    /// The process that holds it: host, process id, and what makes it unique.
+    pub worker: String,
+    /// Since when, in milliseconds up to now.
+    pub held_ms: i64,
+    /// How long the claim stands without another heartbeat, milliseconds; below 0 it may be taken at any moment.
+    pub lease_left_ms: i64,
+    /// How often it was tried, this time counted in.
+    pub attempts: i64,
+    /// How often its worker vanished.
+    pub crashes: i64,
 }
 
 /// What is left in the queue, for a worker that found nothing to claim.
@@ -307,21 +379,28 @@ pub trait Store: Send + Sync {
     ///
     /// Without a `recipe` a source is known when any row has it. With one it is known when a row was claimed for just
     /// that recipe, or waits, or runs: a done row of another recipe does not count, so that new parameters are new work.
-    async fn add(&self, sources: &[String], recipe: Option<&str>) -> Result<Added>;
+    async fn add(&self, recordings: &[NewRecording], recipe: Option<&str>) -> Result<Added>;
 
     /// Announces a process that is about to claim, so that others can tell at once when it dies.
     async fn enlist(&self, worker: &str) -> Result<Box<dyn Enlistment>>;
 
     /// Takes up to `limit` pending recordings: running from now on, one attempt and one token more.
-    async fn claim(&self, claimer: &Claimer, limit: usize) -> Result<Vec<Claim>>;
+    async fn claim(&self, claimer: &Claimer, limit: usize, company: Company) -> Result<Vec<Claim>>;
+
+    /// How long a recording that has to run alone has been waiting; `None` where there is none.
+    async fn suspect_waits(&self) -> Result<Option<Duration>>;
+
+    /// What `worker` holds according to the table. A claim whose answer got lost is known only there.
+    async fn claims_of(&self, worker: &str) -> Result<Vec<ClaimKey>>;
 
     /// Prolongs the leases of `keys`; returns the keys that still stand. The others are lost.
     async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>>;
 
-    /// Writes facts and segments and makes the recording done, in one transaction.
+    /// Writes facts and segments and makes the recording done, in one transaction. Said again under the same claim, it
+    /// changes nothing more and succeeds: the answer to the first time may have got lost.
     async fn complete(&self, key: &ClaimKey, outcome: &Outcome) -> Result<()>;
 
-    /// Ends an attempt that failed; returns the state the recording went to.
+    /// Ends an attempt that failed; returns the state the recording went to. It may be said again, as `complete` may.
     async fn fail(&self, key: &ClaimKey, code: &str, message: &str, after: AfterFailure) -> Result<State>;
 
     /// Gives claims back untouched, as after Ctrl-C: pending again, the attempt not counted. Lost ones are passed over.
@@ -329,7 +408,19 @@ pub trait Store: Send + Sync {
 
     /// Takes recordings from workers that are dead or whose lease ran out: pending again, or quarantined when their
     /// attempts are spent. Returns them.
-    async fn reap(&self) -> Result<Vec<Reaped>>;
+    ///
+    /// On SQLite the database's clock is this process's own, which somebody may set. So there a worker that is known to
+    /// live loses a claim only when none of its heartbeats was seen for `patience`, by a clock that nobody sets.
+    async fn reap(&self, patience: Duration) -> Result<Vec<Reaped>>;
+
+    /// Who holds what, by worker.
+    async fn running(&self) -> Result<Vec<Running>>;
+
+    /// Tells of recordings that were added, by this process or another, as soon as may be.
+    fn news(&self) -> News;
+
+    /// Leaves connections that do not answer to themselves, so that the next call gets a new one.
+    fn renew(&self);
 
     /// Drops pending rows that never ran and whose source another row holds under `recipe` already. Returns how many.
     async fn drop_duplicates(&self, recipe: &str) -> Result<u64>;
@@ -351,14 +442,17 @@ pub trait Store: Send + Sync {
     /// What is known of a source from its done recording with kept probabilities of this model, the newest one.
     async fn known(&self, source: &str, model_sha256: &str) -> Result<Option<Known>>;
 
-    /// Failed and quarantined recordings back to pending with all their attempts; `None` means every one.
-    async fn retry(&self, ids: Option<&[i64]>) -> Result<u64>;
+    /// Recordings back to pending with all their attempts; returns how many.
+    async fn retry(&self, again: Again<'_>) -> Result<u64>;
+
+    /// No more work for these, unless they are done; who runs one of them learns it with the next heartbeat.
+    async fn cancel(&self, of: &Selection) -> Result<u64>;
 
     /// Counts by state; states without recordings are left out.
     async fn counts(&self) -> Result<Vec<StateCount>>;
 
-    /// The newest failures, newest first.
-    async fn failures(&self, limit: usize) -> Result<Vec<Failure>>;
+    /// The newest failures, newest first; quarantined ones only, where these are wanted.
+    async fn failures(&self, quarantined_only: bool, limit: usize) -> Result<Vec<Failure>>;
 
     /// Sources of the pending recordings that `recipe` may claim, in pages by id: `(id, source)`, ids above `after`.
     async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>>;

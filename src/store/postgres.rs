@@ -1,14 +1,18 @@
 //! The store on a PostgreSQL server, for the processes of many machines.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
     migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
+use tokio::sync::Notify;
 
-use super::{DatabaseUrl, Enlistment, Problem, Result, StoreError, queue::impl_store, sql::Dialect};
+use super::{DatabaseUrl, Enlistment, News, Problem, Result, StoreError, queue::impl_store, sql::Dialect};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -17,18 +21,41 @@ const DIALECT: Dialect = Dialect {
     nonce: "replace(CAST(gen_random_uuid() AS TEXT), '-', '')",
     lock: "FOR UPDATE OF r SKIP LOCKED",
     list: "json_array_elements_text(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)",
+    new: "(SELECT list.value ->> 0 AS source, CAST(list.value ->> 1 AS BIGINT) AS priority, list.value ->> 2 AS metadata, list.position
+           FROM json_array_elements(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)) AS new",
 };
 
-/// How long a server may take to answer a first call, and a write to get a connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server may take to answer a first call.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a call may wait for a connection before its caller is told that there is none.
+const CONNECTION: Duration = Duration::from_secs(5);
+
+/// How long a listener waits before it tries again to get a connection.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Sent by a trigger of the table.
+const CHANNEL: &str = "prepare_audio";
 
 /// The queue on a PostgreSQL server.
 #[derive(Clone)]
 pub struct PostgresStore {
     /// The database, for messages; without its password.
     name: Arc<str>,
+    options: Arc<PgConnectOptions>,
+    pool: Arc<RwLock<PgPool>>,
+}
+
+/// What one call works with.
+struct Session {
     reads: PgPool,
     writes: PgPool,
+}
+
+impl Session {
+    async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
+        self.writes.begin().await
+    }
 }
 
 impl PostgresStore {
@@ -36,12 +63,32 @@ impl PostgresStore {
     pub async fn open(options: &PgConnectOptions) -> Result<Self> {
         let name: Arc<str> = DatabaseUrl::Postgres(Box::new(options.clone())).to_string().into();
         migrate(&name, options).await?;
-        let pool = pool().connect_lazy_with(options.clone());
-        Ok(Self { name, reads: pool.clone(), writes: pool })
+        let pool = Arc::new(RwLock::new(pool().connect_lazy_with(options.clone())));
+        Ok(Self { name, options: Arc::new(options.clone()), pool })
     }
 
-    async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        self.writes.begin().await
+    fn session(&self) -> Session {
+        let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Session { reads: pool.clone(), writes: pool }
+    }
+
+    /// A server that was cut off leaves calls hanging for as long as TCP hopes. They keep the old pool.
+    fn forget(&self) {
+        let new = pool().connect_lazy_with((*self.options).clone());
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    fn listen(&self) -> News {
+        let store = self.clone();
+        News::by(|notice| async move {
+            loop {
+                if let Err(error) = listen_until_it_breaks(&store.session().reads, &notice).await {
+                    tracing::debug!(%error, "not listening");
+                }
+                notice.notify_one(); // something may have been missed
+                tokio::time::sleep(AGAIN).await;
+            }
+        })
     }
 
     /// Leases alone tell that a worker is dead: from another machine nothing else can.
@@ -49,19 +96,29 @@ impl PostgresStore {
         Ok(Box::new(NoSign))
     }
 
-    async fn dead_workers(&self) -> Vec<NoSign> {
-        Vec::new()
+    async fn signs(&self) -> NoSign {
+        NoSign
     }
+
+    /// Every lease that ran out by the server's clock.
+    async fn lapsed(&self, _: &mut PgConnection, _: &NoSign, _: Duration) -> sqlx::Result<Option<Vec<i64>>> {
+        Ok(None)
+    }
+}
+
+async fn listen_until_it_breaks(pool: &PgPool, notice: &Notify) -> sqlx::Result<()> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.ignore_pool_close_event(true);
+    listener.listen(CHANNEL).await?;
+    notice.notify_one();
+    while listener.try_recv().await?.is_some() {
+        notice.notify_one();
+    }
+    Ok(())
 }
 
 /// Stands for the sign of life that a worker on PostgreSQL does not need.
 struct NoSign;
-
-impl NoSign {
-    fn name(&self) -> &str {
-        ""
-    }
-}
 
 impl Enlistment for NoSign {}
 
@@ -83,7 +140,7 @@ async fn migrate(name: &str, options: &PgConnectOptions) -> Result<()> {
 fn pool() -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(8)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(CONNECTION)
         .test_before_acquire(false) // the ROLLBACK below tests it as well
         .after_connect(|connection, _| Box::pin(quiet(connection)))
         // A `begin` that was cancelled leaves a transaction open that sqlx does not know of; all that follows on this
@@ -96,7 +153,11 @@ fn pool() -> PgPoolOptions {
         })
 }
 
-/// Keeps the server's notices ("there is no transaction in progress") out of the user's log.
+/// Keeps the server's notices ("there is no transaction in progress") out of the user's log, and lets the server notice
+/// within a minute that this machine was cut off: until then its open transaction keeps its rows locked.
 async fn quiet(connection: &mut PgConnection) -> sqlx::Result<()> {
-    connection.execute("SET client_min_messages = error").await.map(drop)
+    let settings = "SET client_min_messages = error; SET idle_in_transaction_session_timeout = '30s'; \
+                    SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
+                    SET tcp_user_timeout = '40s'";
+    connection.execute(settings).await.map(drop)
 }

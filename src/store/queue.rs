@@ -3,7 +3,8 @@
 //! The statements and what is bound to them are the same in both; only the types of `sqlx` differ, and they share no
 //! trait that would make one generic function of this shorter than the bounds it needs. So the methods are a macro:
 //! plain code, compiled once with the types of each database. A store brings the fields `name` (the database, without
-//! its password), `reads` and `writes` (pools), and the methods `begin`, `sign_in` and `dead_workers`.
+//! its password) and the methods `session` (which gives `reads` and `writes`, pools, and `begin`), `sign_in`, `signs`,
+//! `lapsed`, `listen`, `forget`.
 
 use std::{future::Future, time::Duration};
 
@@ -14,6 +15,9 @@ pub const ADD_AT_ONCE: usize = 10_000;
 
 /// Segments to an INSERT: fourteen parameters each, and SQLite takes 32,766.
 pub const SEGMENTS_AT_ONCE: usize = 500;
+
+/// How long connections may take to end.
+pub const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs database work to its end even when the caller stops waiting for it.
 ///
@@ -59,31 +63,34 @@ macro_rules! impl_store {
             use sqlx::{AssertSqlSafe, QueryBuilder, query, query_as, query_scalar};
 
             use $crate::store::{
-                Added, AfterFailure, Claim, ClaimKey, Claimer, Enlistment, Failure, Known, Outcome, Outlook, Reaped,
-                Result, Scope, SegmentOf, Selection, State, StateCount, Store, StoreError,
-                queue::{ADD_AT_ONCE, SEGMENTS_AT_ONCE, fenced, in_order, milliseconds, rows, to_the_end},
+                Added, AfterFailure, Again, Claim, ClaimKey, Claimer, Company, Enlistment, Failure, Known,
+                NewRecording, News, Outcome, Outlook, Reaped, Result, Running, Scope, SegmentOf, Selection, State,
+                StateCount, Store, StoreError,
+                queue::{ADD_AT_ONCE, CLOSING, SEGMENTS_AT_ONCE, fenced, in_order, milliseconds, rows, to_the_end},
                 sql,
             };
 
             #[async_trait::async_trait]
             impl Store for $store {
-                async fn add(&self, sources: &[String], recipe: Option<&str>) -> Result<Added> {
-                    let (db, sources, recipe) = (self.clone(), sources.to_vec(), recipe.map(str::to_owned));
+                async fn add(&self, recordings: &[NewRecording], recipe: Option<&str>) -> Result<Added> {
+                    let (db, recordings, recipe) = (self.session(), recordings.to_vec(), recipe.map(str::to_owned));
                     to_the_end(&self.name, async move {
                         let mut tx = db.begin().await?;
                         let mut inserted = 0;
-                        for chunk in sources.chunks(ADD_AT_ONCE) {
-                            let add = query($dialect.sql(sql::ADD)).bind(json!(chunk).to_string()).bind(&recipe);
+                        for chunk in recordings.chunks(ADD_AT_ONCE) {
+                            let rows: Vec<_> =
+                                chunk.iter().map(|r| json!([r.source, r.priority, r.metadata])).collect();
+                            let add = query($dialect.sql(sql::ADD)).bind(json!(rows).to_string()).bind(&recipe);
                             inserted += add.execute(&mut *tx).await?.rows_affected();
                         }
                         tx.commit().await?;
-                        Ok(Added { inserted, known: sources.len() as u64 - inserted })
+                        Ok(Added { inserted, known: recordings.len() as u64 - inserted })
                     })
                     .await
                 }
 
                 async fn unknown(&self, sources: &[String], recipe: Option<&str>) -> Result<Vec<String>> {
-                    let (db, sources, recipe) = (self.clone(), sources.to_vec(), recipe.map(str::to_owned));
+                    let (db, sources, recipe) = (self.session(), sources.to_vec(), recipe.map(str::to_owned));
                     to_the_end(&self.name, async move {
                         let mut unknown = Vec::new();
                         for chunk in sources.chunks(ADD_AT_ONCE) {
@@ -100,16 +107,17 @@ macro_rules! impl_store {
                     self.sign_in(worker).await
                 }
 
-                async fn claim(&self, claimer: &Claimer, limit: usize) -> Result<Vec<Claim>> {
-                    let (db, claimer, limit) = (self.clone(), claimer.clone(), rows(limit));
+                async fn claim(&self, claimer: &Claimer, limit: usize, company: Company) -> Result<Vec<Claim>> {
+                    let (db, claimer, limit) = (self.session(), claimer.clone(), rows(limit));
                     to_the_end(&self.name, async move {
                         let mut tries = 3;
                         loop {
-                            let claim = query_as($dialect.sql(&sql::scoped(sql::CLAIM, claimer.scope, "$2")))
+                            let claim = query_as($dialect.sql(&sql::claim(claimer.scope, company)))
                                 .bind(limit)
                                 .bind(&claimer.recipe)
                                 .bind(&claimer.worker)
-                                .bind(milliseconds(claimer.lease));
+                                .bind(milliseconds(claimer.lease))
+                                .bind(claimer.max_attempts);
                             match claim.fetch_all(&db.writes).await {
                                 // Two workers on PostgreSQL met two rows of one source in the same moment: the later looks again.
                                 Err(sqlx::Error::Database(error)) if error.is_unique_violation() && tries > 0 => {
@@ -122,8 +130,44 @@ macro_rules! impl_store {
                     .await
                 }
 
+                async fn suspect_waits(&self) -> Result<Option<Duration>> {
+                    let db = self.session();
+                    to_the_end(&self.name, async move {
+                        let waits: Option<i64> =
+                            query_scalar($dialect.sql(sql::SUSPECT_WAITS)).fetch_one(&db.reads).await?;
+                        Ok(waits.map(|ms| Duration::from_millis(ms.max(0) as u64)))
+                    })
+                    .await
+                }
+
+                async fn claims_of(&self, worker: &str) -> Result<Vec<ClaimKey>> {
+                    let (db, worker) = (self.session(), worker.to_owned());
+                    to_the_end(
+                        &self.name,
+                        async move { query_as(sql::CLAIMS_OF).bind(worker).fetch_all(&db.reads).await },
+                    )
+                    .await
+                }
+
+                async fn running(&self) -> Result<Vec<Running>> {
+                    let db = self.session();
+                    to_the_end(
+                        &self.name,
+                        async move { query_as($dialect.sql(sql::RUNNING)).fetch_all(&db.reads).await },
+                    )
+                    .await
+                }
+
+                fn news(&self) -> News {
+                    self.listen()
+                }
+
+                fn renew(&self) {
+                    self.forget();
+                }
+
                 async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>> {
-                    let (db, keys, lease) = (self.clone(), in_order(keys), milliseconds(lease));
+                    let (db, keys, lease) = (self.session(), in_order(keys), milliseconds(lease));
                     to_the_end(&self.name, async move {
                         let mut standing = Vec::with_capacity(keys.len());
                         let mut tx = db.begin().await?;
@@ -140,7 +184,7 @@ macro_rules! impl_store {
                 }
 
                 async fn complete(&self, key: &ClaimKey, outcome: &Outcome) -> Result<()> {
-                    let (db, held, outcome) = (self.clone(), key.clone(), outcome.clone());
+                    let (db, held, outcome) = (self.session(), key.clone(), outcome.clone());
                     let done = to_the_end(&self.name, async move {
                         let mut tx = db.begin().await?;
                         let o = &outcome;
@@ -165,8 +209,10 @@ macro_rules! impl_store {
                             .bind(rows(o.segments.len()));
                         // The fence comes first: it holds the row for the rest of the transaction.
                         if facts.execute(&mut *tx).await?.rows_affected() == 0 {
+                            let done = fenced!(query_scalar, sql::IS_COMPLETED, held);
+                            let done: i64 = done.fetch_one(&mut *tx).await?;
                             tx.rollback().await?;
-                            return Ok(false);
+                            return Ok(done > 0);
                         }
                         query(sql::DELETE_SEGMENTS).bind(held.id).execute(&mut *tx).await?;
                         for chunk in o.segments.chunks(SEGMENTS_AT_ONCE) {
@@ -202,22 +248,26 @@ macro_rules! impl_store {
                 }
 
                 async fn fail(&self, key: &ClaimKey, code: &str, message: &str, after: AfterFailure) -> Result<State> {
-                    let (db, held, code, message) = (self.clone(), key.clone(), code.to_owned(), message.to_owned());
+                    let (db, held, code, message) = (self.session(), key.clone(), code.to_owned(), message.to_owned());
                     let delay = match after {
                         AfterFailure::GiveUp => None,
                         AfterFailure::RetryIn(delay) => Some(milliseconds(delay)),
                     };
                     let states: Vec<State> = to_the_end(&self.name, async move {
-                        let fail =
-                            fenced!(query_scalar, $dialect.sql(sql::FAIL), held).bind(code).bind(message).bind(delay);
-                        fail.fetch_all(&db.writes).await
+                        let fail = fenced!(query_scalar, $dialect.sql(sql::FAIL), held);
+                        let states: Vec<State> =
+                            fail.bind(&code).bind(message).bind(delay).fetch_all(&db.writes).await?;
+                        if !states.is_empty() {
+                            return Ok(states);
+                        }
+                        fenced!(query_scalar, sql::IS_FAILED, held).bind(code).fetch_all(&db.reads).await
                     })
                     .await?;
                     states.first().copied().ok_or(StoreError::Lost(key.id))
                 }
 
                 async fn release(&self, keys: &[ClaimKey]) -> Result<u64> {
-                    let (db, keys) = (self.clone(), in_order(keys));
+                    let (db, keys) = (self.session(), in_order(keys));
                     to_the_end(&self.name, async move {
                         let mut released = 0;
                         let mut tx = db.begin().await?;
@@ -231,25 +281,25 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn reap(&self) -> Result<Vec<Reaped>> {
-                    let db = self.clone();
+                async fn reap(&self, patience: Duration) -> Result<Vec<Reaped>> {
+                    let (db, store) = (self.session(), self.clone());
                     // Held until the rows are written, so that nobody else reaps the same dead meanwhile. Where that
                     // fails, their signs are gone all the same, and their leases have to run out.
-                    let dead = self.dead_workers().await;
+                    let signs = self.signs().await;
                     to_the_end(&self.name, async move {
                         let mut tx = db.begin().await?;
-                        for worker in &dead {
-                            query(sql::EXPIRE).bind(worker.name()).execute(&mut *tx).await?;
-                        }
-                        let reaped = query_as($dialect.sql(sql::REAP)).fetch_all(&mut *tx).await?;
+                        let lapsed = store.lapsed(&mut tx, &signs, patience).await?;
+                        let reap = query_as($dialect.sql(sql::REAP)).bind(lapsed.map(|ids| json!(ids).to_string()));
+                        let reaped = reap.fetch_all(&mut *tx).await?;
                         tx.commit().await?;
+                        let _held_until_now = signs;
                         Ok(reaped)
                     })
                     .await
                 }
 
                 async fn drop_duplicates(&self, recipe: &str) -> Result<u64> {
-                    let (db, recipe) = (self.clone(), recipe.to_owned());
+                    let (db, recipe) = (self.session(), recipe.to_owned());
                     to_the_end(&self.name, async move {
                         let dropped = query(sql::DROP_DUPLICATES).bind(recipe).execute(&db.writes).await?;
                         Ok(dropped.rows_affected())
@@ -257,16 +307,25 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn retry(&self, ids: Option<&[i64]>) -> Result<u64> {
-                    let (db, ids) = (self.clone(), ids.map(|ids| json!(ids).to_string()));
+                async fn retry(&self, again: Again<'_>) -> Result<u64> {
+                    let (db, (text, value)) = (self.session(), sql::retry(&again));
                     to_the_end(&self.name, async move {
-                        Ok(query($dialect.sql(sql::RETRY)).bind(ids).execute(&db.writes).await?.rows_affected())
+                        Ok(query($dialect.sql(&text)).bind(value).execute(&db.writes).await?.rows_affected())
+                    })
+                    .await
+                }
+
+                async fn cancel(&self, of: &Selection) -> Result<u64> {
+                    let (db, (which, value)) = (self.session(), sql::which(of));
+                    to_the_end(&self.name, async move {
+                        let cancel = query($dialect.sql(&sql::CANCEL.replace("{which}", which))).bind(value);
+                        Ok(cancel.execute(&db.writes).await?.rows_affected())
                     })
                     .await
                 }
 
                 async fn resegmentable(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
-                    let (db, recipe, model) = (self.clone(), recipe.to_owned(), model_sha256.to_owned());
+                    let (db, recipe, model) = (self.session(), recipe.to_owned(), model_sha256.to_owned());
                     let (text, value) = sql::resegment(sql::RESEGMENTABLE, of);
                     to_the_end(&self.name, async move {
                         let count = query_scalar(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
@@ -276,7 +335,7 @@ macro_rules! impl_store {
                 }
 
                 async fn forgotten(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
-                    let (db, recipe, model) = (self.clone(), recipe.to_owned(), model_sha256.to_owned());
+                    let (db, recipe, model) = (self.session(), recipe.to_owned(), model_sha256.to_owned());
                     let (text, value) = sql::resegment(sql::FORGOTTEN, of);
                     to_the_end(&self.name, async move {
                         let count = query_scalar(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
@@ -286,7 +345,7 @@ macro_rules! impl_store {
                 }
 
                 async fn resegment(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
-                    let (db, recipe, model) = (self.clone(), recipe.to_owned(), model_sha256.to_owned());
+                    let (db, recipe, model) = (self.session(), recipe.to_owned(), model_sha256.to_owned());
                     let (text, value) = sql::resegment(sql::RESEGMENT, of);
                     to_the_end(&self.name, async move {
                         let add = query(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
@@ -296,7 +355,7 @@ macro_rules! impl_store {
                 }
 
                 async fn known(&self, source: &str, model_sha256: &str) -> Result<Option<Known>> {
-                    let (db, source, model) = (self.clone(), source.to_owned(), model_sha256.to_owned());
+                    let (db, source, model) = (self.session(), source.to_owned(), model_sha256.to_owned());
                     to_the_end(&self.name, async move {
                         let known = query_as(sql::KNOWN).bind(source).bind(model);
                         let known: Option<Known> = known.fetch_optional(&db.reads).await?;
@@ -308,7 +367,7 @@ macro_rules! impl_store {
                 }
 
                 async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook> {
-                    let (db, recipe) = (self.clone(), recipe.to_owned());
+                    let (db, recipe) = (self.session(), recipe.to_owned());
                     to_the_end(&self.name, async move {
                         let outlook = query_as($dialect.sql(&sql::scoped(sql::OUTLOOK, scope, "$1"))).bind(recipe);
                         let outlook: Outlook = outlook.fetch_one(&db.reads).await?;
@@ -318,7 +377,7 @@ macro_rules! impl_store {
                 }
 
                 async fn counts(&self) -> Result<Vec<StateCount>> {
-                    let db = self.clone();
+                    let db = self.session();
                     to_the_end(&self.name, async move {
                         let mut counts: Vec<StateCount> = query_as(sql::COUNTS).fetch_all(&db.reads).await?;
                         counts.sort_by_key(|count| count.state);
@@ -327,16 +386,18 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn failures(&self, limit: usize) -> Result<Vec<Failure>> {
-                    let db = self.clone();
+                async fn failures(&self, quarantined_only: bool, limit: usize) -> Result<Vec<Failure>> {
+                    let db = self.session();
                     to_the_end(&self.name, async move {
-                        query_as(sql::FAILURES).bind(rows(limit)).fetch_all(&db.reads).await
+                        let states = if quarantined_only { "'quarantined'" } else { "'failed', 'quarantined'" };
+                        let failures = query_as(AssertSqlSafe(sql::FAILURES.replace("{states}", states)));
+                        failures.bind(rows(limit)).fetch_all(&db.reads).await
                     })
                     .await
                 }
 
                 async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>> {
-                    let (db, recipe) = (self.clone(), recipe.to_owned());
+                    let (db, recipe) = (self.session(), recipe.to_owned());
                     to_the_end(&self.name, async move {
                         query_as(sql::PENDING).bind(recipe).bind(after).bind(rows(limit)).fetch_all(&db.reads).await
                     })
@@ -349,7 +410,7 @@ macro_rules! impl_store {
                     after: Option<(i64, i64)>,
                     limit: usize,
                 ) -> Result<Vec<SegmentOf>> {
-                    let (db, (which, value)) = (self.clone(), sql::which(of));
+                    let (db, (which, value)) = (self.session(), sql::which(of));
                     let (id, idx) = after.unwrap_or((i64::MIN, i64::MIN));
                     to_the_end(&self.name, async move {
                         let page = query_as(AssertSqlSafe(sql::SEGMENTS.replace("{which}", which)));
@@ -359,17 +420,22 @@ macro_rules! impl_store {
                 }
 
                 async fn schema(&self) -> Result<i64> {
-                    let db = self.clone();
+                    let db = self.session();
                     to_the_end(&self.name, async move { query_scalar(sql::SCHEMA).fetch_one(&db.reads).await }).await
                 }
 
                 async fn close(&self) {
-                    self.reads.close().await;
-                    self.writes.close().await;
+                    let db = self.session();
+                    let closing = async move {
+                        db.reads.close().await;
+                        db.writes.close().await;
+                    };
+                    // A connection that hangs is not waited for.
+                    let _ = tokio::time::timeout(CLOSING, closing).await;
                 }
 
                 async fn matching(&self, of: &Selection) -> Result<i64> {
-                    let (db, (which, value)) = (self.clone(), sql::which(of));
+                    let (db, (which, value)) = (self.session(), sql::which(of));
                     to_the_end(&self.name, async move {
                         let count = query_scalar(AssertSqlSafe(sql::MATCHING.replace("{which}", which)));
                         count.bind(value).fetch_one(&db.reads).await

@@ -2,9 +2,10 @@
 //!
 //! Parameters that name a claim are always `$1` id, `$2` token, `$3` claim_id.
 
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 
-use super::{Scope, Selection};
+use super::{Again, Company, Scope, Selection};
 
 /// How one database spells the words in braces.
 #[derive(Debug)]
@@ -17,19 +18,27 @@ pub struct Dialect {
     pub lock: &'static str,
     /// `{list}`: the rows `list(value, position)` of the JSON array in `$1`.
     pub list: &'static str,
+    /// `{new}`: those rows as `new(source, priority, metadata, position)`, each value an array of the first three.
+    pub new: &'static str,
 }
 
 impl Dialect {
     /// Fills in the braces. Nothing that a user typed gets into the text: values are always bound.
     pub fn sql(&self, text: &str) -> AssertSqlSafe<String> {
         AssertSqlSafe(
-            text.replace("{fence}", "id = $1 AND token = $2 AND claim_id = $3 AND state = 'running'")
+            text.replace("{fence}", fence())
+                .replace("{new}", self.new)
                 .replace("{now}", self.now)
                 .replace("{nonce}", self.nonce)
                 .replace("{lock}", self.lock)
                 .replace("{list}", self.list),
         )
     }
+}
+
+/// What `{fence}` stands for.
+fn fence() -> &'static str {
+    "id = $1 AND token = $2 AND claim_id = $3 AND state = 'running'"
 }
 
 /// `$1` sources as JSON, `$2` recipe or NULL: what [`ADD`] would add.
@@ -39,16 +48,18 @@ WHERE NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = list.value
                   AND ($2 IS NULL OR o.recipe = $2 OR o.state IN ('pending', 'running')))
 GROUP BY list.value ORDER BY MIN(list.position)";
 
-/// `$1` sources as JSON, `$2` recipe or NULL.
+/// `$1` recordings as JSON, each `[source, priority, metadata]`; `$2` recipe or NULL.
 pub const ADD: &str = "
-INSERT INTO recording (source)
-SELECT list.value FROM {list}
-WHERE NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = list.value
+INSERT INTO recording (source, priority, metadata)
+SELECT new.source, new.priority, new.metadata FROM {new}
+WHERE NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = new.source
                   AND ($2 IS NULL OR o.recipe = $2 OR o.state IN ('pending', 'running')))
-ORDER BY list.position
+ORDER BY new.position
 ON CONFLICT DO NOTHING";
 
-/// `$1` limit, `$2` recipe, `$3` worker, `$4` lease.
+/// `$1` limit, `$2` recipe, `$3` worker, `$4` lease, `$5` the most attempts, or NULL for the row's own.
+///
+/// `{company}` says whether recordings that took a process down are wanted: those alone, or none of them.
 ///
 /// A claimed row takes the claimer's recipe, and (source, recipe) is unique. So a row is passed over when its source has
 /// that recipe already; and of several pending rows of one source, which all would get it, only the first is taken.
@@ -58,7 +69,7 @@ ON CONFLICT DO NOTHING";
 pub const CLAIM: &str = "
 WITH chosen AS MATERIALIZED (
     SELECT r.id FROM recording r
-    WHERE r.state = 'pending' AND r.available_at <= {now} {bound}
+    WHERE r.state = 'pending' AND {company} AND r.available_at <= {now} {bound}
       AND (r.recipe = $2 OR NOT EXISTS (
           SELECT 1 FROM recording o
           WHERE o.source = r.source
@@ -70,10 +81,26 @@ WITH chosen AS MATERIALIZED (
 )
 UPDATE recording
 SET state = 'running', recipe = $2, worker = $3, lease_until = {now} + $4, started_at = {now}, claim_id = {nonce},
-    token = token + 1, attempts = attempts + 1, error_code = NULL, error = NULL, finished_at = NULL
+    token = token + 1, attempts = attempts + 1, max_attempts = COALESCE($5, max_attempts), error_code = NULL,
+    error = NULL, finished_at = NULL
 FROM chosen
 WHERE recording.id = chosen.id
 RETURNING recording.id, token, claim_id, source, attempts, max_attempts, crashes";
+
+/// How long the first suspected recording could have been claimed already; NULL where there is none.
+pub const SUSPECT_WAITS: &str = "
+SELECT {now} - MIN(r.available_at) FROM recording r
+WHERE r.state = 'pending' AND r.crashes > 0 AND r.available_at <= {now}";
+
+/// `$1` worker: the claims that it has according to the table.
+pub const CLAIMS_OF: &str = "
+SELECT id, token, COALESCE(claim_id, '') AS claim_id FROM recording WHERE state = 'running' AND worker = $1";
+
+/// Who holds what.
+pub const RUNNING: &str = "
+SELECT id, source, recipe, COALESCE(worker, '?') AS worker, {now} - COALESCE(started_at, {now}) AS held_ms,
+       COALESCE(lease_until, 0) - {now} AS lease_left_ms, attempts, crashes
+FROM recording WHERE state = 'running' ORDER BY worker, started_at, id";
 
 /// `$4` lease.
 pub const HEARTBEAT: &str = "UPDATE recording SET lease_until = {now} + $4 WHERE {fence}";
@@ -86,6 +113,10 @@ SET state = 'done', lease_until = NULL, finished_at = {now},
     samples = $11, duration_s = $12, speech_s = $13, decode_errors = $14, truncated = $15,
     decode_ms = $16, resample_ms = $17, vad_ms = $18, write_ms = $19, total_ms = $20, segments = $21
 WHERE {fence}";
+
+/// The row that this very claim completed already, as when the answer to the first writing got lost.
+pub const IS_COMPLETED: &str = "
+SELECT COUNT(*) FROM recording WHERE id = $1 AND token = $2 AND claim_id = $3 AND state = 'done'";
 
 /// `$1` recording.
 pub const DELETE_SEGMENTS: &str = "DELETE FROM segment WHERE recording_id = $1";
@@ -145,6 +176,15 @@ FROM recording k JOIN probabilities kp ON kp.recording_id = k.id
 WHERE k.id = $1
 ORDER BY s.recording_id DESC, s.idx";
 
+/// The claim for a scope and a company.
+pub fn claim(scope: Scope, company: Company) -> String {
+    let company = match company {
+        Company::Many => "r.crashes = 0",
+        Company::Alone => "r.crashes > 0",
+    };
+    scoped(CLAIM, scope, "$2").replace("{company}", company)
+}
+
 /// A statement for a claimer's scope, whose recipe is `recipe` of its parameters.
 pub fn scoped(text: &str, scope: Scope, recipe: &str) -> String {
     match scope {
@@ -162,21 +202,31 @@ SET state = CASE WHEN $6 IS NOT NULL AND attempts < max_attempts THEN 'pending' 
 WHERE {fence}
 RETURNING state";
 
+/// `$4` error code: where the row went that this very claim failed already, as when the first answer got lost.
+pub const IS_FAILED: &str = "
+SELECT state FROM recording
+WHERE id = $1 AND token = $2 AND claim_id = $3 AND state IN ('pending', 'failed') AND error_code = $4";
+
 /// The attempt is taken back; the token stays, because it never falls.
 pub const RELEASE: &str = "
 UPDATE recording SET state = 'pending', lease_until = NULL, attempts = attempts - 1 WHERE {fence}";
 
-/// `$1` worker: ends the leases of a process that is known to be dead.
-pub const EXPIRE: &str = "UPDATE recording SET lease_until = 0 WHERE state = 'running' AND worker = $1";
+/// What a reaper has to know of the running rows where a lease alone does not tell.
+pub const LEASES: &str = "
+SELECT id, token, COALESCE(worker, '') AS worker, lease_until, CASE WHEN lease_until < {now} THEN 1 ELSE 0 END AS lapsed
+FROM recording WHERE state = 'running'";
 
-/// Takes back what nobody holds any more.
+/// Takes back what nobody holds any more: `$1` their ids as JSON, or NULL for all whose lease ran out.
 pub const REAP: &str = "
 WITH lapsed AS MATERIALIZED (
-    SELECT r.id FROM recording r WHERE r.state = 'running' AND r.lease_until < {now} {lock}
+    SELECT r.id FROM recording r
+    WHERE r.state = 'running'
+      AND ($1 IS NULL AND r.lease_until < {now} OR r.id IN (SELECT CAST(list.value AS BIGINT) FROM {list})) {lock}
 )
 UPDATE recording
 SET state = CASE WHEN attempts < max_attempts THEN 'pending' ELSE 'quarantined' END,
-    token = token + 1, crashes = crashes + 1, lease_until = NULL, finished_at = {now}, error_code = 'crashed',
+    token = token + 1, crashes = crashes + 1, lease_until = NULL, finished_at = {now}, available_at = {now},
+    error_code = 'crashed',
     error = 'the worker ' || COALESCE(worker, '?') || ' vanished while it held this recording (attempt '
         || attempts || ' of ' || max_attempts || '): its process died, or its machine was cut off'
         || CASE WHEN attempts < max_attempts THEN ''
@@ -206,12 +256,32 @@ SELECT (SELECT COUNT(*) FROM waiting) AS pending,
        (SELECT COUNT(*) FROM recording r WHERE r.state = 'running' {bound}) AS running,
        (SELECT MIN(at) FROM due) - {now} AS next_in_ms";
 
-/// `$1` ids as JSON, or NULL for all.
-pub const RETRY: &str = "
+/// `$1` ids or error codes as JSON, or NULL where `{which}` needs none.
+const RETRY: &str = "
 UPDATE recording
 SET state = 'pending', attempts = 0, crashes = 0, available_at = 0, finished_at = NULL, error_code = NULL, error = NULL
-WHERE state IN ('failed', 'quarantined')
-  AND ($1 IS NULL OR id IN (SELECT CAST(list.value AS BIGINT) FROM {list}))";
+WHERE {which}";
+
+/// The statement that puts rows back to pending, and its `$1`.
+pub fn retry(again: &Again<'_>) -> (String, Option<String>) {
+    const NAMED: &str = "id IN (SELECT CAST(list.value AS BIGINT) FROM {list})";
+    let (which, value) = match again {
+        Again::Unsuccessful => (format!("state IN ('failed', 'quarantined') AND ($1 IS NULL OR {NAMED})"), None),
+        Again::These(ids) => (format!("state IN ('failed', 'quarantined', 'cancelled') AND {NAMED}"), Some(json!(ids))),
+        Again::EvenDone(ids) => (format!("state NOT IN ('pending', 'running') AND {NAMED}"), Some(json!(ids))),
+        Again::WithError(codes) => {
+            let coded = "state IN ('failed', 'quarantined') AND error_code IN (SELECT list.value FROM {list})";
+            (coded.to_owned(), Some(json!(codes)))
+        }
+    };
+    (RETRY.replace("{which}", &which), value.map(|value| value.to_string()))
+}
+
+/// `$1` what `{which}` needs: no more work for these. What is done stays done.
+pub const CANCEL: &str = "
+UPDATE recording AS r
+SET state = 'cancelled', lease_until = NULL, finished_at = {now}
+WHERE {which} AND r.state IN ('pending', 'running', 'failed', 'quarantined')";
 
 /// Sums by state.
 pub const COUNTS: &str = "
@@ -221,11 +291,11 @@ SELECT state, COUNT(*) AS recordings, COALESCE(SUM(duration_s), 0.0) AS duration
        CAST(SUM(CASE WHEN truncated <> 0 OR decode_errors > 0 THEN 1 ELSE 0 END) AS BIGINT) AS damaged
 FROM recording GROUP BY state";
 
-/// `$1` limit.
+/// `$1` limit. `{states}` are the states that are wanted.
 pub const FAILURES: &str = "
 SELECT r.id, r.source, r.state, COALESCE(r.error_code, '') AS error_code, COALESCE(r.error, '') AS error,
-       COALESCE(r.finished_at, 0) AS finished_at
-FROM recording r WHERE r.state IN ('failed', 'quarantined')
+       r.attempts, r.crashes, COALESCE(r.finished_at, 0) AS finished_at
+FROM recording r WHERE r.state IN ({states})
 ORDER BY r.finished_at DESC, r.id DESC LIMIT $1";
 
 /// `$1` recipe, `$2` id to start behind, `$3` limit.
@@ -237,7 +307,7 @@ ORDER BY r.id LIMIT $3";
 
 /// `$1` what `{which}` needs, `$2` and `$3` the recording and position to start behind, `$4` limit.
 pub const SEGMENTS: &str = "
-SELECT s.recording_id, r.source, r.recipe, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256,
+SELECT s.recording_id, r.source, r.recipe, r.metadata, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256,
        s.mean_probability, s.min_probability, s.cut, s.level_dbfs, s.parts
 FROM segment s JOIN recording r ON r.id = s.recording_id
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)

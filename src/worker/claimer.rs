@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Run, RunError, finish::Finisher, held::StopFlag};
-use crate::store::{Claim, Known, Outlook, Scope};
+use crate::store::{Claim, Company, Known, Outlook, Scope};
 
 /// How long an idle claimer sleeps at most: others may add recordings or die.
 const IDLE: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub(super) async fn claim_all(
             () = run.shutdown.draining() => break,
         };
         // Not raced against the shutdown: a claim that was begun must be known here.
-        let claims = run.store.claim(&run.claimer, permits.len()).await?;
+        let claims = run.store.claim(&run.claimer, permits.len(), Company::Many).await?;
         if run.shutdown.is_draining() {
             release(run, &claims).await?;
             break;

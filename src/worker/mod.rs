@@ -45,6 +45,8 @@ pub struct Settings {
     /// Which rows to prepare. Those that were made to be cut anew ([`Scope::Bound`]) are cut from what is known of
     /// them; all others are listened to.
     pub scope: Scope,
+    /// How often a recording may be tried; `None` leaves it to its row.
+    pub max_attempts: Option<i64>,
 }
 
 /// Why a run could not go on.
@@ -74,7 +76,7 @@ pub(crate) struct Run {
 impl Run {
     /// Takes back what dead workers held, and clears away what they left in their folders; returns how many recordings.
     async fn reap(&self) -> Result<u64, StoreError> {
-        let reaped = self.store.reap().await?;
+        let reaped = self.store.reap(self.settings.lease).await?;
         for lost in &reaped {
             let folder = self.preparer.output().folder(&lost.source, &lost.recipe);
             if let Err(error) = output::remove_temporary(&folder, Some(&lost.claim_id)) {
@@ -106,7 +108,13 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> Result<Report, RunError> {
     let recipe = preparer.recipe().id.clone();
-    let claimer = Claimer { worker: worker_name(), recipe, lease: settings.lease, scope: settings.scope };
+    let claimer = Claimer {
+        worker: worker_name(),
+        recipe,
+        lease: settings.lease,
+        scope: settings.scope,
+        max_attempts: settings.max_attempts,
+    };
     let pool = Pool::new(settings.workers)?;
     let report = report::Tally::default();
     let enlistment = store.enlist(&claimer.worker).await?;

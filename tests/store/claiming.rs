@@ -2,26 +2,26 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use prepare_audio::store::{Added, Store};
+use prepare_audio::store::{Added, Company, NewRecording, Store};
 
 use crate::support::place::{Place, claim_one, claimed_sources, claimer, outcome};
 
-fn owned(sources: &[&str]) -> Vec<String> {
-    sources.iter().map(|&source| source.to_owned()).collect()
+fn new(sources: &[impl AsRef<str>]) -> Vec<NewRecording> {
+    sources.iter().map(|source| source.as_ref().into()).collect()
 }
 
 pub async fn tells_new_sources_from_known_ones(place: Place) {
     let store = place.open().await;
-    let added = store.add(&owned(&["a", "b", "a"]), None).await.unwrap();
+    let added = store.add(&new(&["a", "b", "a"]), None).await.unwrap();
     assert_eq!(added, Added { inserted: 2, known: 1 });
-    let added = store.add(&owned(&["b", "c"]), None).await.unwrap();
+    let added = store.add(&new(&["b", "c"]), None).await.unwrap();
     assert_eq!(added, Added { inserted: 1, known: 1 });
     assert_eq!(store.add(&[], None).await.unwrap(), Added::default());
 }
 
 pub async fn new_parameters_are_new_work(place: Place) {
     let store = place.with(&["a"]).await;
-    let again = owned(&["a"]);
+    let again = new(&["a"]);
     assert_eq!(store.add(&again, Some("new")).await.unwrap().known, 1, "it waits");
     let claim = claim_one(&store).await;
     assert_eq!(store.add(&again, Some("new")).await.unwrap().known, 1, "it runs");
@@ -35,14 +35,14 @@ pub async fn new_parameters_are_new_work(place: Place) {
 
 pub async fn adds_all_or_nothing(place: Place) {
     let store = place.open().await;
-    store.add(&owned(&["a", "", "b"]), None).await.unwrap_err();
+    store.add(&new(&["a", "", "b"]), None).await.unwrap_err();
     assert!(place.snapshot().await.is_empty());
-    store.add(&owned(&["a", "b"]), None).await.unwrap();
+    store.add(&new(&["a", "b"]), None).await.unwrap();
     assert_eq!(place.snapshot().await.len(), 2, "the error did not break the store");
 }
 
 pub async fn takes_sources_of_any_spelling(place: Place) {
-    let mut sources = owned(&[
+    let mut sources = [
         "it's \"quoted\"; DROP TABLE recording; --.wav",
         "back\\slash\\u0041 %s $1 {now} {list} ?.wav",
         "line\nbreak\ttab\r.wav",
@@ -51,10 +51,10 @@ pub async fn takes_sources_of_any_spelling(place: Place) {
         "null",
         "[1,2]",
         "C:\\Ton\\a.wav",
-    ]);
+    ];
     let store = place.open().await;
-    assert_eq!(store.add(&sources, None).await.unwrap().inserted, 8);
-    assert_eq!(store.add(&sources, Some("it's")).await.unwrap().known, 8);
+    assert_eq!(store.add(&new(&sources), None).await.unwrap().inserted, 8);
+    assert_eq!(store.add(&new(&sources), Some("it's")).await.unwrap().known, 8);
     sources.sort();
     assert_eq!(claimed_sources(&store, "it's", 100).await, sources);
 }
@@ -62,7 +62,7 @@ pub async fn takes_sources_of_any_spelling(place: Place) {
 pub async fn adds_many_in_their_order(place: Place) {
     let sources: Vec<String> = (0..25_000).map(|number| format!("{}.wav", number * 7919 % 25_000)).collect();
     let store = place.open().await;
-    assert_eq!(store.add(&sources, None).await.unwrap().inserted, 25_000);
+    assert_eq!(store.add(&new(&sources), None).await.unwrap().inserted, 25_000);
     let mut waiting = Vec::new();
     let mut after = 0;
     loop {
@@ -91,7 +91,7 @@ pub async fn a_claim_shows_in_its_row(place: Place) {
     place
         .execute("UPDATE recording SET error_code = 'old', error = 'old', crashes = 2, attempts = 1, max_attempts = 7")
         .await;
-    let claims = store.claim(&claimer("host:1/ä", "recipe"), 5).await.unwrap();
+    let claims = store.claim(&claimer("host:1/ä", "recipe"), 5, Company::Alone).await.unwrap();
     assert_eq!(claims.len(), 2);
     assert_ne!(claims[0].key.claim_id, claims[1].key.claim_id);
     for claim in &claims {
@@ -147,7 +147,7 @@ pub async fn passes_over_what_its_recipe_has_already(place: Place) {
 pub async fn nothing_is_handed_out_twice(place: Place) {
     const RECORDINGS: usize = 400;
     let sources: Vec<String> = (0..RECORDINGS).map(|number| format!("{number}.wav")).collect();
-    place.open().await.add(&sources, None).await.unwrap();
+    place.open().await.add(&new(&sources), None).await.unwrap();
     // Twins make PostgreSQL's workers meet the same source in different rows.
     place
         .execute("INSERT INTO recording (source, recipe) SELECT source, 'older' FROM recording WHERE id % 3 = 0")
@@ -171,7 +171,7 @@ async fn claim_all(store: Arc<dyn Store>, worker: String) -> Vec<String> {
     // Rows that somebody else is just claiming are passed over, so one empty answer is not the end.
     let mut empty = 0;
     while empty < 5 {
-        let claims = store.claim(&claimer(&worker, "recipe"), 3).await.unwrap();
+        let claims = store.claim(&claimer(&worker, "recipe"), 3, Company::Many).await.unwrap();
         assert!(claims.len() <= 3);
         empty = if claims.is_empty() { empty + 1 } else { 0 };
         sources.extend(claims.into_iter().map(|claim| claim.source));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prepare_audio::store::{AfterFailure, Outcome, Selection, State};
+use prepare_audio::store::{AfterFailure, Again, Company, Outcome, Selection, State};
 
 use crate::support::place::{Place, claim_one, claimed_sources, claimer, outcome};
 
@@ -44,12 +44,12 @@ pub async fn completes_with_all_facts_and_segments(place: Place) {
 
 pub async fn replaces_old_segments(place: Place) {
     let store = place.with(&["a", "b"]).await;
-    for claim in store.claim(&claimer("w", "r"), 2).await.unwrap() {
+    for claim in store.claim(&claimer("w", "r"), 2, Company::Many).await.unwrap() {
         store.complete(&claim.key, &outcome(5)).await.unwrap();
     }
     place.execute("UPDATE recording SET state = 'pending' WHERE source = 'a'").await;
     assert_eq!(store.segments(&Selection::Source("a".to_owned()), None, 9).await.unwrap(), [], "no longer done");
-    let again = store.claim(&claimer("w", "r"), 2).await.unwrap().remove(0);
+    let again = store.claim(&claimer("w", "r"), 2, Company::Many).await.unwrap().remove(0);
     store.complete(&again.key, &Outcome::default()).await.unwrap();
     assert_eq!(place.field(again.key.id, "state").await, "done", "no speech is no failure");
     let left = place.ask(&format!("SELECT CAST(idx AS TEXT) FROM segment WHERE recording_id = {}", again.key.id)).await;
@@ -142,8 +142,8 @@ pub async fn retry_starts_from_the_beginning(place: Place) {
         .iter()
         .map(|id| id.parse().unwrap())
         .collect();
-    assert_eq!(store.retry(Some(&[])).await.unwrap(), 0);
-    assert_eq!(store.retry(Some(&ids)).await.unwrap(), 2, "those that failed and were named");
+    assert_eq!(store.retry(Again::These(&[])).await.unwrap(), 0);
+    assert_eq!(store.retry(Again::These(&ids)).await.unwrap(), 3, "those that were named and are not done");
     for id in &ids[..2] {
         for (column, value) in [
             ("state", "pending"),
@@ -157,6 +157,8 @@ pub async fn retry_starts_from_the_beginning(place: Place) {
             assert_eq!(place.field(*id, column).await, value, "{column}");
         }
     }
-    assert_eq!(store.retry(None).await.unwrap(), 1, "the one that was not named");
-    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["failed", "quarantined", "untouched"]);
+    assert_eq!(store.retry(Again::Unsuccessful).await.unwrap(), 1, "the one that was not named");
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["cancelled", "failed", "quarantined", "untouched"]);
+    assert_eq!(store.retry(Again::EvenDone(&ids)).await.unwrap(), 1, "what is done, only when that is said");
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["done"]);
 }

@@ -1,6 +1,6 @@
 //! Questions: counts, failures, pages.
 
-use prepare_audio::store::{AfterFailure, Outlook, Scope, Selection, State};
+use prepare_audio::store::{AfterFailure, Company, Outlook, Scope, Selection, State};
 
 use crate::support::place::{Place, claim_one, claimer, outcome};
 
@@ -29,11 +29,11 @@ pub async fn shows_the_newest_failures_first(place: Place) {
         store.fail(&claim_one(&store).await.key, code, "why", AfterFailure::GiveUp).await.unwrap();
         place.execute("UPDATE recording SET finished_at = finished_at - 1000 WHERE state = 'failed'").await;
     }
-    let failures = store.failures(10).await.unwrap();
+    let failures = store.failures(false, 10).await.unwrap();
     let codes: Vec<_> =
         failures.iter().map(|failure| (&*failure.source, &*failure.error_code, &*failure.error)).collect();
     assert_eq!(codes, [("new", "second", "why"), ("old", "first", "why")]);
-    assert_eq!(store.failures(1).await.unwrap().len(), 1);
+    assert_eq!(store.failures(false, 1).await.unwrap().len(), 1);
 }
 
 pub async fn pages_through_the_pending(place: Place) {
@@ -53,8 +53,8 @@ pub async fn pages_through_the_pending(place: Place) {
 pub async fn pages_through_segments(place: Place) {
     let store = place.with(&["a", "b"]).await;
     place.execute("INSERT INTO recording (source, recipe) VALUES ('a', 'old')").await;
-    let first = store.claim(&claimer("w", "r"), 9).await.unwrap();
-    let second = store.claim(&claimer("w", "s"), 9).await.unwrap();
+    let first = store.claim(&claimer("w", "r"), 9, Company::Many).await.unwrap();
+    let second = store.claim(&claimer("w", "s"), 9, Company::Many).await.unwrap();
     for claim in first.iter().chain(&second) {
         store.complete(&claim.key, &outcome(3)).await.unwrap();
     }

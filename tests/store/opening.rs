@@ -47,7 +47,7 @@ pub async fn many_open_it_at_once(place: Place) {
 pub async fn a_caller_who_stops_waiting_does_not_stop_the_write(place: Place) {
     let store = place.open().await;
     for number in 0..20 {
-        let source = [format!("{number}.wav")];
+        let source = [format!("{number}.wav").into()];
         let mut add = pin!(store.add(&source, None));
         let mut context = Context::from_waker(Waker::noop());
         assert!(add.as_mut().poll(&mut context).is_pending());

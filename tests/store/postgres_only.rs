@@ -3,7 +3,7 @@
 use prepare_audio::store::{self, DatabaseUrl};
 
 use crate::support::{
-    place::{Place, runtime},
+    place::{PATIENCE, Place, runtime},
     postgres::{PASSWORD, Server},
 };
 
@@ -42,7 +42,7 @@ fn a_database_that_goes_away_under_way() {
         let name = place.url.to_string();
         let name = &name[name.find("test_").unwrap()..name.find('?').unwrap()];
         other.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
-        let error = store.reap().await.unwrap_err();
+        let error = store.reap(PATIENCE).await.unwrap_err();
         assert_eq!(error.code(), "database_unreachable", "{error}");
         assert!(!format!("{error} {error:?}").contains(PASSWORD));
     });

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use prepare_audio::store::StoreError;
+use prepare_audio::store::{Again, StoreError};
 
-use crate::support::place::{Place, claim_one, claimed_sources, outcome};
+use crate::support::place::{PATIENCE, Place, claim_one, claim_suspect, claimed_sources, outcome};
 
 pub async fn takes_back_what_lapsed(place: Place) {
     let store = place.with(&["a", "b"]).await;
     let (dead, alive) = (claim_one(&store).await, claim_one(&store).await);
     place.lapse(dead.key.id).await;
-    assert_eq!(store.reap().await.unwrap().len(), 1);
-    assert_eq!(store.reap().await.unwrap().len(), 0);
+    assert_eq!(store.reap(PATIENCE).await.unwrap().len(), 1);
+    assert_eq!(store.reap(PATIENCE).await.unwrap().len(), 0);
     assert_eq!(place.field(dead.key.id, "state").await, "pending");
     assert_eq!(place.field(alive.key.id, "state").await, "running");
     let late = store.complete(&dead.key, &outcome(1)).await.unwrap_err();
     assert_eq!(late, StoreError::Lost(dead.key.id), "the worker was only slow");
-    let again = claim_one(&store).await;
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0], "not beside others");
+    let again = claim_suspect(&store).await;
     assert_eq!((again.key.id, again.crashes, again.attempts), (dead.key.id, 1, 2));
     assert!(again.key.token > dead.key.token + 1, "the reaping counts, and so does the claim");
     assert_eq!(place.field(dead.key.id, "error_code").await, "-", "a new attempt starts clean");
@@ -26,17 +27,17 @@ pub async fn leaves_the_living_alone(place: Place) {
     let store = place.with(&["a", "b"]).await;
     claim_one(&store).await;
     let before = place.snapshot().await;
-    assert_eq!(store.reap().await.unwrap().len(), 0);
+    assert_eq!(store.reap(PATIENCE).await.unwrap().len(), 0);
     assert_eq!(place.snapshot().await, before);
 }
 
 pub async fn quarantines_what_crashes_too_often(place: Place) {
     let store = place.with(&["a"]).await;
     let mut id = 0;
-    for _ in 0..3 {
-        id = claim_one(&store).await.key.id;
+    for time in 0..3 {
+        id = if time == 0 { claim_one(&store).await } else { claim_suspect(&store).await }.key.id;
         place.lapse(id).await;
-        assert_eq!(store.reap().await.unwrap().len(), 1);
+        assert_eq!(store.reap(PATIENCE).await.unwrap().len(), 1);
     }
     assert_eq!(claimed_sources(&store, "recipe", 1).await, [""; 0]);
     for (column, value) in [("state", "quarantined"), ("crashes", "3"), ("error_code", "crashed"), ("lease_until", "-")]
@@ -45,8 +46,8 @@ pub async fn quarantines_what_crashes_too_often(place: Place) {
     }
     let message = place.field(id, "error").await;
     assert!(message.contains("worker") && message.contains(&format!("`prepare-audio retry {id}`")), "{message}");
-    assert_eq!(store.failures(9).await.unwrap()[0].state, "quarantined");
-    assert_eq!(store.retry(Some(&[id])).await.unwrap(), 1);
+    assert_eq!(store.failures(false, 9).await.unwrap()[0].state, "quarantined");
+    assert_eq!(store.retry(Again::These(&[id])).await.unwrap(), 1);
     let again = claim_one(&store).await;
     assert_eq!((again.attempts, again.crashes), (1, 0));
 }
@@ -59,7 +60,7 @@ pub async fn a_heartbeat_keeps_it(place: Place) {
     let keys = [key.clone()];
     let standing = store.heartbeat(&keys, Duration::from_secs(60)).await.unwrap();
     assert_eq!(standing, keys);
-    assert_eq!(store.reap().await.unwrap().len(), 0);
+    assert_eq!(store.reap(PATIENCE).await.unwrap().len(), 0);
     store.complete(&key, &outcome(1)).await.unwrap();
 }
 
@@ -68,6 +69,6 @@ pub async fn an_enlisted_worker_that_lives_is_left_alone(place: Place) {
     let _sign = store.enlist("worker").await.unwrap();
     let key = claim_one(&store).await.key;
     let other = place.open().await;
-    assert_eq!(other.reap().await.unwrap().len(), 0);
+    assert_eq!(other.reap(PATIENCE).await.unwrap().len(), 0);
     store.complete(&key, &outcome(1)).await.unwrap();
 }

@@ -10,7 +10,7 @@ use std::{
 
 use prepare_audio::store::{self, Store};
 
-use crate::support::place::{Place, claim_one, runtime};
+use crate::support::place::{PATIENCE, Place, claim_one, claim_suspect, runtime};
 
 /// Set for the processes that these tests start, which are this test binary again.
 const CHILD: &str = "PREPARE_AUDIO_TEST_DATABASE";
@@ -71,13 +71,17 @@ fn a_dead_worker_is_known_at_once() {
     assert!(lines.map_while(Result::ok).any(|line| line.contains("claimed")));
     runtime().block_on(async {
         let store = place.open().await;
-        assert_eq!(store.reap().await.unwrap().len(), 0, "it lives");
+        assert_eq!(store.reap(PATIENCE).await.unwrap().len(), 0, "it lives");
         worker.kill().unwrap();
         worker.wait().unwrap();
         assert_eq!(signs(place.folder()), 1);
-        assert_eq!(store.reap().await.unwrap().len(), 1, "its lease has most of a minute to go, but it is dead");
+        assert_eq!(
+            store.reap(PATIENCE).await.unwrap().len(),
+            1,
+            "its lease has most of a minute to go, but it is dead"
+        );
         assert_eq!(signs(place.folder()), 0, "and its sign is gone");
-        let again = claim_one(&store).await;
+        let again = claim_suspect(&store).await;
         assert_eq!((again.attempts, again.crashes), (2, 1));
     });
 }
@@ -89,7 +93,7 @@ fn a_worker_that_ends_takes_its_sign_down() {
         let store = place.open().await;
         let odd = "host/../ä\"' 1.2";
         let (first, second) = (store.enlist("a").await.unwrap(), store.enlist(odd).await.unwrap());
-        assert_eq!(store.reap().await.unwrap().len(), 0);
+        assert_eq!(store.reap(PATIENCE).await.unwrap().len(), 0);
         assert_eq!(signs(place.folder()), 2);
         drop((first, second));
         assert_eq!(signs(place.folder()), 0);
@@ -126,7 +130,7 @@ async fn claims(store: &Arc<dyn Store>) {
 fn claims_cost_the_same_among_a_million_rows() {
     let cost = |rows: usize| {
         let place = place();
-        let sources: Vec<String> = (0..rows).map(|number| format!("/data/set/{number:07}.wav")).collect();
+        let sources: Vec<_> = (0..rows).map(|number| format!("/data/set/{number:07}.wav").into()).collect();
         runtime().block_on(async {
             let store = place.open().await;
             store.add(&sources, None).await.unwrap();

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use prepare_audio::store::{
-    self, Claim, ClaimKey, Claimer, DatabaseUrl, Outcome, Probabilities, Scope, Segment, Store,
+    self, Claim, ClaimKey, Claimer, Company, DatabaseUrl, NewRecording, Outcome, Probabilities, Scope, Segment, Store,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -44,8 +44,8 @@ impl Place {
     /// Opens it with these sources in it.
     pub async fn with(&self, sources: &[&str]) -> Arc<dyn Store> {
         let store = self.open().await;
-        let sources: Vec<String> = sources.iter().map(|&source| source.to_owned()).collect();
-        store.add(&sources, None).await.unwrap();
+        let recordings: Vec<NewRecording> = sources.iter().map(|&source| source.into()).collect();
+        store.add(&recordings, None).await.unwrap();
         store
     }
 
@@ -115,6 +115,9 @@ impl Place {
     }
 }
 
+/// How long a living worker may be silent.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A runtime as the program's own.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -122,19 +125,32 @@ pub fn runtime() -> tokio::runtime::Runtime {
 
 /// A worker with a lease of a minute.
 pub fn claimer(worker: &str, recipe: &str) -> Claimer {
-    Claimer { worker: worker.to_owned(), recipe: recipe.to_owned(), lease: Duration::from_secs(60), scope: Scope::Any }
+    Claimer {
+        worker: worker.to_owned(),
+        recipe: recipe.to_owned(),
+        lease: Duration::from_secs(60),
+        scope: Scope::Any,
+        max_attempts: None,
+    }
 }
 
 /// Claims the one recording that there is to claim.
 pub async fn claim_one(store: &Arc<dyn Store>) -> Claim {
-    let mut claims = store.claim(&claimer("worker", "recipe"), 1).await.unwrap();
+    let mut claims = store.claim(&claimer("worker", "recipe"), 1, Company::Many).await.unwrap();
+    assert_eq!(claims.len(), 1, "there is something to claim");
+    claims.remove(0)
+}
+
+/// Claims the one recording that there is to claim, which took a process down before.
+pub async fn claim_suspect(store: &Arc<dyn Store>) -> Claim {
+    let mut claims = store.claim(&claimer("worker", "recipe"), 9, Company::Alone).await.unwrap();
     assert_eq!(claims.len(), 1, "there is something to claim");
     claims.remove(0)
 }
 
 /// Claims up to `limit` recordings for `recipe` and returns their sources, sorted.
 pub async fn claimed_sources(store: &Arc<dyn Store>, recipe: &str, limit: usize) -> Vec<String> {
-    let claims = store.claim(&claimer("worker", recipe), limit).await.unwrap();
+    let claims = store.claim(&claimer("worker", recipe), limit, Company::Many).await.unwrap();
     let mut sources: Vec<String> = claims.into_iter().map(|claim| claim.source).collect();
     sources.sort();
     sources

@@ -7,6 +7,8 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{Problem, Result, StoreError};
@@ -20,8 +22,18 @@ impl Gate {
         let path = beside(database, ".lock");
         let locked = tokio::task::spawn_blocking(move || {
             let file = open(&path)?;
-            file.lock()?;
-            Ok(file)
+            let asked = Instant::now();
+            let mut told = false;
+            loop {
+                match file.try_lock() {
+                    Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(5)),
+                    locked => return locked.map(|()| file).map_err(io::Error::from),
+                }
+                if !told && asked.elapsed() > SILENCE {
+                    tracing::warn!("waiting for another process, which holds {}", path.display());
+                    told = true;
+                }
+            }
         });
         match locked.await {
             Ok(Ok(file)) => Ok(Self(file)),
@@ -29,6 +41,18 @@ impl Gate {
             Err(ended) => Err(StoreError::problem(Problem::Other, name, ended)),
         }
     }
+}
+
+/// How long one waits for the gate without a word.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// What the signs say of the workers.
+#[derive(Default)]
+pub struct Signs {
+    /// Dead: their signs are taken over, and taken down when this goes.
+    pub dead: Vec<Sign>,
+    /// Names of those whose signs are held.
+    pub living: Vec<String>,
 }
 
 /// A worker's file, locked by this value and removed with it.
@@ -51,35 +75,40 @@ impl Sign {
         Ok(Self { worker: worker.to_owned(), path, _lock: file })
     }
 
-    /// Takes over the signs whose workers are dead.
-    pub fn abandoned(_: &Gate, database: &Path) -> io::Result<Vec<Self>> {
+    /// Looks at all signs, and takes over those whose workers are dead.
+    pub fn all(_: &Gate, database: &Path) -> io::Result<Signs> {
         let entries = match fs::read_dir(beside(database, "-workers")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Signs::default()),
             entries => entries?,
         };
-        let mut dead = Vec::new();
+        let mut signs = Signs::default();
         for entry in entries {
             let path = entry?.path();
             if path.extension().is_some_and(|end| end == "lock") {
-                dead.extend(Self::take(path)?);
+                Self::look(path, &mut signs)?;
             }
         }
-        Ok(dead)
+        Ok(signs)
     }
 
-    /// Takes over one sign, unless its worker lives or has just taken it down.
-    fn take(path: PathBuf) -> io::Result<Option<Self>> {
+    /// Looks at one sign, unless its worker has just taken it down.
+    fn look(path: PathBuf, signs: &mut Signs) -> io::Result<()> {
         let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             file => file?,
         };
-        match file.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            locked => locked?,
-        }
+        let is_held = match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => true,
+            locked => locked.map(|()| false)?,
+        };
         let mut worker = String::new();
         file.read_to_string(&mut worker)?;
-        Ok(Some(Self { worker, path, _lock: file }))
+        if is_held {
+            signs.living.push(worker);
+        } else {
+            signs.dead.push(Self { worker, path, _lock: file });
+        }
+        Ok(())
     }
 
     /// The worker's name.

@@ -1,11 +1,12 @@
 //! The store in one SQLite file, for the processes of one machine.
 
 mod files;
+mod leases;
 mod network;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,8 +16,17 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use self::files::{Gate, Sign};
-use super::{DatabaseUrl, Enlistment, Problem, Result, StoreError, queue::impl_store, sql::Dialect};
+use tokio::sync::Notify;
+
+use self::{
+    files::{Gate, Sign, Signs},
+    leases::{Lease, Watched},
+};
+use super::{
+    DatabaseUrl, Enlistment, News, Problem, Result, StoreError,
+    queue::impl_store,
+    sql::{self, Dialect},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -25,10 +35,15 @@ const DIALECT: Dialect = Dialect {
     nonce: "lower(hex(randomblob(16)))",
     lock: "", // one writer at a time: nobody else is changing anything
     list: "(SELECT value, key AS position FROM json_each($1)) AS list",
+    new: "(SELECT json_extract(value, '$[0]') AS source, json_extract(value, '$[1]') AS priority,
+                  json_extract(value, '$[2]') AS metadata, key AS position FROM json_each($1)) AS new",
 };
 
 /// How long a write waits for the other processes' writes.
 const BUSY: Duration = Duration::from_secs(30);
+
+/// How often a watcher asks whether the file has changed: it costs some microseconds.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The queue in an SQLite file.
 #[derive(Clone)]
@@ -40,6 +55,7 @@ pub struct SqliteStore {
     reads: SqlitePool,
     /// One connection: writers within this process queue here, in order, instead of racing for the file's lock.
     writes: SqlitePool,
+    watched: Arc<Mutex<Watched>>,
 }
 
 impl SqliteStore {
@@ -57,6 +73,7 @@ impl SqliteStore {
             reads: pool(4).connect_lazy_with(options),
             path: path.into(),
             name,
+            watched: Arc::default(),
         };
         drop(gate);
         Ok(store)
@@ -75,16 +92,61 @@ impl SqliteStore {
         Ok(Box::new(sign))
     }
 
-    /// Signs that nobody holds any more. Where they cannot be read, leases alone tell the dead from the living.
-    async fn dead_workers(&self) -> Vec<Sign> {
+    fn session(&self) -> Self {
+        self.clone()
+    }
+
+    /// Nothing lies between this process and the file that could hang.
+    fn forget(&self) {}
+
+    fn listen(&self) -> News {
+        let options = options(&self.path);
+        News::by(|notice| async move {
+            loop {
+                if let Err(error) = look_until_it_breaks(&options, &notice).await {
+                    tracing::debug!(%error, "not watching the file");
+                }
+                notice.notify_one(); // something may have been missed
+                tokio::time::sleep(LOOK).await;
+            }
+        })
+    }
+
+    /// Who lives and who is dead. Where that cannot be told, all may live, and their leases tell.
+    async fn signs(&self) -> Signs {
         let signs = match Gate::of(&self.name, &self.path).await {
-            Ok(gate) => Sign::abandoned(&gate, &self.path),
+            Ok(gate) => Sign::all(&gate, &self.path),
             Err(error) => Err(std::io::Error::other(error)),
         };
         signs.unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot look for dead workers; their leases have to run out");
-            Vec::new()
+            Signs::default()
         })
+    }
+
+    /// The recordings whose claims ended: their worker is dead, or has given no sign of life for `patience`.
+    async fn lapsed(
+        &self,
+        connection: &mut SqliteConnection,
+        signs: &Signs,
+        patience: Duration,
+    ) -> sqlx::Result<Option<Vec<i64>>> {
+        let leases: Vec<Lease> = sqlx::query_as(DIALECT.sql(sql::LEASES)).fetch_all(connection).await?;
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(watched.lapsed(&leases, signs, patience, std::time::Instant::now())))
+    }
+}
+
+/// Tells of each change that another connection has made.
+async fn look_until_it_breaks(options: &SqliteConnectOptions, notice: &Notify) -> sqlx::Result<()> {
+    let mut connection = options.connect().await?;
+    let mut known = None;
+    loop {
+        let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut connection).await?;
+        if known.replace(version) != Some(version) {
+            notice.notify_one();
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -158,7 +220,7 @@ mod tests {
             let mut broken = store.begin().await.unwrap();
             sqlx::query("ROLLBACK").execute(&mut *broken).await.unwrap();
             broken.commit().await.unwrap_err();
-            let added = store.add(&[number.to_string()], None).await.unwrap();
+            let added = store.add(&[number.to_string().into()], None).await.unwrap();
             assert_eq!(added.inserted, 1);
         }
     }

@@ -1,0 +1,18 @@
+-- What a user's own table says of a recording: a JSON object, carried to `segments --json`.
+ALTER TABLE recording ADD COLUMN metadata TEXT;
+
+-- A deadline depends on how far the work has come, which only its worker knows; so it is not a fact of the row.
+ALTER TABLE recording DROP COLUMN deadline_at;
+
+-- Recordings whose worker vanished, which run alone.
+CREATE INDEX recording_suspect ON recording (priority, available_at, id) WHERE state = 'pending' AND crashes > 0;
+
+-- Wakes those who watch. Rows that become pending again are found by their looking around.
+CREATE FUNCTION prepare_audio_recording_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('prepare_audio', '');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER recording_added AFTER INSERT ON recording
+    FOR EACH STATEMENT EXECUTE FUNCTION prepare_audio_recording_added();
