@@ -177,6 +177,8 @@ impl Preparer {
         while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
             cutter.listen(&pcm).map_err(uncut)?;
             pcm.clear();
+            #[cfg(feature = "fault-injection")]
+            crate::faults::strike(&task.source);
             watch.advanced(cutter.seconds());
             if watch.is_stopped() {
                 return Err(PrepareError::Stopped);
