@@ -109,14 +109,14 @@ fn recordings_of(desk: &Desk, how_many: usize) -> (Vec<String>, Expected) {
     fs::create_dir_all(desk.path("variants")).unwrap();
     (0..VARIANTS).for_each(|n| variant(&desk.path(format!("variants/{n:02}.wav")), n));
     let reference = format!("sqlite://{}", desk.path("undisturbed.db").display());
-    let said = desk.run(&["fetch", "variants", "--quiet", "--database", &reference, "--output", "undisturbed"]);
-    said.exits(0);
+    let undisturbed = desk.run(&["fetch", "variants", "--quiet", "--database", &reference, "--output", "undisturbed"]);
+    undisturbed.exits(0);
     let cuts = audit::cuts(&reference.parse().unwrap());
     let mut expected = Expected::new();
     let name = |n: usize| {
         let (source, variant) = (format!("in/{n:05}.wav"), format!("variants/{:02}.wav", n % VARIANTS));
         fs::hard_link(desk.path(&variant), desk.path(&source)).unwrap();
-        let cuts = cuts.get(&variant).unwrap_or_else(|| panic!("{variant} was not prepared: {cuts:?}"));
+        let cuts = cuts.get(desk.path(&variant).to_str().unwrap()).expect("it was prepared");
         assert!(!cuts.is_empty(), "each recording has a segment");
         expected.insert(source.clone(), cuts.clone());
         source
