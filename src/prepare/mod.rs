@@ -40,8 +40,11 @@ pub trait Watch: Sync {
     fn opened(&self, seconds: Option<f64>);
     /// So many seconds of it have been listened to.
     fn advanced(&self, seconds: f64);
-    /// Whether to stop at once.
-    fn is_stopped(&self) -> bool;
+    /// Whether to go on, asked after every few seconds of audio.
+    ///
+    /// # Errors
+    /// Why not.
+    fn go_on(&self) -> Result<(), PrepareError>;
 }
 
 /// One recording to prepare.
@@ -147,7 +150,9 @@ impl Preparer {
         let folder = self.output.folder(&task.source, &self.recipe.id);
         let staging = || Staging::begin(folder.clone(), &task.claim_id);
         let cuts = recall::recall(memory, &self.parameters, self.segmenter.clone(), staging);
-        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error })? else { return Ok(None) };
+        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error, written: 0 })? else {
+            return Ok(None);
+        };
         watch.advanced(seconds(memory.known.samples));
         let facts = self.facts_known(memory.known);
         Ok(Some(self.conclude(facts, cuts, Some(memory.known.probabilities.data.clone()), started)))
@@ -159,10 +164,10 @@ impl Preparer {
         let folder = self.output.folder(&task.source, &self.recipe.id);
         let unreadable = |error| PrepareError::Audio { path: task.path.clone(), error };
         let unheard = |error| PrepareError::Vad { path: task.path.clone(), error };
-        let unwritable = |error| PrepareError::Write { folder: folder.clone(), error };
-        let uncut = |error| match error {
+        let unwritable = |error| PrepareError::Write { folder: folder.clone(), error, written: 0 };
+        let uncut = |error, written| match error {
             CutError::Listen(error) => unheard(error),
-            CutError::Write(error) => unwritable(error),
+            CutError::Write(error) => PrepareError::Write { folder: folder.clone(), error, written },
         };
 
         let mut source = PcmStream::open(&task.path).map_err(unreadable)?;
@@ -175,14 +180,13 @@ impl Preparer {
         let mut cutter = Cutter::new(ear, self.segmenter.clone(), &self.parameters, staging);
         let mut pcm = Vec::new();
         while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
-            cutter.listen(&pcm).map_err(uncut)?;
+            cutter.listen(&pcm).map_err(|error| uncut(error, cutter.written()))?;
             pcm.clear();
             watch.advanced(cutter.seconds());
-            if watch.is_stopped() {
-                return Err(PrepareError::Stopped);
-            }
+            watch.go_on()?;
         }
-        let Some((cuts, heard)) = cutter.finish().map_err(uncut)? else { return Ok(None) };
+        let written = cutter.written();
+        let Some((cuts, heard)) = cutter.finish().map_err(|error| uncut(error, written))? else { return Ok(None) };
         let track = if self.keeps_probabilities { Some(track::pack(&heard).map_err(unwritable)?) } else { None };
         Ok(Some(self.conclude(self.facts(&source), cuts, track, started)))
     }
