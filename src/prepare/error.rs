@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{audio::AudioError, vad::VadError};
+use crate::{audio::AudioError, output, vad::VadError};
 
 /// A recording's failure. Its code and message belong into the recording's row.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +42,11 @@ impl PrepareError {
         match self {
             Self::Audio { error, .. } => error.code(),
             Self::Vad { .. } => "vad_error",
-            Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => "disk_full",
-            Self::Write { .. } => "write_error",
+            Self::Write { error, .. } if output::is_unsafe(error) => "unsafe_output",
+            Self::Write { error, .. } => match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
+                _ => "write_error",
+            },
             Self::Stopped => "stopped",
         }
     }
@@ -53,7 +56,8 @@ impl PrepareError {
         match self {
             Self::Audio { error, .. } => error.is_retryable(),
             Self::Vad { error, .. } => error.is_retryable(),
-            Self::Write { .. } | Self::Stopped => true,
+            Self::Write { error, .. } => !output::is_unsafe(error),
+            Self::Stopped => true,
         }
     }
 }

@@ -145,7 +145,7 @@ impl Preparer {
         let started = Instant::now();
         watch.opened(Some(seconds(memory.known.samples)));
         let folder = self.output.folder(&task.source, &self.recipe.id);
-        let staging = || Staging::begin(folder.clone(), &task.claim_id);
+        let staging = || self.output.stage(&task.source, &self.recipe.id, &task.claim_id);
         let cuts = recall::recall(memory, &self.parameters, self.segmenter.clone(), staging);
         let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error })? else { return Ok(None) };
         watch.advanced(seconds(memory.known.samples));
@@ -171,7 +171,7 @@ impl Preparer {
             return Ok(None);
         }
         watch.opened(source.promised_seconds());
-        let staging = Staging::begin(folder.clone(), &task.claim_id).map_err(unwritable)?;
+        let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(unwritable)?;
         let mut cutter = Cutter::new(ear, self.segmenter.clone(), &self.parameters, staging);
         let mut pcm = Vec::new();
         while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
