@@ -53,11 +53,6 @@ impl<'e> Cutter<'e> {
         seconds(self.cuts.samples as i64)
     }
 
-    /// Bytes of segment files so far.
-    pub fn written(&self) -> u64 {
-        self.cuts.staging.bytes()
-    }
-
     /// Listens to the next samples and writes the segments that they decide.
     pub fn listen(&mut self, pcm: &[f32]) -> Result<(), CutError> {
         let start = Instant::now();

@@ -30,8 +30,6 @@ pub enum PrepareError {
         folder: PathBuf,
         /// What the file system said.
         error: io::Error,
-        /// Bytes that were written before.
-        written: u64,
     },
     /// It took longer than a recording may.
     #[error(
@@ -55,8 +53,11 @@ impl PrepareError {
         match self {
             Self::Audio { error, .. } => error.code(),
             Self::Vad { .. } => "vad_error",
-            Self::Write { error, .. } if error.kind() == io::ErrorKind::StorageFull => "disk_full",
-            Self::Write { .. } => "write_error",
+            Self::Write { error, .. } if output::is_unsafe(error) => "unsafe_output",
+            Self::Write { error, .. } => match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
+                _ => "write_error",
+            },
             Self::Timeout { .. } => "timeout",
             Self::Stopped => "stopped",
         }
@@ -67,14 +68,18 @@ impl PrepareError {
         match self {
             Self::Audio { error, .. } => error.is_retryable(),
             Self::Vad { error, .. } => error.is_retryable(),
-            Self::Write { .. } | Self::Stopped => true,
+            Self::Write { error, .. } => !output::is_unsafe(error),
+            Self::Stopped => true,
             Self::Timeout { .. } => false,
         }
     }
 
-    /// Whether no recording could be written at the moment.
-    pub fn is_outputs_fault(&self) -> bool {
-        matches!(self, Self::Write { error, .. } if output::is_worlds_fault(error))
+    /// The file system's word, where no recording could be written at the moment.
+    pub fn of_output(&self) -> Option<&io::Error> {
+        match self {
+            Self::Write { error, .. } if output::is_worlds_fault(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// `source` was not done in the time it was allowed, to the second.

@@ -148,9 +148,9 @@ impl Preparer {
         let started = Instant::now();
         watch.opened(Some(seconds(memory.known.samples)));
         let folder = self.output.folder(&task.source, &self.recipe.id);
-        let staging = || Staging::begin(folder.clone(), &task.claim_id);
+        let staging = || self.output.stage(&task.source, &self.recipe.id, &task.claim_id);
         let cuts = recall::recall(memory, &self.parameters, self.segmenter.clone(), staging);
-        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error, written: 0 })? else {
+        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error })? else {
             return Ok(None);
         };
         watch.advanced(seconds(memory.known.samples));
@@ -164,10 +164,10 @@ impl Preparer {
         let folder = self.output.folder(&task.source, &self.recipe.id);
         let unreadable = |error| PrepareError::Audio { path: task.path.clone(), error };
         let unheard = |error| PrepareError::Vad { path: task.path.clone(), error };
-        let unwritable = |error| PrepareError::Write { folder: folder.clone(), error, written: 0 };
-        let uncut = |error, written| match error {
+        let unwritable = |error| PrepareError::Write { folder: folder.clone(), error };
+        let uncut = |error| match error {
             CutError::Listen(error) => unheard(error),
-            CutError::Write(error) => PrepareError::Write { folder: folder.clone(), error, written },
+            CutError::Write(error) => unwritable(error),
         };
 
         let mut source = PcmStream::open(&task.path).map_err(unreadable)?;
@@ -176,17 +176,16 @@ impl Preparer {
             return Ok(None);
         }
         watch.opened(source.promised_seconds());
-        let staging = Staging::begin(folder.clone(), &task.claim_id).map_err(unwritable)?;
+        let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(unwritable)?;
         let mut cutter = Cutter::new(ear, self.segmenter.clone(), &self.parameters, staging);
         let mut pcm = Vec::new();
         while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
-            cutter.listen(&pcm).map_err(|error| uncut(error, cutter.written()))?;
+            cutter.listen(&pcm).map_err(uncut)?;
             pcm.clear();
             watch.advanced(cutter.seconds());
             watch.go_on()?;
         }
-        let written = cutter.written();
-        let Some((cuts, heard)) = cutter.finish().map_err(|error| uncut(error, written))? else { return Ok(None) };
+        let Some((cuts, heard)) = cutter.finish().map_err(uncut)? else { return Ok(None) };
         let track = if self.keeps_probabilities { Some(track::pack(&heard).map_err(unwritable)?) } else { None };
         Ok(Some(self.conclude(self.facts(&source), cuts, track, started)))
     }

@@ -11,8 +11,9 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{Run, RunError, describe};
+use super::{Run, RunError, describe, pauses};
 use crate::{
+    output,
     prepare::{PrepareError, Prepared},
     store::{AfterFailure, Claim, State, StoreError},
 };
@@ -93,11 +94,11 @@ impl Finisher {
     async fn publish(&self, claim: &Claim, prepared: Prepared) -> Result<(), StoreError> {
         let Prepared { mut outcome, staging } = prepared;
         let started = std::time::Instant::now();
-        let (folder, written) = (staging.folder().to_owned(), staging.bytes());
+        let folder = staging.folder().to_owned();
         let published = tokio::task::spawn_blocking(move || staging.publish()).await;
         let published = published.unwrap_or_else(|e| Err(std::io::Error::other(e)));
         if let Err(error) = published {
-            return self.failed(claim, PrepareError::Write { folder, error, written }).await;
+            return self.failed(claim, PrepareError::Write { folder, error }).await;
         }
         let waited = started.elapsed().as_secs_f64() * 1000.0;
         outcome.times.write_ms += waited;
@@ -116,13 +117,14 @@ impl Finisher {
     }
 
     async fn failed(&self, claim: &Claim, error: PrepareError) -> Result<(), StoreError> {
-        match &error {
-            PrepareError::Stopped => return self.stopped(claim).await,
-            PrepareError::Write { written, .. } if error.is_outputs_fault() => {
-                self.run.pauses.output_fails(&error, *written, &*self.run.progress);
-                return self.stopped(claim).await;
-            }
-            _ => {}
+        if matches!(error, PrepareError::Stopped) {
+            return self.stopped(claim).await;
+        }
+        if let Some(cause) = error.of_output()
+            && !pauses::is_own_fault(&self.run, cause).await
+        {
+            self.run.pauses.output_fails(&error, output::needed(cause), &*self.run.progress);
+            return self.stopped(claim).await;
         }
         let after = if error.is_retryable() { AfterFailure::RetryIn(backoff(claim)) } else { AfterFailure::GiveUp };
         self.record(claim, error.code(), &error.to_string(), after).await

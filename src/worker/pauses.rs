@@ -1,6 +1,7 @@
 //! What the run does while the world is at fault: nothing new is begun, a line says why, and it goes on by itself.
 
 use std::{
+    io,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -14,7 +15,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// How often a paused run looks whether the output can be written again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Room that the output must have beyond what the attempt wrote that found it full, bytes.
+/// Room that the output must have beyond what the attempt needed that found it full, bytes.
 const MARGIN: u64 = 1 << 20;
 
 /// What is out of order at the moment.
@@ -83,10 +84,10 @@ impl Pauses {
         lock(&self.database).last.is_none_or(|last| last.elapsed() >= time)
     }
 
-    /// The output could not be written, by an attempt that had written so many bytes.
-    pub fn output_fails(&self, error: &dyn std::error::Error, written: u64, progress: &dyn Progress) {
+    /// The output could not be written, by an attempt that needed so many bytes.
+    pub fn output_fails(&self, error: &dyn std::error::Error, needed: u64, progress: &dyn Progress) {
         let mut output = lock(&self.output);
-        output.room = output.room.max(written + MARGIN);
+        output.room = output.room.max(needed + MARGIN);
         if output.pause.begin() {
             tracing::warn!("paused: {error}. It goes on by itself as soon as that is mended; no attempt is counted");
             progress.paused("the output folder cannot be written");
@@ -117,8 +118,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Waits until the output can be written, which it mostly can; `false` where the run is to end before that.
 pub(super) async fn output_is_writable(run: &Run) -> bool {
     while let Some(room) = run.pauses.output_needs() {
-        let output = run.preparer.output().clone();
-        match tokio::task::spawn_blocking(move || output.probe(room)).await {
+        let folder = run.preparer.output().clone();
+        match tokio::task::spawn_blocking(move || folder.probe(room)).await {
             Ok(Ok(())) => {
                 run.pauses.output_is_mended(&*run.progress);
                 break;
@@ -132,6 +133,13 @@ pub(super) async fn output_is_writable(run: &Run) -> bool {
         }
     }
     true
+}
+
+/// Whether an error of the output concerns one recording's folder alone: that is denied, and the output can be written.
+pub(super) async fn is_own_fault(run: &Run, error: &io::Error) -> bool {
+    let output = run.preparer.output().clone();
+    error.kind() == io::ErrorKind::PermissionDenied
+        && tokio::task::spawn_blocking(move || output.probe(0)).await.is_ok_and(|probed| probed.is_ok())
 }
 
 #[cfg(test)]
