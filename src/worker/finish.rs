@@ -25,7 +25,7 @@ const FINISHING_PER_WORKER: usize = 2;
 /// How an attempt went.
 pub(super) enum Attempt {
     /// The preparer's own answer.
-    Answered(Result<Prepared, PrepareError>),
+    Answered(Result<Box<Prepared>, PrepareError>),
     /// It panicked; the panic's message.
     Panicked(String),
     /// It gave no answer for so long that its thread was left to itself: longer than the recording was allowed.
@@ -82,7 +82,7 @@ impl Finisher {
 
     async fn end(&self, claim: &Claim, attempt: Attempt) -> Result<(), StoreError> {
         match attempt {
-            Attempt::Answered(Ok(prepared)) => self.publish(claim, prepared).await,
+            Attempt::Answered(Ok(prepared)) => self.publish(claim, *prepared).await,
             Attempt::Answered(Err(error)) => self.failed(claim, error).await,
             Attempt::Panicked(panic) => self.panicked(claim, &panic).await,
             Attempt::Hung(allowed) => self.failed(claim, PrepareError::timeout(&claim.source, allowed)).await,

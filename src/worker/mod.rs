@@ -283,7 +283,7 @@ async fn prepare_one(
         answer = answer => match answer {
             Ok((prepared, own)) => {
                 *listener = own;
-                Attempt::Answered(prepared)
+                Attempt::Answered(prepared.map(Box::new))
             }
             Err(panic) => Attempt::Panicked(panic.0),
         },
