@@ -1,0 +1,127 @@
+//! Names of folders and files, whatever a source is called.
+
+use sha2::{Digest, Sha256};
+
+use super::TEMPORARY;
+
+/// Longest part of a source's name that goes into a folder's name, in bytes: file systems end at 255.
+const MAX_STEM: usize = 80;
+
+/// Digits of a hash in a name.
+const HASH: usize = 12;
+
+/// Windows takes these for devices, in any folder and with any ending.
+const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt"];
+
+/// A recording's folder: its name for people, a hash so that no two collide.
+pub(super) fn folder(source: &str, recipe: &str) -> String {
+    let mut digest = Sha256::new();
+    digest.update(recipe);
+    digest.update([0]);
+    digest.update(source);
+    let hash: String = digest.finalize()[..HASH / 2].iter().map(|b| format!("{b:02x}")).collect();
+    format!("{}-{hash}", readable_stem(source))
+}
+
+/// A segment's file.
+pub(super) fn file(index: usize, sha256: &str) -> String {
+    format!("{index:05}-{}.wav", &sha256[..HASH])
+}
+
+/// A claim's file before it gets its name.
+pub(super) fn temporary(claim_id: &str, index: usize) -> String {
+    format!("{TEMPORARY}{claim_id}.{index:05}")
+}
+
+/// The file name's stem with whatever could mean something to a shell or a file system replaced.
+fn readable_stem(source: &str) -> String {
+    let name = source.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("");
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
+    let mut safe = String::new();
+    for c in stem.chars() {
+        let c = if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+        if safe.len() + c.len_utf8() > MAX_STEM {
+            break;
+        }
+        safe.push(c);
+    }
+    let safe = safe.trim_start_matches('.');
+    match safe {
+        "" => "recording".into(),
+        safe if is_device(safe) => format!("_{safe}"),
+        safe => safe.into(),
+    }
+}
+
+/// `con.old-HASH` is the console, too; and so are the devices that end in a superscript digit.
+fn is_device(name: &str) -> bool {
+    let first = name.split('.').next().unwrap_or(name).to_lowercase();
+    let bare = first.trim_end_matches(|c: char| c.is_ascii_digit() || "¹²³".contains(c));
+    DEVICES.contains(&bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Component, Path};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_readable_and_distinct() {
+        for (source, stem) in [
+            ("/data/call 7.mp3", "call_7-"),
+            ("Grüße.flac", "Grüße-"),
+            (".hidden", "hidden-"),
+            ("", "recording-"),
+            ("con", "_con-"),
+            ("C:\\calls\\COM3.old.wav", "_COM3.old-"),
+            ("lpt¹.wav", "_lpt¹-"),
+            ("console.wav", "console-"),
+        ] {
+            assert!(folder(source, "r").starts_with(stem), "{source}: {}", folder(source, "r"));
+        }
+        assert_ne!(folder("a/same.wav", "r"), folder("b/same.wav", "r"));
+        assert_ne!(folder("a.wav", "r1"), folder("a.wav", "r2"));
+    }
+
+    /// What could lead elsewhere, end a name, or show another one than it is.
+    #[test]
+    fn what_has_a_meaning_is_replaced() {
+        let long = "x/".repeat(2_000) + &"y".repeat(4_096);
+        for (source, stem) in [
+            ("../../etc/passwd", "passwd"),
+            ("a/..", "recording"),
+            ("..\\..\\boot.ini", "boot"),
+            ("..／..／etc／passwd.wav", "_.._etc_passwd"), // U+FF0F
+            ("a∕b.wav", "a_b"),                            // U+2215
+            ("․․∕a.wav", "___a"),                          // U+2024
+            ("‥/‥.wav", "_"),                              // U+2025
+            ("call\u{202e}3pm.wav", "call_3pm"),           // right-to-left override
+            ("\u{2066}a\u{2069}\u{200f}.wav", "_a__"),
+            ("a\nb\tc\u{7f}\u{85}.wav", "a_b_c__"),
+            ("a\0b.wav", "a_b"),
+            ("~root.wav", "_root"),
+            ("$(reboot);`x`|y&z*?[a]{b}.wav", "__reboot___x__y_z___a__b_"),
+            ("-rf.wav", "-rf"),
+            ("a:stream.wav", "a_stream"),
+            ("trailing. .wav", "trailing._"),
+            (&long, &"y".repeat(MAX_STEM)),
+        ] {
+            let name = folder(source, "r");
+            assert_eq!(&name[..name.len() - HASH - 1], stem, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_source_gives_one_plain_name(source in "\\PC{0,300}|[./\\\\\0a:]{0,20}|(con|NUL|aux)[.a1]{0,4}") {
+            let name = folder(&source, "r");
+            let parts: Vec<_> = Path::new(&name).components().collect();
+            prop_assert_eq!(parts, vec![Component::Normal(name.as_ref())]);
+            prop_assert!(name.len() <= MAX_STEM + HASH + 2 && !name.starts_with('.') && !name.contains(['\0', '\\', ':']));
+            prop_assert!(!is_device(&name));
+        }
+    }
+}
