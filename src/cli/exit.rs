@@ -51,9 +51,12 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS; // the reader has seen enough, as in `segments | head`
     }
     eprintln!("error: {error:#}");
-    let of_database = error
-        .chain()
-        .any(|e| e.is::<StoreError>() || e.is::<NoDatabase>() || matches!(e.downcast_ref(), Some(RunError::Store(_))));
+    let of_database = error.chain().any(|e| {
+        e.is::<StoreError>()
+            || e.is::<NoDatabase>()
+            || matches!(e.downcast_ref(), Some(RunError::Store(_)))
+            || matches!(e.downcast_ref(), Some(SourceError::Store(_)))
+    });
     let of_usage = error.chain().any(|e| e.is::<Usage>() || e.is::<SourceError>());
     ExitCode::from(if of_database {
         DATABASE

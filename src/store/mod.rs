@@ -6,6 +6,7 @@
 //! in milliseconds since 1970, because the hosts' clocks differ.
 
 mod error;
+mod foreign;
 mod kept;
 mod news;
 mod postgres;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 pub use error::{Problem, StoreError};
+pub use foreign::ForeignRows;
 pub use kept::{Known, Probabilities};
 pub use news::News;
 pub use url::DatabaseUrl;
