@@ -20,6 +20,9 @@ struct Cancelled {
 }
 
 pub async fn run(global: &GlobalArgs, args: &CancelArgs) -> anyhow::Result<()> {
+    if args.recordings.is_empty() && !args.all_pending {
+        bail!(exit::Usage("name recordings by id or source, or all that wait by --all-pending".into()));
+    }
     let store = connect_existing(global).await?;
     let cancelled = if args.all_pending {
         Cancelled { cancelled: store.cancel(&Selection::Pending).await?, ..Cancelled::default() }

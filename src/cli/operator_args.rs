@@ -14,7 +14,7 @@ use super::args::BaseArgs;
 #[derive(Debug, Args)]
 pub struct CancelArgs {
     /// Recordings: ids, or sources (files, folders, lists as `add` takes them)
-    #[arg(value_name = "ID|SOURCE", required_unless_present = "all_pending")]
+    #[arg(value_name = "ID|SOURCE")]
     pub recordings: Vec<String>,
     /// Every recording that waits; those that run go on
     #[arg(long, conflicts_with = "recordings")]
@@ -29,7 +29,6 @@ pub struct CancelArgs {
 #[derive(Debug, Args)]
 pub struct RequeueArgs {
     /// Recordings, by id: failed, quarantined, cancelled or done. The files of a done one stay until it is done again
-    #[arg(required_unless_present = "where_error")]
     pub ids: Vec<i64>,
     /// Every failed or quarantined recording with this error code, as `status` shows it; may be given several times
     #[arg(long, value_name = "CODE", num_args = 1.., conflicts_with = "ids")]

@@ -9,6 +9,9 @@ use serde_json::json;
 use super::{args::GlobalArgs, connect_existing, exit, format::count, operator_args::RequeueArgs, say};
 
 pub async fn run(global: &GlobalArgs, args: &RequeueArgs) -> anyhow::Result<()> {
+    if args.ids.is_empty() && args.where_error.is_empty() {
+        bail!(exit::Usage("name recordings by their ids, or what they failed with by --where-error CODE".into()));
+    }
     let store = connect_existing(global).await?;
     let ids: Vec<i64> = args.ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let by_error = !args.where_error.is_empty();

@@ -141,6 +141,7 @@ fn postgres_is_read_and_never_written() {
                                     '{\"k\": null}', '\\x00ff' FROM generate_series(1, 12000) AS i",
     );
     ask(&url, "INSERT INTO t (url) VALUES (NULL), ('')");
+    ask(&url, "CREATE FUNCTION emptied() RETURNS TEXT LANGUAGE sql AS 'DELETE FROM t RETURNING url'");
     let desk = Desk::new();
     let run = |query: &str| {
         let args = ["add", "--from-database", &url, "--query", query, "--json"];
@@ -160,8 +161,7 @@ fn postgres_is_read_and_never_written() {
         ("SELECT 1 AS path; SELECT 2", "it must be one SELECT"),
         ("SELECT 1 AS path) AS q; DROP TABLE t; SELECT row_to_json(q) FROM (SELECT 2 AS path", "it must be one SELECT"),
         ("DELETE FROM t RETURNING url AS path", "it must be one SELECT"),
-        ("SELECT 'x' || setval('s', 1) AS path FROM (SELECT 1) AS o", "s"),
-        ("SELECT query_to_xml('DELETE FROM t', true, true, '')::text AS path", "read-only"),
+        ("SELECT emptied() AS path", "read-only transaction"),
         ("SELECT nothing FROM nowhere", "nowhere"),
     ] {
         let said = run(query);

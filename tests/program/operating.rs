@@ -4,10 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use serde_json::Value;
 
-use crate::{
-    queueing::row,
-    support::desk::{Desk, fixture},
-};
+use crate::{queueing::row, support::desk::Desk};
 
 const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
 
@@ -158,5 +155,4 @@ fn the_manual_has_a_page_for_each_command() {
     }
     let completions = Desk::new().run(&["completions", "bash"]).exits(0).out;
     assert!(completions.contains("--all-pending") && completions.contains("--from-database"));
-    assert!(fixture(SPEECH).exists());
 }

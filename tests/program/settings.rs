@@ -75,7 +75,7 @@ fn mistakes_are_named_and_exit_with_2() {
         (vec!["--database", "mysql://host/db", "status"], "sqlite://"),
         (vec!["add"], "required"),
         (vec!["retry"], "--all"),
-        (vec!["cancel"], "ID|SOURCE"),
+        (vec!["cancel"], "--all-pending"),
         (vec!["requeue"], "--where-error"),
         (vec!["quarantine"], "list"),
         (vec!["add", "a.wav", "--query", "SELECT 1"], "--from-database"),
