@@ -67,5 +67,5 @@ promises! {
     keeping: keeps_what_a_recording_is_known_by probabilities_go_with_their_attempt
         knows_segments_of_the_same_audio_only makes_rows_to_be_cut_anew;
     looking: counts_by_state shows_the_newest_failures_first pages_through_the_pending pages_through_segments
-        tells_what_is_left tells_its_schema;
+        pages_through_referenced_files tells_what_is_left tells_its_schema;
 }

@@ -7,9 +7,12 @@
 //! Nothing is written outside of the output folder: names are made of letters, digits and `-_.` alone, and a link that
 //! somebody put where a recording's folder belongs is refused. Only the output folder itself may be one.
 
+mod check;
 mod names;
 mod room;
 mod staging;
+mod stamp;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -20,11 +23,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use self::{room::Mount, staging::sync_folder};
 pub use self::{
+    check::{Difference, check},
     staging::{Staging, remove_temporary},
+    sweep::{Sweep, Swept},
     trouble::{Trouble, is_unsafe, is_worlds_fault, needed},
 };
+use self::{room::Mount, staging::sync_folder};
 
 /// Temporary files begin with this; whatever does is no segment.
 const TEMPORARY: &str = ".tmp.";
@@ -109,6 +114,11 @@ impl Output {
             _ => Err(Trouble::Gone(self.root.clone()).into()),
         }
     }
+}
+
+/// Length of a segment's file, in bytes: header and 16-bit samples.
+fn wav_bytes(samples: u64) -> u64 {
+    44 + 2 * samples
 }
 
 /// Makes a folder with those above it, and syncs the folders that got a new name.

@@ -11,10 +11,7 @@ use crate::audio::{self, Written};
 
 /// How often the recording's folder is made again when `gc` or a worker that came late takes it away, empty as it is,
 /// before the first file is in it.
-const FOLDER_ATTEMPTS: usize = 5;
-
-/// Bytes of a segment's file that are no samples.
-const WAV_HEADER: u64 = 44;
+const FOLDER_ATTEMPTS: usize = 10;
 
 /// The files of one claim, temporary until they are published. Dropped before that, it removes them.
 #[derive(Debug)]
@@ -38,7 +35,7 @@ impl Staging {
     /// # Errors
     /// What the file system says, or [`Trouble`].
     pub fn write(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
-        self.bytes += WAV_HEADER + 2 * samples.len() as u64;
+        self.bytes += super::wav_bytes(samples.len() as u64);
         let written = self.create(|temporary| audio::write_wav(temporary, samples))?;
         Ok((self.name_last(&written.sha256), written))
     }

@@ -84,6 +84,7 @@ fn a_folder_that_is_taken_away_before_the_first_file_is_made_again() {
         scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
                 let _ = fs::remove_dir(&folder);
+                std::thread::sleep(std::time::Duration::from_micros(50));
             }
         });
         let written = (0..200).try_for_each(|_| output.stage("a.wav", "r", "c1").unwrap().write(&[1]).map(drop));
