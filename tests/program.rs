@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "program/confined.rs"]
+mod confined;
 #[path = "program/cuts.rs"]
 mod cuts;
 #[path = "program/disturbed.rs"]
@@ -20,3 +22,5 @@ mod postgres;
 mod queueing;
 #[path = "program/settings.rs"]
 mod settings;
+#[path = "program/tidy.rs"]
+mod tidy;

@@ -6,7 +6,14 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use prepare_audio::{store::DatabaseUrl, vad};
 
-use super::{cut_args::CutArgs, doctor::DoctorArgs, engine::EngineArgs, exit};
+use super::{
+    cut_args::CutArgs,
+    doctor::DoctorArgs,
+    engine::EngineArgs,
+    exit,
+    gc::{self, GcArgs},
+    verify::{self, VerifyArgs},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +25,8 @@ Examples:
   prepare-audio segments talk.mp3 --json           a recording's segments, for machines
   prepare-audio resegment --merge-to 30            other segments, without listening again
   prepare-audio retry --all && prepare-audio fetch
+  prepare-audio verify                             are the files as their rows say?
+  prepare-audio gc --dry-run                       which files does no row speak of?
   prepare-audio doctor                             has this machine what it takes?";
 
 const SETTINGS: &str = "\
@@ -54,6 +63,12 @@ pub enum Command {
     Segments(SegmentsArgs),
     /// Put failed and quarantined recordings back to pending
     Retry(RetryArgs),
+    /// Look whether the files of segments are there and as their rows say
+    #[command(after_help = verify::HELP)]
+    Verify(VerifyArgs),
+    /// Remove files that no row speaks of, from the output folder
+    #[command(after_help = gc::HELP)]
+    Gc(GcArgs),
     /// Show whether this machine has what a run needs: processor, model, database, ONNX Runtime, output folder
     #[command(after_help = exit::HELP)]
     Doctor(DoctorArgs),

@@ -117,7 +117,7 @@ impl Output {
 }
 
 /// Length of a segment's file, in bytes: header and 16-bit samples.
-fn wav_bytes(samples: u64) -> u64 {
+pub fn wav_bytes(samples: u64) -> u64 {
     44 + 2 * samples
 }
 

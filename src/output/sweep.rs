@@ -44,8 +44,10 @@ pub struct Sweep {
 pub struct Swept {
     /// The files.
     pub paths: Vec<PathBuf>,
-    /// How many of them are segments' files; the others are temporary.
+    /// How many of them are segments' files.
     pub segment_files: u64,
+    /// How many are temporary.
+    pub temporary_files: u64,
     /// Their length together.
     pub bytes: u64,
     /// Folders that were empty then.
@@ -181,14 +183,21 @@ impl Swept {
     fn add(&mut self, path: PathBuf, file: &Metadata) {
         let is_segment = path.file_name().and_then(OsStr::to_str).is_some_and(names::is_file);
         self.segment_files += u64::from(is_segment);
+        self.temporary_files += u64::from(!is_segment);
         self.bytes += file.len();
         self.paths.push(path);
+    }
+
+    /// Keeps the counts alone.
+    pub fn forget_paths(&mut self) {
+        self.paths.clear();
     }
 
     /// Takes another folder's in.
     pub fn merge(&mut self, other: Self) {
         self.paths.extend(other.paths);
         self.segment_files += other.segment_files;
+        self.temporary_files += other.temporary_files;
         self.bytes += other.bytes;
         self.folders += other.folders;
     }
