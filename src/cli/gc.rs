@@ -21,11 +21,13 @@ use super::{
 const PAGE: usize = 10_000;
 
 pub const HELP: &str = "\
-What goes: segment files that no row of the database speaks of, temporary files (.tmp.*), and folders of recordings that
-are empty then. What stays: files of other names, links, all that belongs to a recording that is running, and whatever
-something was done to within --older-than. It may run beside fetch.
+What goes: segment files that no row of the database speaks of, temporary files (.tmp.*), and folders of recordings \
+that are empty then. What stays: files of other names, links, all that belongs to a recording that is running, and \
+whatever something was done to within --older-than. It may run beside fetch.
 
-An output folder belongs to one database: name both as they are named for fetch.";
+An output folder belongs to one database: name both as they are named for fetch.
+
+Exit codes: 0 done, 1 a folder could not be cleared, 2 usage, 4 the database.";
 
 #[derive(Debug, Args)]
 pub struct GcArgs {

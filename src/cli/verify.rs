@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::{
     args::{BaseArgs, GlobalArgs},
     connect_existing, exit,
-    format::{bytes, count},
+    format::{bytes, count, plain},
     progress, say,
     segments::select,
 };
@@ -47,7 +47,7 @@ pub struct VerifyArgs {
     /// Put the recordings whose files differ back to pending, so that the next fetch makes them anew
     #[arg(long)]
     requeue: bool,
-    /// ... although not one file is there, as when a disk is not mounted
+    /// Put them back although not one file is there, as when a disk is not mounted
     #[arg(long, requires = "requeue")]
     force: bool,
     /// Print JSON lines
@@ -172,7 +172,8 @@ async fn requeue(store: &dyn Store, args: &VerifyArgs, tally: &Tally) -> anyhow:
 }
 
 fn as_text(row: &SegmentOf, difference: &Difference) -> String {
-    format!("{}: {difference} (recording {}, segment {})", row.segment.path, row.recording_id, row.segment.idx)
+    let path = plain(&row.segment.path);
+    format!("{path}: {difference} (recording {}, segment {})", row.recording_id, row.segment.idx)
 }
 
 fn as_json(row: &SegmentOf, difference: &Difference) -> Value {

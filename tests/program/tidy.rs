@@ -93,7 +93,6 @@ fn gc_refuses_an_output_that_it_knows_nothing_of() {
     let (desk, other) = (prepared(), prepared());
     let theirs = other.path("segments");
     let args = [&GC[..], &["--output", theirs.to_str().unwrap()]].concat();
-    // The same recordings have the same names there: whoever wrote them, rows speak of them.
     desk.run(&args).exits(2);
     row(&desk, "DELETE FROM segment");
     for args in [&args[..], &GC[..]] {
