@@ -34,6 +34,10 @@ use self::{room::Mount, staging::sync_folder};
 /// Temporary files begin with this; whatever does is no segment.
 const TEMPORARY: &str = ".tmp.";
 
+/// Segments that a sweep has moved aside to look at them once more begin with this; something random, a dot and the old
+/// name follow. Only a sweep may take them away: they may be what a row speaks of.
+const ASIDE: &str = ".tmp.gc.";
+
 /// The folder below which all segments lie.
 #[derive(Clone, Debug)]
 pub struct Output {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Output, TEMPORARY, Trouble, names};
+use super::{ASIDE, Output, TEMPORARY, Trouble, names};
 use crate::audio::{self, Written};
 
 /// How often the recording's folder is made again when `gc` or a worker that came late takes it away, empty as it is,
@@ -199,7 +199,9 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> io::Result<()>
     };
     for entry in entries {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && !name.starts_with(ASIDE) {
             match fs::remove_file(entry.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

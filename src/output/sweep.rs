@@ -15,15 +15,12 @@ use std::{
 };
 
 use super::{
-    Output, TEMPORARY, names,
+    ASIDE, Output, names,
     stamp::{Stamp, hashed, last_change, seen},
 };
 
 /// Stands for a file that is too young to go.
 const YOUNG: u64 = 0;
-
-/// Files that are being moved aside, to be looked at once more, begin with this; a dot and the old name follow.
-const ASIDE: &str = "gc.";
 
 /// Files in an output folder that nothing is known to speak of.
 #[derive(Debug)]
@@ -218,22 +215,21 @@ fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
 /// uses. Whatever has been moved stays what it is; when it is not what was listed, it is put back.
 fn remove(folder: &Path, name: &str, file: &Metadata) -> io::Result<bool> {
     let path = folder.join(name);
-    if let Some(old_name) = name.strip_prefix(TEMPORARY).and_then(|rest| rest.strip_prefix(ASIDE)) {
+    if let Some(old_name) = name.strip_prefix(ASIDE) {
         return put_back(folder, &path, old_name);
     }
     if names::is_temporary(name) {
         return gone(fs::remove_file(&path)); // its name is one claim's alone
     }
-    let aside = folder.join(format!("{TEMPORARY}{ASIDE}{}.{name}", uuid::Uuid::new_v4().simple()));
+    let aside = folder.join(format!("{ASIDE}{}.{name}", uuid::Uuid::new_v4().simple()));
     if !gone(fs::rename(&path, &aside))? {
         return Ok(false);
     }
-    if Stamp::of(&fs::symlink_metadata(&aside)?) == Stamp::of(file) {
-        gone(fs::remove_file(&aside))
-    } else {
+    match fs::symlink_metadata(&aside) {
+        Ok(moved) if Stamp::of(&moved) == Stamp::of(file) => gone(fs::remove_file(&aside)),
         // Should the worker have published it a second time, these are the same bytes: the name bears their hash.
-        fs::rename(&aside, &path)?;
-        Ok(false)
+        Ok(_) => gone(fs::rename(&aside, &path)).map(|_| false),
+        Err(error) => gone(Err(error)), // another sweep put it back
     }
 }
 
