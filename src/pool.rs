@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{PoisonError, RwLock},
 };
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -10,11 +11,14 @@ use tokio::sync::oneshot;
 
 /// A piece of work panicked. The panic's own message is inside.
 #[derive(Debug, thiserror::Error)]
-#[error("the program's own fault: {0}")]
+#[error("{0}")]
 pub struct Panicked(pub String);
 
 /// Threads that compute, as many as recordings are prepared at once.
-pub struct Pool(ThreadPool);
+pub struct Pool {
+    threads: RwLock<ThreadPool>,
+    number: usize,
+}
 
 impl Pool {
     /// Starts `threads` threads.
@@ -22,7 +26,15 @@ impl Pool {
     /// # Errors
     /// Where the system refuses them.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("compute-{n}")).build().map(Self)
+        Ok(Self { threads: RwLock::new(build(threads)?), number: threads })
+    }
+
+    /// Starts other threads for the work to come. Those that are at work end with it, should they ever.
+    pub fn replace(&self) {
+        match build(self.number) {
+            Ok(new) => *self.threads.write().unwrap_or_else(PoisonError::into_inner) = new,
+            Err(error) => tracing::error!(%error, "cannot start new compute threads"),
+        }
     }
 
     /// Runs `work` on a thread of the pool and waits for it without holding one of tokio's.
@@ -33,13 +45,17 @@ impl Pool {
     /// [`Panicked`] where `work` panics; the pool itself lives on.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
         let (send, receive) = oneshot::channel();
-        self.0.spawn(move || {
+        self.threads.read().unwrap_or_else(PoisonError::into_inner).spawn(move || {
             let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|cause| Panicked(message(&*cause)));
             // Nobody waits any more where the program is on its way out.
             let _ = send.send(outcome);
         });
         receive.await.unwrap_or_else(|_| Err(Panicked("a compute thread ended".into())))
     }
+}
+
+fn build(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+    ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("compute-{n}")).build()
 }
 
 fn message(cause: &(dyn Any + Send)) -> String {
@@ -57,6 +73,16 @@ mod tests {
         assert_eq!(pool.run(|| 6 * 7).await.unwrap(), 42);
         let lost = pool.run(|| -> u8 { panic!("sample {}", 3) }).await.unwrap_err();
         assert_eq!(lost.0, "sample 3");
+        assert_eq!(pool.run(|| "alive").await.unwrap(), "alive");
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_hangs_is_replaced() {
+        let pool = Pool::new(1).unwrap();
+        let (_open, shut) = std::sync::mpsc::channel::<()>();
+        let hangs = pool.run(move || shut.recv());
+        tokio::time::timeout(std::time::Duration::from_millis(20), hangs).await.unwrap_err();
+        pool.replace();
         assert_eq!(pool.run(|| "alive").await.unwrap(), "alive");
     }
 }

@@ -10,8 +10,13 @@ pub trait Progress: Send + Sync {
     fn worked(&self, slot: usize, seconds: f64);
     /// One recording more is done or has failed for good: its row says so.
     fn ended(&self);
-    /// Nothing can be claimed just now: others hold `running` recordings and `later` ones wait for their time.
+    /// Nothing can be claimed just now: others hold `running` recordings and `later` ones wait for their time. Where both
+    /// are 0, new ones are waited for.
     fn waiting(&self, running: i64, later: i64);
+    /// Nothing new is begun, because of this.
+    fn paused(&self, why: &str);
+    /// Work goes on after a pause.
+    fn resumed(&self);
     /// No more is claimed, because the user wants it so.
     fn stopping(&self);
 }
@@ -26,5 +31,7 @@ impl Progress for Silent {
     fn worked(&self, _: usize, _: f64) {}
     fn ended(&self) {}
     fn waiting(&self, _: i64, _: i64) {}
+    fn paused(&self, _: &str) {}
+    fn resumed(&self) {}
     fn stopping(&self) {}
 }

@@ -9,14 +9,14 @@ use prepare_audio::{
 
 use super::{
     args::{AddArgs, BaseArgs, GlobalArgs},
-    connect,
+    connect_patiently,
     format::count,
     say,
 };
 
 pub async fn run(global: &GlobalArgs, args: &AddArgs) -> anyhow::Result<()> {
     let found = find(&args.sources, &args.base)?;
-    let store = connect(global).await?;
+    let store = connect_patiently(global).await?;
     let added = store.add(&recordings(&found), None).await?;
     if args.json {
         say(&serde_json::to_string(&added)?)?;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
-use prepare_audio::{store::DatabaseUrl, vad};
+use prepare_audio::{store::DatabaseUrl, vad, worker::Timeout};
 
 use super::{
     cut_args::CutArgs,
@@ -12,6 +12,7 @@ use super::{
     engine::EngineArgs,
     exit,
     gc::{self, GcArgs},
+    metrics::Address,
     verify::{self, VerifyArgs},
 };
 
@@ -89,6 +90,10 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     #[arg(default_value = "sqlite://prepare-audio.db")]
     pub database: DatabaseUrl,
+    /// How long fetch, resegment and add wait at their start for a database that does not answer yet
+    #[arg(long, global = true, value_name = "TIME", env = "PREPARE_AUDIO_DATABASE_WAIT", default_value = "30s")]
+    #[arg(value_parser = humantime::parse_duration)]
+    pub database_wait: Duration,
     /// Only errors, no progress and no summary
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -141,6 +146,15 @@ pub struct FetchArgs {
     /// How often a sign of life is given
     #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_HEARTBEAT", default_value = "20s", value_parser = duration)]
     pub heartbeat: Duration,
+    /// Stay when nothing is left, and take new recordings within a second, until Ctrl-C or SIGTERM (then exit code 0)
+    #[arg(long, env = "PREPARE_AUDIO_WATCH")]
+    pub watch: bool,
+    /// Serve the run's figures for Prometheus there: a port of this machine, or an address with a port
+    #[arg(long, value_name = "[ADDR:]PORT", env = "PREPARE_AUDIO_METRICS")]
+    pub metrics: Option<Address>,
+    /// How long one recording may take: auto (10 min, and as long as what was listened to plays), off, or a time
+    #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_TIMEOUT", default_value = "auto")]
+    pub timeout: Timeout,
     /// How often a recording may be tried before it has failed, or is quarantined [default: as its row says, 3]
     #[arg(long, value_name = "N", env = "PREPARE_AUDIO_MAX_ATTEMPTS", value_parser = value_parser!(i64).range(1..=1_000_000))]
     pub max_attempts: Option<i64>,

@@ -54,7 +54,10 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
     let of_database = error
         .chain()
         .any(|e| e.is::<StoreError>() || e.is::<NoDatabase>() || matches!(e.downcast_ref(), Some(RunError::Store(_))));
-    let of_usage = error.chain().any(|e| e.is::<Usage>() || e.is::<SourceError>());
+    let is_usage = |e: &(dyn std::error::Error + 'static)| {
+        e.is::<Usage>() || e.is::<SourceError>() || matches!(e.downcast_ref(), Some(RunError::Output { .. }))
+    };
+    let of_usage = error.chain().any(is_usage);
     ExitCode::from(if of_database {
         DATABASE
     } else if of_usage {

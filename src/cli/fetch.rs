@@ -18,16 +18,17 @@ use prepare_audio::{
     progress::{Progress, Silent},
     sources::Found,
     store::{DatabaseUrl, Scope, State, Store},
-    worker::{self, Report, Settings, Shutdown},
+    worker::{self, Report, RunError, Settings, Shutdown, Tally},
 };
 use serde_json::json;
 
 use super::{
     add,
     args::{FetchArgs, GlobalArgs},
-    connect, exit,
+    connect, connect_patiently, exit,
     format::{bytes, count, time},
     log,
+    metrics::{self, Metrics},
     plan::{self, Plan},
     progress::Display,
     say,
@@ -43,7 +44,7 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
     if args.dry_run {
         return dry_run(global, args, &settings, &preparer, &found).await;
     }
-    let store = connect(global).await?;
+    let store = connect_patiently(global).await?;
     if !args.sources.is_empty() {
         let added = add::add_for(&*store, &found, &preparer.recipe().id).await?;
         if let Some(display) = &display {
@@ -71,7 +72,16 @@ pub async fn work_and_tell(
     settings: Settings,
     display: Option<Arc<Display>>,
 ) -> anyhow::Result<ExitCode> {
-    let (report, interrupted) = work(&store, preparer, settings, display).await?;
+    let (outcome, interrupted) = work(&store, preparer, settings, display, args.metrics).await?;
+    let report = match outcome {
+        Err(error) if interrupted => {
+            tracing::error!("{error}");
+            return Ok(ExitCode::from(exit::INTERRUPTED));
+        }
+        outcome => outcome?,
+    };
+    // To be ended is how a watch ends.
+    let interrupted = interrupted && !args.watch;
     let left = if interrupted { 0 } else { pending(&*store).await? };
     store.close().await;
     // The work is done, whether somebody still reads what is said of it or not.
@@ -103,6 +113,8 @@ fn settings(args: &FetchArgs, scope: Scope) -> anyhow::Result<Settings> {
         grace: GRACE,
         scope,
         max_attempts: args.max_attempts,
+        timeout: args.timeout,
+        watch: args.watch,
     })
 }
 
@@ -122,7 +134,8 @@ async fn work(
     preparer: Arc<Preparer>,
     settings: Settings,
     display: Option<Arc<Display>>,
-) -> anyhow::Result<(Report, bool)> {
+    metrics: Option<metrics::Address>,
+) -> anyhow::Result<(Result<Report, RunError>, bool)> {
     let shutdown = Shutdown::default();
     let interrupted = Arc::new(AtomicBool::new(false));
     tokio::spawn(listen_for_signals(shutdown.clone(), settings.grace, Arc::clone(&interrupted), display.clone()));
@@ -138,12 +151,20 @@ async fn work(
         }
         progress = Arc::<Display>::clone(display);
     }
-    let report = worker::run(Arc::clone(store), preparer, settings, progress, shutdown.clone()).await;
+    let tally = Arc::new(Tally::default());
+    if let Some(address) = metrics {
+        let metrics = Metrics::new(Arc::clone(&tally), settings.workers, progress);
+        let bound = metrics::serve(address, Arc::clone(&metrics)).await;
+        let bound = bound.map_err(|e| exit::Usage(format!("--metrics: cannot listen there: {e}")))?;
+        tracing::info!("metrics at http://{bound}/metrics");
+        progress = metrics;
+    }
+    let report = worker::run(Arc::clone(store), preparer, settings, progress, shutdown.clone(), tally).await;
     shutdown.now(); // whoever still measures stops
     if let Some(display) = &display {
         display.clear();
     }
-    Ok((report?, interrupted.load(Ordering::Relaxed)))
+    Ok((report, interrupted.load(Ordering::Relaxed)))
 }
 
 /// Tells the display how much there is, better and better.

@@ -11,6 +11,7 @@ mod fetch;
 mod format;
 mod gc;
 mod log;
+mod metrics;
 mod plan;
 mod progress;
 mod resegment;
@@ -24,6 +25,7 @@ use std::{
     io::{self, Write},
     process::ExitCode,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -31,6 +33,12 @@ use clap::CommandFactory;
 use prepare_audio::store::{self, DatabaseUrl, Store};
 
 use self::args::{Cli, Command, GlobalArgs};
+
+/// How long what still runs at the program's end may take.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How often a database that cannot be reached is tried again at the start.
+const KNOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the command that was typed, on a runtime of its own.
 pub fn run(typed: Cli) -> anyhow::Result<ExitCode> {
@@ -44,7 +52,10 @@ pub fn run(typed: Cli) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(command(typed))
+    let outcome = runtime.block_on(command(typed));
+    // What still waits for a disk that hangs is not waited for.
+    runtime.shutdown_timeout(LAST_WORDS);
+    outcome
 }
 
 async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
@@ -87,6 +98,27 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
 /// Opens the database that the settings name, and makes it where it is missing.
 async fn connect(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>> {
     Ok(store::connect(&global.database).await?)
+}
+
+/// Opens the database as [`connect`] does, and waits for one that is just coming up, as after a restart of the machine.
+async fn connect_patiently(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>> {
+    let started = Instant::now();
+    let mut told = false;
+    loop {
+        match store::connect(&global.database).await {
+            Err(error) if error.is_retryable() && started.elapsed() < global.database_wait => {
+                if !told {
+                    tracing::warn!(
+                        "{error}. Waiting for it for up to {}",
+                        format::time(global.database_wait.as_secs_f64())
+                    );
+                    told = true;
+                }
+                tokio::time::sleep(KNOCK_EVERY).await;
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 /// Opens a database to look at, which must be there: a mistyped name is not to make an empty one.

@@ -78,6 +78,7 @@ pub struct Display {
     bars: Option<Bars>,
     last_line: Mutex<Instant>,
     said_waiting: AtomicBool,
+    paused: Mutex<Option<String>>,
     stopping: AtomicBool,
 }
 
@@ -96,6 +97,7 @@ impl Display {
             bars: on_terminal.then(|| Bars::new(workers)),
             last_line: Mutex::new(Instant::now()),
             said_waiting: AtomicBool::new(false),
+            paused: Mutex::default(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -132,7 +134,9 @@ impl Display {
         let Some(bars) = &self.bars else { return self.log_line() };
         bars.total.set_position(self.tally.recordings.load(Relaxed));
         let stopping = if self.stopping.load(Relaxed) { "stopping (Ctrl-C again to leave at once): " } else { "" };
-        bars.total.set_message(format!("{stopping}{}", self.tally.text()));
+        let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let paused = paused.as_ref().map(|why| format!("paused, {why}: ")).unwrap_or_default();
+        bars.total.set_message(format!("{stopping}{paused}{}", self.tally.text()));
     }
 
     fn log_line(&self) {
@@ -208,12 +212,24 @@ impl Progress for Display {
         if self.said_waiting.swap(true, Relaxed) {
             return;
         }
-        if running > 0 {
+        if running == 0 && later == 0 {
+            self.say("waiting for new recordings");
+        } else if running > 0 {
             let held = format::count(running as u64, "recording");
             self.say(&format!("waiting for {held} that other workers hold; if one died, its lease ends soon"));
         } else {
             self.say(&format!("waiting to try {} again", format::count(later as u64, "recording")));
         }
+    }
+
+    fn paused(&self, why: &str) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+        self.show();
+    }
+
+    fn resumed(&self) {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.show();
     }
 
     fn stopping(&self) {

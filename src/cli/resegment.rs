@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     args::{FetchArgs, GlobalArgs},
-    connect, fetch,
+    connect_patiently, fetch,
     format::count,
     say,
     segments::select,
@@ -17,7 +17,7 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
     let (display, settings) = fetch::begin(global, args, Scope::Bound)?;
     let preparer = Arc::new(fetch::preparer(args)?);
     let (recipe, model) = (preparer.recipe().id.clone(), preparer.model_sha256().to_owned());
-    let store = connect(global).await?;
+    let store = connect_patiently(global).await?;
     let selections = selections(&*store, args).await?;
     if args.dry_run {
         let mut recordings = 0;

@@ -1,6 +1,6 @@
 //! Why a recording was not prepared.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use crate::{audio::AudioError, output, vad::VadError};
 
@@ -31,6 +31,17 @@ pub enum PrepareError {
         /// What the file system said.
         error: io::Error,
     },
+    /// It took longer than a recording may.
+    #[error(
+        "{}: not done after {}; a file on a network may be slow, a damaged one may never end. --timeout allows more",
+        path.display(), humantime::format_duration(*allowed)
+    )]
+    Timeout {
+        /// The recording's file.
+        path: PathBuf,
+        /// How long it was allowed to take.
+        allowed: Duration,
+    },
     /// The run is being ended; nothing is wrong.
     #[error("stopped")]
     Stopped,
@@ -47,6 +58,7 @@ impl PrepareError {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
                 _ => "write_error",
             },
+            Self::Timeout { .. } => "timeout",
             Self::Stopped => "stopped",
         }
     }
@@ -58,6 +70,20 @@ impl PrepareError {
             Self::Vad { error, .. } => error.is_retryable(),
             Self::Write { error, .. } => !output::is_unsafe(error),
             Self::Stopped => true,
+            Self::Timeout { .. } => false,
         }
+    }
+
+    /// The file system's word, where no recording could be written at the moment.
+    pub fn of_output(&self) -> Option<&io::Error> {
+        match self {
+            Self::Write { error, .. } if output::is_worlds_fault(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// `source` was not done in the time it was allowed, to the second.
+    pub fn timeout(source: &str, allowed: Duration) -> Self {
+        Self::Timeout { path: source.into(), allowed: Duration::from_secs(allowed.as_secs().max(1)) }
     }
 }

@@ -40,8 +40,11 @@ pub trait Watch: Sync {
     fn opened(&self, seconds: Option<f64>);
     /// So many seconds of it have been listened to.
     fn advanced(&self, seconds: f64);
-    /// Whether to stop at once.
-    fn is_stopped(&self) -> bool;
+    /// Whether to go on, asked after every few seconds of audio.
+    ///
+    /// # Errors
+    /// Why not.
+    fn go_on(&self) -> Result<(), PrepareError>;
 }
 
 /// One recording to prepare.
@@ -147,7 +150,9 @@ impl Preparer {
         let folder = self.output.folder(&task.source, &self.recipe.id);
         let staging = || self.output.stage(&task.source, &self.recipe.id, &task.claim_id);
         let cuts = recall::recall(memory, &self.parameters, self.segmenter.clone(), staging);
-        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error })? else { return Ok(None) };
+        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error })? else {
+            return Ok(None);
+        };
         watch.advanced(seconds(memory.known.samples));
         let facts = self.facts_known(memory.known);
         Ok(Some(self.conclude(facts, cuts, Some(memory.known.probabilities.data.clone()), started)))
@@ -178,9 +183,7 @@ impl Preparer {
             cutter.listen(&pcm).map_err(uncut)?;
             pcm.clear();
             watch.advanced(cutter.seconds());
-            if watch.is_stopped() {
-                return Err(PrepareError::Stopped);
-            }
+            watch.go_on()?;
         }
         let Some((cuts, heard)) = cutter.finish().map_err(uncut)? else { return Ok(None) };
         let track = if self.keeps_probabilities { Some(track::pack(&heard).map_err(unwritable)?) } else { None };

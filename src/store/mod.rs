@@ -430,8 +430,9 @@ pub trait Store: Send + Sync {
     /// Tells of recordings that were added, by this process or another, as soon as may be.
     fn news(&self) -> News;
 
-    /// Leaves connections that do not answer to themselves, so that the next call gets a new one.
-    fn renew(&self);
+    /// Leaves connections that do not answer to themselves, so that the next call gets a new one. Returns the error that
+    /// says so.
+    fn renew(&self) -> StoreError;
 
     /// Drops pending rows that never ran and whose source another row holds under `recipe` already. Returns how many.
     async fn drop_duplicates(&self, recipe: &str) -> Result<u64>;

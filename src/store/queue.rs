@@ -162,8 +162,9 @@ macro_rules! impl_store {
                     self.listen()
                 }
 
-                fn renew(&self) {
+                fn renew(&self) -> StoreError {
                     self.forget();
+                    StoreError::problem(Problem::Unreachable, &self.name, "it does not answer")
                 }
 
                 async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>> {

@@ -11,9 +11,9 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{Run, RunError, describe};
+use super::{Run, RunError, describe, pauses};
 use crate::{
-    pool::Panicked,
+    output,
     prepare::{PrepareError, Prepared},
     store::{AfterFailure, Claim, State, StoreError},
 };
@@ -22,7 +22,17 @@ use crate::{
 /// few enough that a slow disk slows the claims.
 const FINISHING_PER_WORKER: usize = 2;
 
-type Attempt = Result<Result<Prepared, PrepareError>, Panicked>;
+/// How an attempt went.
+pub(super) enum Attempt {
+    /// The preparer's own answer.
+    Answered(Result<Box<Prepared>, PrepareError>),
+    /// It panicked; the panic's message.
+    Panicked(String),
+    /// It gave no answer for so long that its thread was left to itself: longer than the recording was allowed.
+    Hung(Duration),
+    /// It gave no answer when the run was to end.
+    Abandoned,
+}
 
 /// Ends attempts beside the workers, so that these can go on computing.
 pub(super) struct Finisher {
@@ -72,10 +82,11 @@ impl Finisher {
 
     async fn end(&self, claim: &Claim, attempt: Attempt) -> Result<(), StoreError> {
         match attempt {
-            Ok(Ok(prepared)) => self.publish(claim, prepared).await,
-            Ok(Err(PrepareError::Stopped)) => self.stopped(claim).await,
-            Ok(Err(error)) => self.failed(claim, error).await,
-            Err(panic) => self.panicked(claim, &panic).await,
+            Attempt::Answered(Ok(prepared)) => self.publish(claim, *prepared).await,
+            Attempt::Answered(Err(error)) => self.failed(claim, error).await,
+            Attempt::Panicked(panic) => self.panicked(claim, &panic).await,
+            Attempt::Hung(allowed) => self.failed(claim, PrepareError::timeout(&claim.source, allowed)).await,
+            Attempt::Abandoned => self.stopped(claim).await,
         }
     }
 
@@ -92,13 +103,8 @@ impl Finisher {
         let waited = started.elapsed().as_secs_f64() * 1000.0;
         outcome.times.write_ms += waited;
         outcome.times.total_ms += waited;
-        self.run.store.complete(&claim.key, &outcome).await?;
-        self.run.report.count(|r| {
-            r.done += 1;
-            r.segments += outcome.segments.len() as u64;
-            r.audio_s += outcome.duration_s;
-            r.speech_s += outcome.speech_s;
-        });
+        self.run.steady(|| self.run.store.complete(&claim.key, &outcome)).await?;
+        self.run.report.done(&outcome);
         let (duration_s, speech_s, segments) = (outcome.duration_s, outcome.speech_s, outcome.segments.len());
         self.run.progress.ended();
         if outcome.truncated || outcome.decode_errors > 0 {
@@ -111,17 +117,26 @@ impl Finisher {
     }
 
     async fn failed(&self, claim: &Claim, error: PrepareError) -> Result<(), StoreError> {
+        if matches!(error, PrepareError::Stopped) {
+            return self.stopped(claim).await;
+        }
+        if let Some(cause) = error.of_output()
+            && !pauses::is_own_fault(&self.run, cause).await
+        {
+            self.run.pauses.output_fails(&error, output::needed(cause), &*self.run.progress);
+            return self.stopped(claim).await;
+        }
         let after = if error.is_retryable() { AfterFailure::RetryIn(backoff(claim)) } else { AfterFailure::GiveUp };
         self.record(claim, error.code(), &error.to_string(), after).await
     }
 
-    async fn panicked(&self, claim: &Claim, panic: &Panicked) -> Result<(), StoreError> {
-        let message = format!("{}: {panic}; please report it with the file", claim.source);
+    async fn panicked(&self, claim: &Claim, panic: &str) -> Result<(), StoreError> {
+        let message = format!("{}: the program's own fault: {panic}; please report it with the file", claim.source);
         self.record(claim, "panic", &message, AfterFailure::GiveUp).await
     }
 
     async fn record(&self, claim: &Claim, code: &str, message: &str, after: AfterFailure) -> Result<(), StoreError> {
-        let state = self.run.store.fail(&claim.key, code, message, after).await?;
+        let state = self.run.steady(|| self.run.store.fail(&claim.key, code, message, after)).await?;
         let again = state == State::Pending;
         self.run.report.count(|r| {
             if again {
@@ -140,9 +155,9 @@ impl Finisher {
         Ok(())
     }
 
-    /// The run is being ended, or the claim is gone; a release of a lost claim changes nothing.
+    /// The run is being ended, the output is at fault, or the claim is gone; a release of a lost claim changes nothing.
     async fn stopped(&self, claim: &Claim) -> Result<(), StoreError> {
-        let released = self.run.store.release(std::slice::from_ref(&claim.key)).await?;
+        let released = self.run.steady(|| self.run.store.release(std::slice::from_ref(&claim.key))).await?;
         self.run.report.count(|r| if released > 0 { r.released += 1 } else { r.lost += 1 });
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Run;
+use super::{Run, steady::jittered};
 use crate::store::{ClaimKey, StoreError};
 
 /// Says to one recording's work that its claim is gone.
@@ -21,7 +21,7 @@ impl StopFlag {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn set(&self) {
+    pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -39,6 +39,10 @@ impl Held {
 
     pub fn remove(&self, key: &ClaimKey) {
         self.map().remove(key);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.map().is_empty()
     }
 
     pub fn keys(&self) -> Vec<ClaimKey> {
@@ -66,20 +70,21 @@ impl Held {
     }
 }
 
-/// Prolongs the leases again and again, and takes back what others let lapse. Where no beat was acknowledged for two
-/// thirds of a lease, the work stops: somebody else may soon have it.
+/// Prolongs the leases again and again, gives back what was claimed without this process's knowledge, and takes back
+/// what others let lapse. Where no beat was acknowledged for two thirds of a lease, the work stops: somebody else may
+/// soon have it.
 pub(super) async fn keep_alive(run: Arc<Run>) {
     let mut acknowledged = Instant::now();
     let patience: Duration = run.settings.lease * 2 / 3;
     loop {
-        tokio::time::sleep(run.settings.heartbeat).await;
+        tokio::time::sleep(jittered(run.settings.heartbeat)).await;
         let keys = run.held.keys();
         // Bounded, because a server that hangs must not keep the patience from ending. What the store has begun it ends
         // by itself.
         match tokio::time::timeout(run.settings.heartbeat, beat(&run, &keys)).await {
             Ok(Ok(())) => acknowledged = Instant::now(),
-            Ok(Err(error)) => tracing::warn!(%error, "heartbeat failed"),
-            Err(_) => tracing::warn!("heartbeat was not answered"),
+            Ok(Err(error)) => run.pauses.database_fails(&error, &*run.progress),
+            Err(_) => run.pauses.database_fails(&run.store.renew(), &*run.progress),
         }
         if acknowledged.elapsed() > patience && !keys.is_empty() {
             tracing::error!("no heartbeat was acknowledged for {} s; the running work stops", patience.as_secs());
@@ -93,5 +98,20 @@ async fn beat(run: &Run, keys: &[ClaimKey]) -> Result<(), StoreError> {
         let standing = run.store.heartbeat(keys, run.settings.lease).await?;
         run.held.stop_lost(keys, &standing);
     }
-    run.reap().await.map(drop)
+    run.pauses.database_answers(&*run.progress);
+    release_strays(run).await?;
+    run.reap_if_calm().await.map(drop)
+}
+
+/// Gives back claims of this process that it does not know of: their answers got lost with a connection.
+async fn release_strays(run: &Run) -> Result<(), StoreError> {
+    let Ok(_nobody_claims) = run.claiming.try_lock() else { return Ok(()) };
+    let mut strays = run.store.claims_of(&run.claimer.worker).await?;
+    let held = run.held.keys();
+    strays.retain(|key| !held.contains(key));
+    if !strays.is_empty() {
+        let released = run.store.release(&strays).await?;
+        tracing::info!(released, "gave back what was claimed when the connection broke");
+    }
+    Ok(())
 }

@@ -8,22 +8,34 @@
 //! rows goes on beside it.
 
 mod claimer;
+mod deadline;
 mod finish;
 mod held;
+mod pauses;
 mod report;
 mod shutdown;
+mod steady;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tracing::Instrument;
 
-use self::{finish::Finisher, held::Held};
-pub use self::{report::Report, shutdown::Shutdown};
+use self::{
+    deadline::Pace,
+    finish::{Attempt, Finisher},
+    held::Held,
+    pauses::Pauses,
+};
+pub use self::{
+    deadline::Timeout,
+    report::{Report, Tally},
+    shutdown::Shutdown,
+};
 use crate::{
     output,
     pool::Pool,
-    prepare::{Preparer, Task, Watch},
+    prepare::{PrepareError, Preparer, Task, Watch},
     progress::Progress,
     store::{Claim, Claimer, Known, Scope, Store, StoreError},
     vad::Listener,
@@ -47,7 +59,20 @@ pub struct Settings {
     pub scope: Scope,
     /// How often a recording may be tried; `None` leaves it to its row.
     pub max_attempts: Option<i64>,
+    /// How long one recording may take.
+    pub timeout: Timeout,
+    /// Whether to wait for new recordings when none is left.
+    pub watch: bool,
 }
+
+/// How long a compute thread may go on without an answer after its recording's time was up.
+const HANG_GRACE: Duration = Duration::from_secs(5);
+
+/// How long it may go on when the run is over.
+const END_GRACE: Duration = Duration::from_millis(300);
+
+/// What giving back the last claims may take.
+const FAREWELL: Duration = Duration::from_millis(700);
 
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +80,14 @@ pub enum RunError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The output folder.
+    #[error("cannot write to the output folder {}: {error}", folder.display())]
+    Output {
+        /// The folder.
+        folder: PathBuf,
+        /// What the file system says.
+        error: std::io::Error,
+    },
     /// The system has no threads for us.
     #[error("cannot start compute threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -69,14 +102,23 @@ pub(crate) struct Run {
     claimer: Claimer,
     pool: Pool,
     held: Held,
+    /// Locked while something is being claimed, so that what is on its way is not taken for a stray.
+    claiming: Mutex<()>,
+    pauses: Pauses,
     shutdown: Shutdown,
-    report: report::Tally,
+    report: Arc<Tally>,
 }
 
 impl Run {
     /// Takes back what dead workers held, and clears away what they left in their folders; returns how many recordings.
-    async fn reap(&self) -> Result<u64, StoreError> {
-        let reaped = self.store.reap(self.settings.lease).await?;
+    ///
+    /// After the database was away, everybody's leases have run out, the living ones' too. These are given time to come
+    /// back to it.
+    async fn reap_if_calm(&self) -> Result<u64, StoreError> {
+        if !self.pauses.database_is_calm_for(self.settings.heartbeat * 2) {
+            return Ok(0);
+        }
+        let reaped = self.steady(|| self.store.reap(self.settings.lease)).await?;
         for lost in &reaped {
             let folder = self.preparer.output().folder(&lost.source, &lost.recipe);
             if let Err(error) = output::remove_temporary(&folder, Some(&lost.claim_id)) {
@@ -91,12 +133,12 @@ impl Run {
     async fn known(&self, claim: &Claim) -> Result<Option<Known>, StoreError> {
         match self.settings.scope {
             Scope::Any => Ok(None),
-            Scope::Bound => self.store.known(&claim.source, self.preparer.model_sha256()).await,
+            Scope::Bound => self.steady(|| self.store.known(&claim.source, self.preparer.model_sha256())).await,
         }
     }
 }
 
-/// Prepares every pending recording, until none is left or `shutdown` asks to end.
+/// Prepares every pending recording, until none is left or `shutdown` asks to end. `report` counts as it goes on.
 ///
 /// # Errors
 /// Where the database fails. Recordings' own failures are in the [`Report`] and in their rows.
@@ -106,6 +148,7 @@ pub async fn run(
     settings: Settings,
     progress: Arc<dyn Progress>,
     shutdown: Shutdown,
+    report: Arc<Tally>,
 ) -> Result<Report, RunError> {
     let recipe = preparer.recipe().id.clone();
     let claimer = Claimer {
@@ -116,27 +159,72 @@ pub async fn run(
         max_attempts: settings.max_attempts,
     };
     let pool = Pool::new(settings.workers)?;
-    let report = report::Tally::default();
-    let enlistment = store.enlist(&claimer.worker).await?;
-    let run =
-        Arc::new(Run { store, preparer, progress, settings, claimer, pool, held: Held::default(), shutdown, report });
+    let run = Arc::new(Run {
+        store,
+        preparer,
+        progress,
+        settings,
+        claimer,
+        pool,
+        held: Held::default(),
+        claiming: Mutex::default(),
+        pauses: Pauses::default(),
+        shutdown,
+        report,
+    });
+    open_output(&run)?;
+    let enlistment = run.steady(|| run.store.enlist(&run.claimer.worker)).await?;
     let beat = tokio::spawn(held::keep_alive(Arc::clone(&run)));
     let outcome = work(&run).await;
     beat.abort();
-    // Whatever still is held was left by an error: others may have it.
-    let left = run.held.keys();
-    if !left.is_empty()
-        && let Err(error) = run.store.release(&left).await
-    {
-        tracing::warn!(%error, "{} claims could not be given back; their leases have to run out", left.len());
-    }
+    give_back_the_rest(&run).await;
     drop(enlistment);
     outcome.map(|()| run.report.report())
 }
 
-/// The name of this process, unique among all that ever ran.
+/// Makes the output folder. A folder that cannot be is a mistake to be told at once; one that is full or read-only at the
+/// moment is waited for, as it would be later.
+fn open_output(run: &Run) -> Result<(), RunError> {
+    let output = run.preparer.output();
+    match output.ready() {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem) => {
+            let folder = output.root().to_owned();
+            run.pauses.output_fails(&RunError::Output { folder, error }, 0, &*run.progress);
+            Ok(())
+        }
+        Err(error) => Err(RunError::Output { folder: output.root().to_owned(), error }),
+    }
+}
+
+/// Whatever still is held was claimed as the run came to its end, or left by an error: others may have it.
+async fn give_back_the_rest(run: &Run) {
+    let left = run.held.keys();
+    if left.is_empty() {
+        return;
+    }
+    match tokio::time::timeout(FAREWELL, run.store.release(&left)).await {
+        Ok(Ok(released)) => run.report.count(|r| r.released += released),
+        _ => tracing::warn!("{} claims could not be given back; their leases have to run out", left.len()),
+    }
+}
+
+/// The name of this process, unique among all that ever ran on any machine: `HOST-PID-xxxxxxxx`.
 fn worker_name() -> String {
-    format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple())
+    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}-{}-{}", host(), std::process::id(), &nonce[..8])
+}
+
+/// The machine's name, for people who look for the process.
+#[cfg(unix)]
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The machine's name, for people who look for the process.
+#[cfg(not(unix))]
+fn host() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "host".to_owned())
 }
 
 /// Runs the claimer and the workers to their end.
@@ -174,57 +262,72 @@ async fn prepare_one(
     listener: &mut Option<Listener>,
     finisher: &Arc<Finisher>,
 ) {
-    let claimer::Assigned { claim, known, stop, permit } = assigned;
+    let claimer::Assigned { claim, known, stop, permits } = assigned;
     let task = Task {
         source: claim.source.clone(),
         path: run.settings.audio_dir.join(&claim.source),
         claim_id: claim.key.claim_id.clone(),
         known,
     };
-    let (shared, span) = (Arc::clone(run), tracing::Span::current());
-    // One that is lost in a panic is replaced with the next recording.
+    let (shared, span, pace) = (Arc::clone(run), tracing::Span::current(), Arc::new(Pace::begin(run.settings.timeout)));
+    // One that is lost in a panic or with a thread is replaced with the next recording.
     let mut own = listener.take();
-    let outcome = run
-        .pool
-        .run(move || {
-            let _entered = span.enter();
-            let watch = SlotWatch { run: &shared, slot, source: &task.source, stop };
-            let prepared = shared.preparer.prepare(&task, &mut own, &watch);
-            (prepared, own)
-        })
-        .await;
-    let seconds = match &outcome {
-        Ok((Ok(prepared), _)) => prepared.outcome.duration_s,
+    let watch =
+        SlotWatch { run: shared, slot, source: task.source.clone(), stop: stop.clone(), pace: Arc::clone(&pace) };
+    let answer = run.pool.run(move || {
+        let _entered = span.enter();
+        let prepared = watch.run.preparer.prepare(&task, &mut own, &watch);
+        (prepared, own)
+    });
+    let attempt = tokio::select! {
+        answer = answer => match answer {
+            Ok((prepared, own)) => {
+                *listener = own;
+                Attempt::Answered(prepared.map(Box::new))
+            }
+            Err(panic) => Attempt::Panicked(panic.0),
+        },
+        allowed = pace.long_overdue(HANG_GRACE) => Attempt::Hung(allowed),
+        () = async { run.shutdown.over().await; tokio::time::sleep(END_GRACE).await } => Attempt::Abandoned,
+    };
+    if matches!(attempt, Attempt::Hung(_) | Attempt::Abandoned) {
+        // Nobody can end a thread that does not look up; others take its place.
+        stop.set();
+        run.pool.replace();
+    }
+    let seconds = match &attempt {
+        Attempt::Answered(Ok(prepared)) => prepared.outcome.duration_s,
         _ => 0.0,
     };
     run.progress.worked(slot, seconds);
-    drop(permit);
-    let outcome = outcome.map(|(prepared, own)| {
-        *listener = own;
-        prepared
-    });
-    finisher.finish(claim, outcome).await;
+    drop(permits);
+    finisher.finish(claim, attempt).await;
 }
 
 /// Carries a recording's progress out, and the wish to stop in.
-struct SlotWatch<'a> {
-    run: &'a Run,
+struct SlotWatch {
+    run: Arc<Run>,
     slot: usize,
-    source: &'a str,
+    source: String,
     stop: held::StopFlag,
+    pace: Arc<Pace>,
 }
 
-impl Watch for SlotWatch<'_> {
+impl Watch for SlotWatch {
     fn opened(&self, seconds: Option<f64>) {
-        self.run.progress.started(self.slot, self.source, seconds);
+        self.run.progress.started(self.slot, &self.source, seconds);
     }
 
     fn advanced(&self, seconds: f64) {
+        self.pace.heard(seconds);
         self.run.progress.advanced(self.slot, seconds);
     }
 
-    fn is_stopped(&self) -> bool {
-        self.stop.is_set() || self.run.shutdown.is_over()
+    fn go_on(&self) -> Result<(), PrepareError> {
+        if self.stop.is_set() || self.run.shutdown.is_over() {
+            return Err(PrepareError::Stopped);
+        }
+        self.pace.overdue().map_or(Ok(()), |allowed| Err(PrepareError::timeout(&self.source, allowed)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::store::{Reaped, State};
+use crate::store::{Outcome, Reaped, State};
 
 /// A run in figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -33,12 +33,20 @@ pub struct Report {
     pub audio_s: f64,
     /// Speech found, seconds.
     pub speech_s: f64,
+    /// Time spent on containers and codecs, seconds summed over the workers.
+    pub decode_s: f64,
+    /// ... on mixing and resampling.
+    pub resample_s: f64,
+    /// ... on finding the speech.
+    pub vad_s: f64,
+    /// ... on writing, syncing and naming files.
+    pub write_s: f64,
     /// Duration of the run, seconds.
     pub wall_s: f64,
 }
 
 /// A report in the making.
-pub(super) struct Tally {
+pub struct Tally {
     report: Mutex<Report>,
     started: Instant,
 }
@@ -50,12 +58,26 @@ impl Default for Tally {
 }
 
 impl Tally {
-    pub fn count(&self, change: impl FnOnce(&mut Report)) {
+    pub(super) fn count(&self, change: impl FnOnce(&mut Report)) {
         change(&mut self.report.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Counts a recording that is done.
+    pub(super) fn done(&self, outcome: &Outcome) {
+        self.count(|r| {
+            r.done += 1;
+            r.segments += outcome.segments.len() as u64;
+            r.audio_s += outcome.duration_s;
+            r.speech_s += outcome.speech_s;
+            r.decode_s += outcome.times.decode_ms / 1000.0;
+            r.resample_s += outcome.times.resample_ms / 1000.0;
+            r.vad_s += outcome.times.vad_ms / 1000.0;
+            r.write_s += outcome.times.write_ms / 1000.0;
+        });
+    }
+
     /// Counts a recording that was taken back from a vanished worker.
-    pub fn reaped(&self, lost: &Reaped) {
+    pub(super) fn reaped(&self, lost: &Reaped) {
         if lost.state != State::Quarantined {
             tracing::warn!(source = lost.source, "taken back: {}", lost.error);
             return;
@@ -67,6 +89,7 @@ impl Tally {
         });
     }
 
+    /// What the run has achieved so far.
     pub fn report(&self) -> Report {
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Report { wall_s: self.started.elapsed().as_secs_f64(), ..report }

@@ -61,6 +61,17 @@ impl Shutdown {
         }
     }
 
+    /// Waits until what runs is to be given back.
+    pub async fn over(&self) {
+        loop {
+            let changed = self.0.changed.notified();
+            if self.is_over() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     fn advance(&self, stage: u8) {
         self.0.stage.fetch_max(stage, Ordering::Relaxed);
         self.0.changed.notify_waiters();
