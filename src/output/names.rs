@@ -33,12 +33,12 @@ pub(super) fn temporary(claim_id: &str, index: usize) -> String {
     format!("{TEMPORARY}{claim_id}.{index:05}")
 }
 
-/// Whether this is how [`folder`] names folders.
+/// Whether this is how [`folder()`] names folders.
 pub(super) fn is_folder(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(stem, hash)| !stem.is_empty() && !stem.starts_with('.') && is_hash(hash))
 }
 
-/// Whether this is how [`file`] names files.
+/// Whether this is how [`file()`] names files.
 pub(super) fn is_file(name: &str) -> bool {
     let parts = name.strip_suffix(".wav").and_then(|name| name.split_once('-'));
     parts.is_some_and(|(index, hash)| index.len() >= 5 && index.bytes().all(|b| b.is_ascii_digit()) && is_hash(hash))
