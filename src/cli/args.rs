@@ -38,9 +38,9 @@ Examples:
   prepare-audio add --from-database postgres://me@db/corpus \\
       --query 'SELECT url AS path, speaker, licence FROM recordings WHERE hours < 2'
 
-A column or key `source`, `path`, `audio_filepath`, `audio_path`, `file`, `filename`, `file_name`, `audio` or `wav` holds
-the path. All others, of a query as of a .csv or .jsonl list, are kept as the recording's metadata, which `segments
---json` shows. A recording that is known already stays as it was, with its metadata and its priority.";
+A column or key `source`, `path`, `audio_filepath`, `audio_path`, `file`, `filename`, `file_name`, `audio` or `wav` holds \
+the path. All others, of a query as of a .csv or .jsonl list, are kept as the recording's metadata, which \
+`segments --json` shows. A recording that is known already stays as it was, with its metadata and its priority.";
 
 const RESEGMENT_SOURCES: &str = "Only these recordings: ids, or sources [default: all]";
 
