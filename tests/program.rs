@@ -4,6 +4,8 @@ mod support;
 
 #[path = "program/confined.rs"]
 mod confined;
+#[path = "program/copying.rs"]
+mod copying;
 #[path = "program/cuts.rs"]
 mod cuts;
 #[path = "program/disturbed.rs"]
@@ -16,6 +18,8 @@ mod engines;
 mod exact;
 #[path = "program/failures.rs"]
 mod failures;
+#[path = "program/operating.rs"]
+mod operating;
 #[path = "program/postgres.rs"]
 mod postgres;
 #[path = "program/queueing.rs"]

@@ -2,6 +2,7 @@
 
 mod add;
 pub mod args;
+mod cancel;
 pub mod config;
 mod cut_args;
 mod doctor;
@@ -12,14 +13,19 @@ mod format;
 mod gc;
 mod log;
 mod metrics;
+mod operator_args;
 mod plan;
 mod progress;
+mod quarantine;
+mod rates;
+mod requeue;
 mod resegment;
 mod retry;
 mod segments;
 mod status;
 mod texts;
 mod verify;
+mod workers;
 
 use std::{
     io::{self, Write},
@@ -82,6 +88,10 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
                 Command::Status(args) => status::run(&global, &args).await?,
                 Command::Segments(args) => segments::run(&global, &args).await?,
                 Command::Retry(args) => retry::run(&global, &args).await?,
+                Command::Cancel(args) => cancel::run(&global, &args).await?,
+                Command::Requeue(args) => requeue::run(&global, &args).await?,
+                Command::Quarantine(args) => quarantine::run(&global, &args).await?,
+                Command::Workers(args) => workers::run(&global, &args).await?,
                 Command::Fetch(_)
                 | Command::Resegment(_)
                 | Command::Doctor(_)
