@@ -9,7 +9,7 @@ CREATE INDEX recording_suspect ON recording (priority, available_at, id) WHERE s
 
 -- A path may have 4,096 bytes, an entry of a btree 2,704: so sources are compared by their hash.
 ALTER TABLE recording DROP CONSTRAINT recording_source_recipe_key;
-CREATE UNIQUE INDEX recording_source_recipe ON recording (sha256(convert_to(source, 'UTF8')), recipe);
+CREATE UNIQUE INDEX recording_source_recipe ON recording (md5(source), recipe);
 CREATE INDEX recording_source ON recording USING hash (source);
 
 -- Wakes those who watch. Rows that become pending again are found by their looking around.
