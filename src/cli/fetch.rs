@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
         Arc,
@@ -81,7 +81,7 @@ pub async fn work_and_tell(
         outcome => outcome?,
     };
     // To be ended is how a watch ends.
-    let interrupted = interrupted && !args.watch;
+    let (interrupted, ended) = (interrupted && !args.watch, interrupted && args.watch);
     let left = if interrupted { 0 } else { pending(&*store).await? };
     store.close().await;
     // The work is done, whether somebody still reads what is said of it or not.
@@ -90,7 +90,7 @@ pub async fn work_and_tell(
         (false, true) => Ok(()),
         (false, false) => say(&summary(&report, interrupted, left)),
     };
-    Ok(exit::code(&report, interrupted))
+    Ok(if ended { ExitCode::SUCCESS } else { exit::code(&report, interrupted) })
 }
 
 /// Recordings that are pending still.
@@ -109,7 +109,8 @@ fn settings(args: &FetchArgs, scope: Scope) -> anyhow::Result<Settings> {
         workers: args.workers.unwrap_or(cores),
         lease: args.lease,
         heartbeat: args.heartbeat,
-        audio_dir: args.base.audio_dir.clone().unwrap_or_else(|| PathBuf::from(".")),
+        // Absolute, so that messages tell where was looked.
+        audio_dir: std::path::absolute(args.base.audio_dir.as_deref().unwrap_or(Path::new(".")))?,
         grace: GRACE,
         scope,
         max_attempts: args.max_attempts,
@@ -155,7 +156,7 @@ async fn work(
     if let Some(address) = metrics {
         let metrics = Metrics::new(Arc::clone(&tally), settings.workers, progress);
         let bound = metrics::serve(address, Arc::clone(&metrics)).await;
-        let bound = bound.map_err(|e| exit::Usage(format!("--metrics: cannot listen there: {e}")))?;
+        let bound = bound.map_err(|e| exit::Usage(format!("--metrics: cannot listen on {address}: {e}")))?;
         tracing::info!("metrics at http://{bound}/metrics");
         progress = metrics;
     }

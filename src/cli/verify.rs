@@ -72,7 +72,10 @@ pub async fn run(global: &GlobalArgs, args: &VerifyArgs) -> anyhow::Result<ExitC
     let store = connect_existing(global).await?;
     let of = select(&*store, args.recording.as_deref(), &args.base).await?;
     let bar = bar(&*store, global, &of).await?;
-    let tally = look_at_all(&*store, args, &of, bar.as_ref()).await?;
+    let mut tally = Tally::default();
+    for of in &of {
+        look_at_all(&*store, args, of, bar.as_ref(), &mut tally).await?;
+    }
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
@@ -83,8 +86,8 @@ pub async fn run(global: &GlobalArgs, args: &VerifyArgs) -> anyhow::Result<ExitC
 }
 
 /// A bar over the files, where a terminal shows it.
-async fn bar(store: &dyn Store, global: &GlobalArgs, of: &Selection) -> anyhow::Result<Option<ProgressBar>> {
-    if global.quiet || *of != Selection::All || !io::stderr().is_terminal() {
+async fn bar(store: &dyn Store, global: &GlobalArgs, of: &[Selection]) -> anyhow::Result<Option<ProgressBar>> {
+    if global.quiet || of != [Selection::All] || !io::stderr().is_terminal() {
         return Ok(None);
     }
     let done = store.counts().await?.into_iter().filter(|count| count.state == State::Done);
@@ -96,11 +99,12 @@ async fn look_at_all(
     args: &VerifyArgs,
     of: &Selection,
     bar: Option<&ProgressBar>,
-) -> anyhow::Result<Tally> {
-    let (mut tally, mut after) = (Tally::default(), None);
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let mut after = None;
     loop {
         let page = Arc::new(store.segments(of, after, PAGE).await?);
-        let Some(last) = page.last() else { return Ok(tally) };
+        let Some(last) = page.last() else { return Ok(()) };
         after = Some((last.recording_id, last.segment.idx));
         let (rows, quick, shown) = (Arc::clone(&page), args.quick, bar.cloned());
         let look = move || -> Vec<Option<Difference>> {

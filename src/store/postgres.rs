@@ -62,6 +62,7 @@ impl PostgresStore {
     /// Connects, and brings the tables up to date.
     pub async fn open(options: &PgConnectOptions) -> Result<Self> {
         let name: Arc<str> = DatabaseUrl::Postgres(Box::new(options.clone())).to_string().into();
+        let options = &options.clone().application_name("prepare-audio");
         migrate(&name, options).await?;
         let pool = Arc::new(RwLock::new(pool().connect_lazy_with(options.clone())));
         Ok(Self { name, options: Arc::new(options.clone()), pool })

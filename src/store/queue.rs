@@ -429,6 +429,11 @@ macro_rules! impl_store {
                     .await
                 }
 
+                async fn identity(&self) -> Result<String> {
+                    let db = self.session();
+                    to_the_end(&self.name, async move { query_scalar(sql::IDENTITY).fetch_one(&db.reads).await }).await
+                }
+
                 async fn schema(&self) -> Result<i64> {
                     let db = self.session();
                     to_the_end(&self.name, async move { query_scalar(sql::SCHEMA).fetch_one(&db.reads).await }).await

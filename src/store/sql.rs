@@ -320,8 +320,11 @@ ORDER BY s.recording_id, s.idx LIMIT $4";
 
 /// `$1` and `$2` the recording and position to start behind, `$3` limit.
 pub const REFERENCED: &str = "
-SELECT recording_id, idx, path FROM segment
+SELECT recording_id, idx, path FROM segment JOIN recording r ON r.id = recording_id
 WHERE (recording_id, idx) > ($1, $2) ORDER BY recording_id, idx LIMIT $3";
+
+/// What tells this database from others.
+pub const IDENTITY: &str = "SELECT id FROM identity";
 
 /// What sqlx wrote down when it brought the tables up to date.
 pub const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";

@@ -172,7 +172,8 @@ pub async fn run(
         shutdown,
         report,
     });
-    open_output(&run)?;
+    let database = run.steady(|| run.store.identity()).await?;
+    open_output(&run, &database)?;
     let enlistment = run.steady(|| run.store.enlist(&run.claimer.worker)).await?;
     let beat = tokio::spawn(held::keep_alive(Arc::clone(&run)));
     let outcome = work(&run).await;
@@ -184,9 +185,9 @@ pub async fn run(
 
 /// Makes the output folder. A folder that cannot be is a mistake to be told at once; one that is full or read-only at the
 /// moment is waited for, as it would be later.
-fn open_output(run: &Run) -> Result<(), RunError> {
+fn open_output(run: &Run, database: &str) -> Result<(), RunError> {
     let output = run.preparer.output();
-    match output.ready() {
+    match output.ready().and_then(|()| output.belongs_to(database)) {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem) => {
             let folder = output.root().to_owned();
@@ -241,7 +242,8 @@ async fn work(run: &Arc<Run>) -> Result<(), RunError> {
             let mut listener = None;
             loop {
                 let Some(assigned) = receive.lock().await.recv().await else { break };
-                let span = tracing::info_span!("recording", id = assigned.claim.key.id, source = assigned.claim.source);
+                let span =
+                    tracing::error_span!("recording", id = assigned.claim.key.id, source = assigned.claim.source);
                 prepare_one(&run, slot, assigned, &mut listener, &finisher).instrument(span).await;
             }
         });

@@ -159,7 +159,11 @@ fn absolute(name: &str, path: &Path) -> Result<PathBuf> {
     let file = |error| StoreError::file(name, "its folder cannot be used", &error);
     let path = std::path::absolute(path).map_err(file)?;
     let folder = path.parent().unwrap_or(&path);
-    std::fs::create_dir_all(folder).map_err(file)?;
+    // Not with all folders above it: a mistyped name, or a disk that is not mounted, must not make an empty queue.
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists && !folder.is_dir() => return Err(file(error)),
+        _ => {}
+    }
     match network::filesystem(folder) {
         None => Ok(path),
         Some(kind) => Err(StoreError::problem(
