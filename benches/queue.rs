@@ -97,9 +97,11 @@ impl Worker {
         writeln!(self.tell).expect("it listens");
     }
 
-    fn work_is_over(&mut self) {
-        let read = self.told.read_line(&mut String::new()).expect("it answers");
-        assert!(read > 0, "the process ended");
+    /// Waits for its answer: the longest time that it waited for the database.
+    fn work_is_over(&mut self) -> Duration {
+        let mut line = String::new();
+        self.told.read_line(&mut line).expect("it answers");
+        Duration::from_micros(line.trim().parse().expect("a number"))
     }
 }
 
@@ -116,21 +118,26 @@ fn work(url: &str, limit: usize) {
     let store = runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("a database");
     let worker = claimer(&format!("worker {}", std::process::id()), "recipe");
     let outcome = Arc::new(Outcome::default());
-    println!("ready");
+    println!("0");
     for _ in std::io::stdin().lines() {
+        let mut longest = Duration::ZERO;
         runtime.block_on(async {
             loop {
+                let begun = Instant::now();
                 let claims = store.claim(&worker, limit, Company::Many).await.expect("a claim");
+                longest = longest.max(begun.elapsed());
                 if claims.is_empty() {
                     break;
                 }
+                let begun = Instant::now();
                 let mut ends: JoinSet<_> = claims.into_iter().map(|claim| end(&store, claim, &outcome)).collect();
                 while let Some(end) = ends.join_next().await {
                     end.expect("no panic").expect("the claim stands");
                 }
+                longest = longest.max(begun.elapsed());
             }
         });
-        println!("empty");
+        println!("{}", longest.as_micros());
     }
 }
 
@@ -153,16 +160,19 @@ fn throughput(criterion: &mut Criterion) {
         for (name, url) in databases.empty(&format!("throughput {limit}")) {
             let store = databases.runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("there");
             let mut workers: Vec<_> = (0..PROCESSES).map(|_| Worker::start(&url, limit)).collect();
-            let mut batch = 0;
+            let (mut batch, mut longest) = (0, Duration::ZERO);
             group.bench_function(BenchmarkId::new(name, format!("{limit} at a time")), |bencher| {
                 bencher.iter_custom(|recordings| {
                     add(&databases.runtime, &store, &mut batch, recordings as usize);
                     let begun = Instant::now();
                     workers.iter_mut().for_each(Worker::begin);
-                    workers.iter_mut().for_each(Worker::work_is_over);
-                    begun.elapsed()
+                    let waits: Vec<_> = workers.iter_mut().map(Worker::work_is_over).collect();
+                    let time = begun.elapsed();
+                    longest = waits.into_iter().fold(longest, Duration::max);
+                    time
                 });
             });
+            println!("the longest wait for {name}: {longest:?}");
         }
     }
 }
