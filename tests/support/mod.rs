@@ -1,6 +1,7 @@
 //! What several test files share.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod audit;
 pub mod desk;
 pub mod onnx;
 pub mod place;
