@@ -82,7 +82,8 @@ pub async fn work_and_tell(
     };
     // To be ended is how a watch ends.
     let interrupted = interrupted && !args.watch;
-    let left = if interrupted { 0 } else { pending(&*store).await? };
+    // Only for the summary: the work is done, even where the database went away just now.
+    let left = if interrupted { 0 } else { pending(&*store).await.unwrap_or(0) };
     store.close().await;
     // The work is done, whether somebody still reads what is said of it or not.
     let _ = match (args.json, global.quiet) {
