@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "program/copying.rs"]
+mod copying;
 #[path = "program/cuts.rs"]
 mod cuts;
 #[path = "program/disturbed.rs"]
@@ -14,6 +16,8 @@ mod engines;
 mod exact;
 #[path = "program/failures.rs"]
 mod failures;
+#[path = "program/operating.rs"]
+mod operating;
 #[path = "program/postgres.rs"]
 mod postgres;
 #[path = "program/queueing.rs"]

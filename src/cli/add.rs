@@ -1,11 +1,12 @@
 //! `prepare-audio add`: recordings into the table.
 
-use std::io;
+use std::io::{self, IsTerminal, Write};
 
 use prepare_audio::{
-    sources::{Found, Resolver},
-    store::{Added, NewRecording, Store},
+    sources::{Found, Query, Resolver},
+    store::{Added, DatabaseUrl, Store},
 };
+use serde_json::json;
 
 use super::{
     args::{AddArgs, BaseArgs, GlobalArgs},
@@ -15,15 +16,55 @@ use super::{
 };
 
 pub async fn run(global: &GlobalArgs, args: &AddArgs) -> anyhow::Result<()> {
-    let found = find(&args.sources, &args.base)?;
+    let found = find(&args.sources, &args.base)?.with_priority(args.priority);
     let store = connect_patiently(global).await?;
-    let added = store.add(&recordings(&found), None).await?;
-    if args.json {
-        say(&serde_json::to_string(&added)?)?;
-    } else if !global.quiet {
-        say(&describe(&added, &found))?;
+    let mut added = store.add(&found.recordings, None).await?;
+    let copied = match (&args.from_database, &args.query) {
+        (Some(url), Some(query)) => {
+            let query = Query::ask(url.clone(), query, args.priority);
+            let shown = !global.quiet && !args.json && io::stderr().is_terminal();
+            Some(copy(&*store, url, query, &mut added, shown).await?)
+        }
+        _ => None,
+    };
+    match copied {
+        Some(passed_over) if args.json => say(&json!({ "inserted": added.inserted, "known": added.known,
+                                                       "passed_over": passed_over })
+        .to_string())?,
+        None if args.json => say(&serde_json::to_string(&added)?)?,
+        _ if !global.quiet => say(&describe(&added, &found))?,
+        _ => {}
     }
     Ok(())
+}
+
+/// Copies what the query names, a page at a time, each for good; counts it in. Returns how many rows name no file.
+async fn copy(
+    store: &dyn Store,
+    url: &DatabaseUrl,
+    mut query: Query,
+    added: &mut Added,
+    shown: bool,
+) -> anyhow::Result<u64> {
+    let mut passed_over = 0;
+    while let Some(page) = query.page().await? {
+        let new = store.add(&page.recordings, None).await?;
+        added.inserted += new.inserted;
+        added.known += new.known;
+        passed_over += page.passed_over;
+        tracing::info!(added.inserted, added.known, passed_over, "copied a page from {url}");
+        if shown {
+            let _ = write!(io::stderr(), "\r{} added, {} known already", added.inserted, added.known);
+        }
+    }
+    if shown {
+        let _ = write!(io::stderr(), "\r\x1b[2K"); // it is said again, with what else there is to say
+    }
+    if passed_over > 0 {
+        let rows = count(passed_over, "row");
+        tracing::warn!("{rows} of {url} passed over: the path is NULL or empty, or has a NUL character in it");
+    }
+    Ok(passed_over)
 }
 
 /// Finds what the typed names stand for.
@@ -34,11 +75,7 @@ pub fn find(names: &[String], base: &BaseArgs) -> anyhow::Result<Found> {
 
 /// Adds for a recipe that is about to be used.
 pub async fn add_for(store: &dyn Store, found: &Found, recipe: &str) -> anyhow::Result<Added> {
-    Ok(store.add(&recordings(found), Some(recipe)).await?)
-}
-
-fn recordings(found: &Found) -> Vec<NewRecording> {
-    found.sources.iter().map(NewRecording::from).collect()
+    Ok(store.add(&found.recordings, Some(recipe)).await?)
 }
 
 /// What became of the names, in a line.

@@ -6,7 +6,14 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use prepare_audio::{store::DatabaseUrl, vad, worker::Timeout};
 
-use super::{cut_args::CutArgs, doctor::DoctorArgs, engine::EngineArgs, exit, metrics::Address};
+use super::{
+    cut_args::CutArgs,
+    doctor::DoctorArgs,
+    engine::EngineArgs,
+    exit,
+    metrics::MetricsAddress,
+    operator_args::{Address, CancelArgs, QuarantineArgs, RequeueArgs, WorkersArgs},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,11 +25,22 @@ Examples:
   prepare-audio segments talk.mp3 --json           a recording's segments, for machines
   prepare-audio resegment --merge-to 30            other segments, without listening again
   prepare-audio retry --all && prepare-audio fetch
+  prepare-audio workers                            who holds what since when?
   prepare-audio doctor                             has this machine what it takes?";
 
 const SETTINGS: &str = "\
 Settings come from flags, the environment (a .env file is read too), and the TOML file that --config names, in this
 order of strength. The file's keys are the flags' names: `workers = 4`, `vad-threshold = 0.6`.";
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  prepare-audio add corpus.jsonl --priority -1     before all that has priority 0
+  prepare-audio add --from-database postgres://me@db/corpus \\
+      --query 'SELECT url AS path, speaker, licence FROM recordings WHERE hours < 2'
+
+A column or key `source`, `path`, `audio_filepath`, `audio_path`, `file`, `filename`, `file_name`, `audio` or `wav` holds
+the path. All others, of a query as of a .csv or .jsonl list, are kept as the recording's metadata, which `segments
+--json` shows. A recording that is known already stays as it was, with its metadata and its priority.";
 
 const RESEGMENT_SOURCES: &str = "Only these recordings: ids, or sources [default: all]";
 
@@ -45,15 +63,25 @@ pub enum Command {
     /// Cut done recordings anew, from their kept probabilities; audio is decoded only for what was never cut before
     #[command(after_help = exit::HELP)]
     #[command(mut_arg("sources", |arg| arg.value_name("SOURCE|ID").help(RESEGMENT_SOURCES)))]
+    #[command(mut_arg("priority", |arg| arg.hide(true)))]
     Resegment(Box<FetchArgs>),
     /// Put recordings into the table, to be prepared by a later fetch
+    #[command(after_help = ADD_EXAMPLES)]
     Add(AddArgs),
     /// Show counts by state, hours, speed and the newest failures
     Status(StatusArgs),
     /// List the segments of done recordings
     Segments(SegmentsArgs),
-    /// Put failed and quarantined recordings back to pending
+    /// Put failed and quarantined recordings back to pending; named ones also when they were cancelled
     Retry(RetryArgs),
+    /// No more work for these recordings, waiting or running; what is done stays done
+    Cancel(CancelArgs),
+    /// Prepare again what failed with certain errors, or any recordings that have ended
+    Requeue(RequeueArgs),
+    /// Look at the recordings that were set aside because they take processes down
+    Quarantine(QuarantineArgs),
+    /// Show who holds which recordings since when
+    Workers(WorkersArgs),
     /// Show whether this machine has what a run needs: processor, model, database, ONNX Runtime, output folder
     #[command(after_help = exit::HELP)]
     Doctor(DoctorArgs),
@@ -72,7 +100,7 @@ pub struct GlobalArgs {
     pub config: Option<PathBuf>,
     /// Database: sqlite://FILE, or postgres://USER@HOST/NAME where several machines share the work
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    #[arg(default_value = "sqlite://prepare-audio.db")]
+    #[arg(default_value = "sqlite://prepare-audio.db", value_parser = Address)]
     pub database: DatabaseUrl,
     /// How long fetch, resegment and add wait at their start for a database that does not answer yet
     #[arg(long, global = true, value_name = "TIME", env = "PREPARE_AUDIO_DATABASE_WAIT", default_value = "30s")]
@@ -113,6 +141,9 @@ pub struct BaseArgs {
 pub struct FetchArgs {
     /// Recordings to add first: files, folders, patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
     pub sources: Vec<String>,
+    /// Priority of the recordings that are added: least first, negative ones allowed [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "sources")]
+    pub priority: Option<i64>,
     /// Recordings prepared at once [default: the number of cores]
     #[arg(short, long, value_name = "N", env = "PREPARE_AUDIO_WORKERS", value_parser = at_least_one)]
     pub workers: Option<usize>,
@@ -135,7 +166,7 @@ pub struct FetchArgs {
     pub watch: bool,
     /// Serve the run's figures for Prometheus there: a port of this machine, or an address with a port
     #[arg(long, value_name = "[ADDR:]PORT", env = "PREPARE_AUDIO_METRICS")]
-    pub metrics: Option<Address>,
+    pub metrics: Option<MetricsAddress>,
     /// How long one recording may take: auto (10 min, and as long as what was listened to plays), off, or a time
     #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_TIMEOUT", default_value = "auto")]
     pub timeout: Timeout,
@@ -208,8 +239,18 @@ impl VadArgs {
 #[derive(Debug, Args)]
 pub struct AddArgs {
     /// Files, folders (searched through), patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "from_database")]
     pub sources: Vec<String>,
+    /// Priority of the recordings that are added: least first, negative ones allowed
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "0")]
+    pub priority: i64,
+    /// Copy recordings from this database, too (sqlite://FILE or postgres://USER@HOST/NAME), which is only read
+    #[arg(long, value_name = "URL", requires = "query", value_parser = Address)]
+    pub from_database: Option<DatabaseUrl>,
+    /// What to copy: one SELECT. Paths are taken as they stand (relative ones are read below --audio-dir), a column
+    /// `priority` is the priority, and the other columns become metadata
+    #[arg(long, value_name = "SELECT", requires = "from_database")]
+    pub query: Option<String>,
     #[command(flatten)]
     pub base: BaseArgs,
     /// Print the counts as JSON
@@ -222,7 +263,7 @@ pub struct StatusArgs {
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,
-    /// Show it again every two seconds until Ctrl-C
+    /// Show it again every two seconds until Ctrl-C, with the rates of the last minute and the time that is left
     #[arg(long)]
     pub watch: bool,
 }
@@ -241,7 +282,7 @@ pub struct SegmentsArgs {
 
 #[derive(Debug, Args)]
 pub struct RetryArgs {
-    /// Recordings, by the ids that status shows
+    /// Recordings, by the ids that status shows: failed, quarantined or cancelled ones
     pub ids: Vec<i64>,
     /// Every failed and quarantined recording
     #[arg(long, conflicts_with = "ids")]

@@ -51,13 +51,15 @@ pub fn explain(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS; // the reader has seen enough, as in `segments | head`
     }
     eprintln!("error: {error:#}");
-    let of_database = error
+    let of_database = error.chain().any(|e| {
+        e.is::<StoreError>()
+            || e.is::<NoDatabase>()
+            || matches!(e.downcast_ref(), Some(RunError::Store(_)))
+            || matches!(e.downcast_ref(), Some(SourceError::Store(_)))
+    });
+    let of_usage = error
         .chain()
-        .any(|e| e.is::<StoreError>() || e.is::<NoDatabase>() || matches!(e.downcast_ref(), Some(RunError::Store(_))));
-    let is_usage = |e: &(dyn std::error::Error + 'static)| {
-        e.is::<Usage>() || e.is::<SourceError>() || matches!(e.downcast_ref(), Some(RunError::Output { .. }))
-    };
-    let of_usage = error.chain().any(is_usage);
+        .any(|e| e.is::<Usage>() || e.is::<SourceError>() || matches!(e.downcast_ref(), Some(RunError::Output { .. })));
     ExitCode::from(if of_database {
         DATABASE
     } else if of_usage {

@@ -28,7 +28,7 @@ use super::{
     connect, connect_patiently, exit,
     format::{bytes, count, time},
     log,
-    metrics::{self, Metrics},
+    metrics::{self, Metrics, MetricsAddress},
     plan::{self, Plan},
     progress::Display,
     say,
@@ -40,7 +40,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCode> {
     let (display, settings) = begin(global, args, Scope::Any)?;
     let preparer = Arc::new(preparer(args)?);
-    let found = add::find(&args.sources, &args.base)?;
+    let found = add::find(&args.sources, &args.base)?.with_priority(args.priority.unwrap_or_default());
     if args.dry_run {
         return dry_run(global, args, &settings, &preparer, &found).await;
     }
@@ -135,7 +135,7 @@ async fn work(
     preparer: Arc<Preparer>,
     settings: Settings,
     display: Option<Arc<Display>>,
-    metrics: Option<metrics::Address>,
+    metrics: Option<MetricsAddress>,
 ) -> anyhow::Result<(Result<Report, RunError>, bool)> {
     let shutdown = Shutdown::default();
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -229,14 +229,14 @@ async fn dry_run(
     let recipe = &preparer.recipe().id;
     let missing = matches!(&global.database, DatabaseUrl::Sqlite(path) if !path.exists());
     let mut files = Vec::new();
-    let mut new = found.sources.clone();
+    let mut new = found.sources();
     if missing {
         new.sort();
         new.dedup();
     } else {
         let store = connect(global).await?;
         files = plan::pending_files(&*store, recipe, &settings.audio_dir).await?;
-        new = store.unknown(&found.sources, Some(recipe)).await?;
+        new = store.unknown(&new, Some(recipe)).await?;
         store.close().await;
     }
     let added = new.len();

@@ -34,9 +34,9 @@ const LONGEST: usize = 8192;
 
 /// Where the figures are served. A port alone is this machine's own, which nobody else reaches.
 #[derive(Clone, Copy, Debug)]
-pub struct Address(SocketAddr);
+pub struct MetricsAddress(SocketAddr);
 
-impl std::str::FromStr for Address {
+impl std::str::FromStr for MetricsAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -178,7 +178,7 @@ fn ends(report: &Report) -> [(&'static str, u64); 6] {
 ///
 /// # Errors
 /// Where the address cannot be listened on.
-pub async fn serve(address: Address, metrics: Arc<Metrics>) -> io::Result<SocketAddr> {
+pub async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address.0).await?;
     let bound = listener.local_addr()?;
     tokio::spawn(async move {
@@ -233,9 +233,9 @@ mod tests {
             ("0.0.0.0:80", "0.0.0.0:80"),
             ("[::1]:7", "[::1]:7"),
         ] {
-            assert_eq!(text.parse::<Address>().unwrap().0.to_string(), address);
+            assert_eq!(text.parse::<MetricsAddress>().unwrap().0.to_string(), address);
         }
-        assert!("host".parse::<Address>().is_err() && "99999".parse::<Address>().is_err());
+        assert!("host".parse::<MetricsAddress>().is_err() && "99999".parse::<MetricsAddress>().is_err());
     }
 
     #[test]

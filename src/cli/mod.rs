@@ -2,6 +2,7 @@
 
 mod add;
 pub mod args;
+mod cancel;
 pub mod config;
 mod cut_args;
 mod doctor;
@@ -11,13 +12,18 @@ mod fetch;
 mod format;
 mod log;
 mod metrics;
+mod operator_args;
 mod plan;
 mod progress;
+mod quarantine;
+mod rates;
+mod requeue;
 mod resegment;
 mod retry;
 mod segments;
 mod status;
 mod texts;
+mod workers;
 
 use std::{
     io::{self, Write},
@@ -72,6 +78,10 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
                 Command::Status(args) => status::run(&global, &args).await?,
                 Command::Segments(args) => segments::run(&global, &args).await?,
                 Command::Retry(args) => retry::run(&global, &args).await?,
+                Command::Cancel(args) => cancel::run(&global, &args).await?,
+                Command::Requeue(args) => requeue::run(&global, &args).await?,
+                Command::Quarantine(args) => quarantine::run(&global, &args).await?,
+                Command::Workers(args) => workers::run(&global, &args).await?,
                 Command::Fetch(_)
                 | Command::Resegment(_)
                 | Command::Doctor(_)

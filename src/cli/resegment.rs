@@ -7,13 +7,16 @@ use serde_json::json;
 
 use super::{
     args::{FetchArgs, GlobalArgs},
-    connect_patiently, fetch,
+    connect_patiently, exit, fetch,
     format::count,
     say,
     segments::select,
 };
 
 pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCode> {
+    if args.priority.is_some() {
+        anyhow::bail!(exit::Usage("--priority: what is cut anew keeps the priority that its recording has".into()));
+    }
     let (display, settings) = fetch::begin(global, args, Scope::Bound)?;
     let preparer = Arc::new(fetch::preparer(args)?);
     let (recipe, model) = (preparer.recipe().id.clone(), preparer.model_sha256().to_owned());

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 
-use anyhow::bail;
 use prepare_audio::{
     sources::Resolver,
     store::{SegmentOf, Selection, Store},
@@ -47,22 +46,32 @@ pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()>
     Ok(())
 }
 
-/// An id, or a source as the row has it, or a path that resolves to one.
+/// The one recording that a name stands for, or all.
 pub async fn select(store: &dyn Store, named: Option<&str>, base: &BaseArgs) -> anyhow::Result<Selection> {
     let Some(name) = named else { return Ok(Selection::All) };
-    let mut candidates = vec![Selection::Source(name.to_owned())];
-    if let Ok(found) =
-        Resolver::new(base.audio_dir.as_deref(), &base.output)?.find(&[name.to_owned()], &mut io::empty())
-    {
-        candidates.extend(found.sources.into_iter().map(Selection::Source));
-    }
-    candidates.extend(name.parse().ok().map(Selection::Id));
-    for candidate in candidates {
-        if store.matching(&candidate).await? > 0 {
-            return Ok(candidate);
+    let found = lookup(store, name, base).await?.into_iter().next();
+    found.ok_or_else(|| exit::Usage(format!("{name}: no recording has this id or source")).into())
+}
+
+/// The recordings that a name stands for: a source as the row has it, or what it resolves to (several, where it is a
+/// folder or a list), or an id.
+pub async fn lookup(store: &dyn Store, name: &str, base: &BaseArgs) -> anyhow::Result<Vec<Selection>> {
+    let resolver = Resolver::new(base.audio_dir.as_deref(), &base.output)?;
+    let resolved = resolver.find(&[name.to_owned()], &mut io::empty()).unwrap_or_default().sources();
+    let resolved = resolved.into_iter().map(Selection::Source).collect();
+    let id = name.parse().ok().map(Selection::Id).into_iter().collect();
+    for candidates in [vec![Selection::Source(name.to_owned())], resolved, id] {
+        let mut found = Vec::new();
+        for candidate in candidates {
+            if store.matching(&candidate).await? > 0 {
+                found.push(candidate);
+            }
+        }
+        if !found.is_empty() {
+            return Ok(found);
         }
     }
-    bail!(exit::Usage(format!("{name}: no recording has this id or source")))
+    Ok(Vec::new())
 }
 
 fn as_table(page: &[SegmentOf]) -> String {

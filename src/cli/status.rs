@@ -2,15 +2,16 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use prepare_audio::store::{Failure, StateCount, Store};
+use prepare_audio::store::{Failure, StateCount};
 use serde_json::json;
 
 use super::{
     args::{GlobalArgs, StatusArgs},
     connect_existing, format,
+    rates::{Rates, Sample, Window},
 };
 
 /// Failures that are shown.
@@ -22,8 +23,11 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub async fn run(global: &GlobalArgs, args: &StatusArgs) -> anyhow::Result<()> {
     let store = connect_existing(global).await?;
+    let (begun, mut window) = (Instant::now(), Window::default());
     loop {
-        let text = if args.json { as_json(&*store).await? } else { as_text(&*store).await? };
+        let (states, failures) = (store.counts().await?, store.failures(false, FAILURES).await?);
+        let rates = window.add(Sample::of(begun.elapsed(), &states));
+        let text = if args.json { as_json(&states, &failures, rates) } else { as_text(&states, &failures, rates) };
         let mut out = io::stdout().lock();
         if args.watch && !args.json && out.is_terminal() {
             out.write_all(CLEAR.as_bytes())?;
@@ -41,21 +45,22 @@ pub async fn run(global: &GlobalArgs, args: &StatusArgs) -> anyhow::Result<()> {
     }
 }
 
-async fn as_json(store: &dyn Store) -> anyhow::Result<String> {
-    let (states, failures) = (store.counts().await?, store.failures(false, FAILURES).await?);
-    let line = json!({ "states": states, "speed_x_real_time": speed(&states), "failures": failures });
-    Ok(format!("{line}\n"))
+fn as_json(states: &[StateCount], failures: &[Failure], rates: Option<Rates>) -> String {
+    let line = json!({ "states": states, "speed_x_real_time": speed(states), "rates": rates, "failures": failures });
+    format!("{line}\n")
 }
 
-async fn as_text(store: &dyn Store) -> anyhow::Result<String> {
-    let (states, failures) = (store.counts().await?, store.failures(false, FAILURES).await?);
+fn as_text(states: &[StateCount], failures: &[Failure], rates: Option<Rates>) -> String {
     if states.is_empty() {
-        return Ok("no recordings yet; add some with `prepare-audio add` or `prepare-audio fetch SOURCES`\n".into());
+        return "no recordings yet; add some with `prepare-audio add` or `prepare-audio fetch SOURCES`\n".into();
     }
     let rows: Vec<Vec<String>> = states.iter().map(state_row).collect();
     let mut text = format::table(&["state", ">recordings", ">audio", ">speech", ">segments"], &rows);
-    if let Some(speed) = speed(&states) {
+    if let Some(speed) = speed(states) {
         text += &format!("\none worker prepares {speed:.0} times real time\n");
+    }
+    if let Some(rates) = rates {
+        text += &rates_text(&rates);
     }
     let damaged: i64 = states.iter().map(|s| s.damaged).sum();
     if damaged > 0 {
@@ -63,9 +68,21 @@ async fn as_text(store: &dyn Store) -> anyhow::Result<String> {
         text += &format!("\n{told} damaged (truncated or decode_errors in their rows): prepared what they hold\n");
     }
     if !failures.is_empty() {
-        text += &failures_text(&failures, &states);
+        text += &failures_text(failures, states);
     }
-    Ok(text)
+    text
+}
+
+fn rates_text(rates: &Rates) -> String {
+    let Rates { recordings_per_minute, audio_x_real_time, .. } = rates;
+    let left = match rates.left_s {
+        Some(0.0) => "nothing left to do".into(),
+        Some(seconds) => format!("about {} left", format::time(seconds)),
+        None => "nothing is getting done".into(),
+    };
+    format!(
+        "\nlately: {recordings_per_minute:.1} recordings a minute, {audio_x_real_time:.0} times real time; {left}\n"
+    )
 }
 
 fn state_row(count: &StateCount) -> Vec<String> {

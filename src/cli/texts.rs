@@ -21,10 +21,16 @@ pub fn man(mut command: Command) -> anyhow::Result<ExitCode> {
     command.build();
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-        let name = format!("prepare-audio-{}", sub.get_name());
-        clap_mangen::Man::new(sub.clone().name(name)).render(&mut page)?;
-    }
+    pages_below(&command, "prepare-audio", &mut page)?;
     io::stdout().write_all(&page)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn pages_below(command: &Command, name: &str, page: &mut Vec<u8>) -> io::Result<()> {
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        let name = format!("{name}-{}", sub.get_name());
+        clap_mangen::Man::new(sub.clone().name(name.clone())).render(page)?;
+        pages_below(sub, &name, page)?;
+    }
+    Ok(())
 }

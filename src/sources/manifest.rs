@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use super::SourceError;
-
-/// Columns or keys that hold the path, in the order they are looked for; the names that corpora and toolkits use.
-const PATH_KEYS: [&str; 9] =
-    ["source", "path", "audio_filepath", "audio_path", "file", "filename", "file_name", "audio", "wav"];
+use super::{
+    SourceError,
+    row::{Row, expected, text},
+};
+use crate::store::NewRecording;
 
 /// The kind of a list, told by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +30,16 @@ impl Kind {
         }
     }
 
-    /// The paths in the list, as they are written there.
-    pub fn read(self, path: &Path) -> Result<Vec<String>, SourceError> {
+    /// The recordings in the list, their paths as they are written there.
+    pub fn read(self, path: &Path) -> Result<Vec<NewRecording>, SourceError> {
         let name = path.display().to_string();
         let file = File::open(path).map_err(|e| SourceError::Read(name.clone(), e))?;
         let reader = BufReader::new(file);
         match self {
-            Self::Text => lines(reader).map_err(|e| SourceError::Read(name, e)),
+            Self::Text => {
+                let paths = lines(reader).map_err(|e| SourceError::Read(name, e))?;
+                Ok(paths.into_iter().map(NewRecording::from).collect())
+            }
             Self::Csv => csv(reader, delimiter(path)).map_err(|why| SourceError::Manifest(name, why)),
             Self::JsonLines => json_lines(reader).map_err(|why| SourceError::Manifest(name, why)),
         }
@@ -60,41 +63,42 @@ fn delimiter(path: &Path) -> u8 {
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv")) { b'\t' } else { b',' }
 }
 
-fn csv(reader: impl io::Read, delimiter: u8) -> Result<Vec<String>, String> {
+fn csv(reader: impl io::Read, delimiter: u8) -> Result<Vec<NewRecording>, String> {
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(reader);
     let headers = reader.headers().map_err(|e| e.to_string())?.clone();
-    let names: Vec<String> = headers.iter().map(|h| h.trim_start_matches('\u{feff}').to_ascii_lowercase()).collect();
-    let column = PATH_KEYS.iter().find_map(|key| names.iter().position(|name| name == key));
-    let column = column.ok_or_else(|| format!("no column {}; it has {}", expected(), names.join(", ")))?;
-    let mut paths = Vec::new();
+    let titles: Vec<&str> = headers.iter().map(|title| title.trim_start_matches('\u{feff}')).collect();
+    let empty = Row::of_texts(titles.iter().map(|&title| (title, ""))).map_err(|e| e.to_string())?;
+    let column = empty.path_column(|_| true);
+    let column = column.ok_or_else(|| format!("no column {}; it has {}", expected(), titles.join(", ")))?;
+    let mut recordings = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| e.to_string())?;
-        let line = record.position().map_or(0, csv::Position::line);
-        match record.get(column) {
-            Some(path) if !path.is_empty() => paths.push(path.to_owned()),
-            _ => return Err(format!("line {line}: the column {} is empty", names[column])),
+        let mut row = Row::of_texts(titles.iter().copied().zip(&record)).map_err(|e| e.to_string())?;
+        match row.take(column).and_then(|path| text(&path)).filter(|path| !path.is_empty()) {
+            Some(path) => recordings.push(row.recording(path, 0)),
+            None => {
+                let line = record.position().map_or(0, csv::Position::line);
+                return Err(format!("line {line}: the column {column} is empty"));
+            }
         }
     }
-    Ok(paths)
+    Ok(recordings)
 }
 
-fn json_lines(reader: impl BufRead) -> Result<Vec<String>, String> {
-    let mut paths = Vec::new();
+fn json_lines(reader: impl BufRead) -> Result<Vec<NewRecording>, String> {
+    let mut recordings = Vec::new();
     for (index, line) in reader.lines().enumerate() {
         let (line, number) = (line.map_err(|e| e.to_string())?, index + 1);
         if line.trim().is_empty() {
             continue;
         }
-        let value: serde_json::Value = serde_json::from_str(&line).map_err(|e| format!("line {number}: {e}"))?;
-        let path = PATH_KEYS.iter().find_map(|key| value.get(key)?.as_str());
+        let mut row = Row::of_json(&line).map_err(|e| format!("line {number}: {e}"))?;
+        let column = row.path_column(|value| text(value).is_some()).map(str::to_owned);
+        let path = column.and_then(|column| text(&*row.take(&column)?));
         let path = path.ok_or_else(|| format!("line {number}: no key {}", expected()))?;
-        paths.push(path.to_owned());
+        recordings.push(row.recording(path, 0));
     }
-    Ok(paths)
-}
-
-fn expected() -> String {
-    PATH_KEYS.map(|key| format!("\"{key}\"")).join(" or ")
+    Ok(recordings)
 }
 
 #[cfg(test)]
@@ -103,11 +107,23 @@ mod tests {
 
     use super::*;
 
+    fn told(recordings: &[NewRecording]) -> Vec<String> {
+        recordings.iter().map(|r| format!("{} {}", r.source, r.metadata.as_deref().unwrap_or("-"))).collect()
+    }
+
     #[test]
     fn the_path_column_is_found_by_its_usual_names() {
-        let read = |text: &str| csv(text.as_bytes(), b',');
-        assert_eq!(read("id,Path\n1,a.wav\n2,\"b, c.wav\"\n").unwrap(), ["a.wav", "b, c.wav"]);
-        assert_eq!(read("\u{feff}audio_filepath,text\nx.flac,hello\n").unwrap(), ["x.flac"]);
+        let read = |text: &str| csv(text.as_bytes(), b',').map(|recordings| told(&recordings));
+        assert_eq!(
+            read("id,Path\n1,a.wav\n2,\"b, c.wav\"\n").unwrap(),
+            [r#"a.wav {"id":"1"}"#, r#"b, c.wav {"id":"2"}"#]
+        );
+        assert_eq!(
+            read("\u{feff}audio_filepath,Text\nx.flac,\"he said \"\"hi\"\"\"\n").unwrap(),
+            [r#"x.flac {"Text":"he said \"hi\""}"#]
+        );
+        // The first column of pandas has no title.
+        assert_eq!(read(",path,path\n0,a,b\n").unwrap(), ["a -"]);
         assert!(read("id,name\n1,a\n").unwrap_err().contains("it has id, name"));
         assert_eq!(read("path,x\n,1\n").unwrap_err(), "line 2: the column path is empty");
         assert!(read("path,x\na\n").unwrap_err().contains("record"));
@@ -115,8 +131,9 @@ mod tests {
 
     #[test]
     fn json_lines_name_the_line_that_is_wrong() {
-        let read = |text: &str| json_lines(text.as_bytes());
-        assert_eq!(read("{\"audio_filepath\":\"a.wav\",\"duration\":1}\n\n{\"path\":\"b\"}").unwrap(), ["a.wav", "b"]);
+        let read = |text: &str| json_lines(text.as_bytes()).map(|recordings| told(&recordings));
+        let list = "{\"audio_filepath\":\"a.wav\",\"duration\":1.50}\n\n{\"path\":\"b\"}";
+        assert_eq!(read(list).unwrap(), [r#"a.wav {"duration":1.50}"#, "b -"]);
         assert!(read("{\"path\":\"a\"}\n{oops").unwrap_err().starts_with("line 2: "));
         assert!(read("{\"text\":\"a\"}").unwrap_err().starts_with("line 1: no key \"source\""));
     }

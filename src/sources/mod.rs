@@ -1,6 +1,8 @@
 //! From what a user names (files, folders, patterns, lists, manifests) to the sources that go into the table.
 
 mod manifest;
+mod query;
+mod row;
 
 use std::{
     env, io,
@@ -9,6 +11,10 @@ use std::{
 
 use globset::GlobBuilder;
 use walkdir::WalkDir;
+
+pub use query::{Page, Query};
+
+use crate::store::{NewRecording, StoreError};
 
 /// Names of files that a folder's walk takes; a file that is named itself is always taken.
 const EXTENSIONS: &[&str] = &[
@@ -38,15 +44,34 @@ pub enum SourceError {
     /// A manifest that is not what its name says.
     #[error("{0}: {1}")]
     Manifest(String, String),
+    /// A query to another database that is none, or whose answer names no recordings.
+    #[error("the query: {0}")]
+    Query(String),
+    /// Another database that cannot be asked.
+    #[error(transparent)]
+    Store(StoreError),
 }
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Sources in the order they were named, as they go into the table.
-    pub sources: Vec<String>,
+    /// Recordings in the order they were named, as they go into the table.
+    pub recordings: Vec<NewRecording>,
     /// Files in folders that were passed over because their names do not end as audio does.
     pub skipped: usize,
+}
+
+impl Found {
+    /// The sources of the recordings.
+    pub fn sources(&self) -> Vec<String> {
+        self.recordings.iter().map(|recording| recording.source.clone()).collect()
+    }
+
+    /// The same with a priority, the least first.
+    pub fn with_priority(mut self, priority: i64) -> Self {
+        self.recordings.iter_mut().for_each(|recording| recording.priority = priority);
+        self
+    }
 }
 
 /// Turns names into sources.
@@ -87,10 +112,7 @@ impl Resolver {
     fn find_one(&self, name: &str, stdin: &mut dyn io::BufRead, found: &mut Found) -> Result<(), SourceError> {
         if name == "-" {
             let list = manifest::lines(stdin).map_err(|e| SourceError::Read("standard input".into(), e))?;
-            found
-                .sources
-                .extend(list.iter().map(|line| self.listed(line, &self.current)).collect::<Result<Vec<_>, _>>()?);
-            return Ok(());
+            return self.list(list.into_iter().map(NewRecording::from), &self.current, found);
         }
         let path = self.locate(name);
         if path.is_dir() {
@@ -99,11 +121,10 @@ impl Resolver {
         if let Some(kind) = manifest::Kind::of(&path).filter(|_| path.is_file()) {
             let listed = kind.read(&path)?;
             let folder = path.parent().unwrap_or(&self.current);
-            found.sources.extend(listed.iter().map(|line| self.listed(line, folder)).collect::<Result<Vec<_>, _>>()?);
-            return Ok(());
+            return self.list(listed.into_iter(), folder, found);
         }
         if path.exists() {
-            found.sources.push(self.source(&path)?);
+            found.recordings.push(self.source(&path)?.into());
             return Ok(());
         }
         if name.contains(['*', '?', '[', '{']) {
@@ -121,10 +142,20 @@ impl Resolver {
         }
     }
 
-    /// An entry of a list: relative ones are relative to the base, or else to the list's own folder. It need not
+    /// Entries of a list: relative ones are relative to the base, or else to the list's own folder. They need not
     /// exist: a missing recording becomes a row that says so.
-    fn listed(&self, entry: &str, folder: &Path) -> Result<String, SourceError> {
-        self.source(&self.base.as_deref().unwrap_or(folder).join(entry))
+    fn list(
+        &self,
+        entries: impl Iterator<Item = NewRecording>,
+        folder: &Path,
+        found: &mut Found,
+    ) -> Result<(), SourceError> {
+        let folder = self.base.as_deref().unwrap_or(folder);
+        for entry in entries {
+            let source = self.source(&folder.join(&entry.source))?;
+            found.recordings.push(NewRecording { source, ..entry });
+        }
+        Ok(())
     }
 
     fn source(&self, path: &Path) -> Result<String, SourceError> {
@@ -136,7 +167,7 @@ impl Resolver {
     fn walk(&self, folder: &Path, found: &mut Found) -> Result<(), SourceError> {
         for path in self.files_below(folder) {
             if is_audio_name(&path) {
-                found.sources.push(self.source(&path)?);
+                found.recordings.push(self.source(&path)?.into());
             } else {
                 found.skipped += 1;
             }
@@ -170,13 +201,13 @@ impl Resolver {
             .build()
             .map_err(|e| SourceError::Pattern(pattern.to_owned(), e))?
             .compile_matcher();
-        let before = found.sources.len();
+        let before = found.recordings.len();
         for path in self.files_below(&fixed_part(&whole)) {
             if matcher.is_match(&path) {
-                found.sources.push(self.source(&path)?);
+                found.recordings.push(self.source(&path)?.into());
             }
         }
-        if found.sources.len() == before { Err(SourceError::NoMatch(pattern.to_owned())) } else { Ok(()) }
+        if found.recordings.len() == before { Err(SourceError::NoMatch(pattern.to_owned())) } else { Ok(()) }
     }
 }
 
@@ -243,7 +274,7 @@ mod tests {
     fn folders_are_walked_and_other_files_passed_over() {
         let root = tree();
         let found = find(&resolver(root.path(), None), &["."], "").unwrap();
-        assert_eq!(found.sources, below(root.path(), &["a.wav", "sub/c.MP3", "sub/deep/d.flac"]));
+        assert_eq!(found.sources(), below(root.path(), &["a.wav", "sub/c.MP3", "sub/deep/d.flac"]));
         assert_eq!(found.skipped, 2);
     }
 
@@ -253,7 +284,7 @@ mod tests {
         let here = resolver(root.path(), None);
         let named = root.path().join("sub/../a.wav");
         let found = find(&here, &["a.wav", "./a.wav", "sub/../a.wav", named.to_str().unwrap()], "").unwrap();
-        assert_eq!(found.sources, below(root.path(), &["a.wav"; 4]));
+        assert_eq!(found.sources(), below(root.path(), &["a.wav"; 4]));
     }
 
     #[test]
@@ -262,17 +293,17 @@ mod tests {
         let base = root.path().join("sub");
         let with_base = resolver(root.path(), Some(&base));
         let found = find(&with_base, &["sub/c.MP3", "deep/d.flac", "a.wav"], "").unwrap();
-        assert_eq!(found.sources[..2], ["c.MP3", "deep/d.flac"]);
-        assert_eq!(found.sources[2..], below(root.path(), &["a.wav"]));
-        assert_eq!(find(&with_base, &["-"], "x/y.wav\n").unwrap().sources, ["x/y.wav"]);
+        assert_eq!(found.sources()[..2], ["c.MP3", "deep/d.flac"]);
+        assert_eq!(found.sources()[2..], below(root.path(), &["a.wav"]));
+        assert_eq!(find(&with_base, &["-"], "x/y.wav\n").unwrap().sources(), ["x/y.wav"]);
     }
 
     #[test]
     fn patterns_stay_in_their_folder_unless_doubled() {
         let root = tree();
         let here = resolver(root.path(), None);
-        assert_eq!(find(&here, &["*.wav"], "").unwrap().sources, below(root.path(), &["a.wav"]));
-        assert_eq!(find(&here, &["**/*.flac"], "").unwrap().sources, below(root.path(), &["sub/deep/d.flac"]));
+        assert_eq!(find(&here, &["*.wav"], "").unwrap().sources(), below(root.path(), &["a.wav"]));
+        assert_eq!(find(&here, &["**/*.flac"], "").unwrap().sources(), below(root.path(), &["sub/deep/d.flac"]));
         assert!(matches!(find(&here, &["*.opus"], ""), Err(SourceError::NoMatch(_))));
         assert!(matches!(find(&here, &["{a"], ""), Err(SourceError::Pattern(..))));
     }
@@ -285,7 +316,7 @@ mod tests {
         let here = resolver(root.path(), None);
         for name in [".", "**/*.wav"] {
             let found = find(&here, &[name], "").unwrap();
-            assert!(found.sources.iter().all(|source| !source.contains("segments")), "{name}: {found:?}");
+            assert!(found.sources().iter().all(|source| !source.contains("segments")), "{name}: {found:?}");
         }
     }
 
@@ -298,7 +329,7 @@ mod tests {
         symlink("gone.wav", root.path().join("link.wav")).unwrap();
         symlink(root.path(), root.path().join("sub/loop")).unwrap();
         let found = find(&resolver(root.path(), None), &["."], "").unwrap();
-        assert_eq!(found.sources, below(root.path(), &["a.wav", "link.wav", "sub/c.MP3", "sub/deep/d.flac"]));
+        assert_eq!(found.sources(), below(root.path(), &["a.wav", "link.wav", "sub/c.MP3", "sub/deep/d.flac"]));
     }
 
     #[cfg(unix)]
@@ -318,6 +349,6 @@ mod tests {
         fs::write(root.path().join("sub/list.txt"), "gone.wav\n\n# a comment\n/abs/x.wav\r\n").unwrap();
         let mut want = below(root.path(), &["sub/gone.wav"]);
         want.push("/abs/x.wav".into());
-        assert_eq!(find(&here, &["sub/list.txt"], "").unwrap().sources, want);
+        assert_eq!(find(&here, &["sub/list.txt"], "").unwrap().sources(), want);
     }
 }

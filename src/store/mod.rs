@@ -6,6 +6,7 @@
 //! in milliseconds since 1970, because the hosts' clocks differ.
 
 mod error;
+mod foreign;
 mod kept;
 mod news;
 mod postgres;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 pub use error::{Problem, StoreError};
+pub use foreign::ForeignRows;
 pub use kept::{Known, Probabilities};
 pub use news::News;
 pub use url::DatabaseUrl;
@@ -196,10 +198,12 @@ pub struct Segment {
     pub parts: Option<String>,
 }
 
-/// Writes text that is JSON as the value that it stands for.
+/// Writes text that is JSON as the value that it stands for. A user may have put other text there: it stays text.
 fn as_json<S: serde::Serializer>(text: &Option<String>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    let value = text.as_deref().map(serde_json::from_str::<serde_json::Value>).transpose();
-    value.map_err(serde::ser::Error::custom)?.serialize(serializer)
+    match text.as_deref().map(serde_json::from_str::<serde_json::Value>).transpose() {
+        Ok(value) => value.serialize(serializer),
+        Err(_) => text.serialize(serializer),
+    }
 }
 
 /// A segment row with the recording that it belongs to.
@@ -259,6 +263,8 @@ pub enum Selection {
     Id(i64),
     /// Those of this source, one for each recipe.
     Source(String),
+    /// Those that wait to be claimed.
+    Pending,
 }
 
 /// What became of an `add`.

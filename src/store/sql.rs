@@ -50,10 +50,13 @@ WHERE NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = list.value
                   AND ($2 IS NULL OR o.recipe = $2 OR o.state IN ('pending', 'running')))
 GROUP BY list.value ORDER BY MIN(list.position)";
 
-/// `$1` recordings as JSON, each `[source, priority, metadata]`; `$2` recipe or NULL.
+/// `$1` recordings as JSON, each `[source, priority, metadata]`; `$2` recipe or NULL. A source that is new work under
+/// another recipe keeps what is known of it.
 pub const ADD: &str = "
 INSERT INTO recording (source, priority, metadata)
-SELECT new.source, new.priority, new.metadata FROM {new}
+SELECT new.source, new.priority,
+       COALESCE(new.metadata, (SELECT MAX(o.metadata) FROM recording o WHERE o.source = new.source))
+FROM {new}
 WHERE NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = new.source
                   AND ($2 IS NULL OR o.recipe = $2 OR o.state IN ('pending', 'running')))
 ORDER BY new.position
@@ -148,8 +151,8 @@ WHERE {which} AND r.state = 'done'
 
 /// `$1` what `{which}` needs, `$2` recipe, `$3` model.
 pub const RESEGMENT: &str = "
-INSERT INTO recording (source, recipe, priority, max_attempts)
-SELECT r.source, $2, MIN(r.priority), MAX(r.max_attempts) {resegmentable}
+INSERT INTO recording (source, recipe, priority, max_attempts, metadata)
+SELECT r.source, $2, MIN(r.priority), MAX(r.max_attempts), MAX(r.metadata) {resegmentable}
 GROUP BY r.source ORDER BY MIN(r.id)
 ON CONFLICT DO NOTHING";
 
@@ -333,5 +336,6 @@ pub fn which(of: &Selection) -> (&'static str, String) {
         Selection::All => ("CAST($1 AS TEXT) IS NOT NULL", String::new()),
         Selection::Id(id) => ("r.id = CAST($1 AS BIGINT)", id.to_string()),
         Selection::Source(source) => ("r.source = $1", source.clone()),
+        Selection::Pending => ("CAST($1 AS TEXT) IS NOT NULL AND r.state = 'pending'", String::new()),
     }
 }

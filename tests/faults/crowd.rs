@@ -13,7 +13,7 @@ use crate::{
 #[test]
 fn eight_processes_share_one_file() {
     let queue = Queue::new(Database::Sqlite, if is_long() { 2000 } else { 240 }).unwrap();
-    queue.add_up_to(queue.len());
+    queue.add(queue.len());
     let fleet = Fleet::start(&queue, 8, &[], &[]);
     let ended = fleet.finish(LEASE);
     queue.audit().is_clean();

@@ -54,9 +54,10 @@ impl Queue {
         self.sources.len()
     }
 
-    /// Puts recordings into the queue until so many of them are in it.
-    pub fn add_up_to(&self, number: usize) {
-        let number = number.clamp(self.added.get(), self.len());
+    /// Puts so many more recordings into the queue, as long as there are any.
+    pub fn add(&self, more: usize) {
+        let added = self.added.get();
+        let number = (added + more).min(self.len());
         let new = &self.sources[self.added.replace(number)..number];
         let new: Vec<NewRecording> = new.iter().map(|source| source.as_str().into()).collect();
         self.runtime.block_on(self.store.add(&new, None)).unwrap();

@@ -1,0 +1,99 @@
+//! One row of somebody's list or table: a path, and what else is said of the recording.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::store::NewRecording;
+
+/// Columns or keys that hold the path, in the order they are looked for; the names that corpora and toolkits use.
+pub(super) const PATH_KEYS: [&str; 9] =
+    ["source", "path", "audio_filepath", "audio_path", "file", "filename", "file_name", "audio", "wav"];
+
+/// A row by its columns. The values are kept as they were written, because a number may have more digits than we can hold.
+pub(super) struct Row(BTreeMap<String, Box<RawValue>>);
+
+impl Row {
+    /// A JSON object.
+    pub fn of_json(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text).map(Self)
+    }
+
+    /// Columns of text under their titles; the first of each title, and none without one.
+    pub fn of_texts<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> serde_json::Result<Self> {
+        let mut columns = BTreeMap::new();
+        for (title, cell) in cells.filter(|(title, _)| !title.is_empty()) {
+            if !columns.contains_key(title) {
+                columns.insert(title.to_owned(), to_raw_value(cell)?);
+            }
+        }
+        Ok(Self(columns))
+    }
+
+    /// The columns' names, for messages.
+    pub fn columns(&self) -> String {
+        self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The first column that bears one of the names for paths, and is `fit`.
+    pub fn path_column(&self, fit: impl Fn(&RawValue) -> bool) -> Option<&str> {
+        let named = |key: &&str| self.0.iter().find(|(name, value)| name.eq_ignore_ascii_case(key) && fit(value));
+        PATH_KEYS.iter().find_map(|key| named(&key)).map(|(name, _)| name.as_str())
+    }
+
+    /// The name of a column, however it is written.
+    pub fn column(&self, name: &str) -> Option<&str> {
+        self.0.keys().find(|column| column.eq_ignore_ascii_case(name)).map(String::as_str)
+    }
+
+    /// Takes a column out.
+    pub fn take(&mut self, column: &str) -> Option<Box<RawValue>> {
+        self.0.remove(column)
+    }
+
+    /// The recording that `source` names; the columns that are left are its metadata.
+    pub fn recording(self, source: String, priority: i64) -> NewRecording {
+        let metadata = (!self.0.is_empty()).then(|| serde_json::to_string(&self.0).ok()).flatten();
+        NewRecording { source, priority, metadata }
+    }
+}
+
+/// A text, where the value is one.
+pub(super) fn text(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// The names for the path, for messages.
+pub(super) fn expected() -> String {
+    PATH_KEYS.map(|key| format!("\"{key}\"")).join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_found_and_the_rest_is_metadata() {
+        for (row, path, metadata) in [
+            (r#"{"path":"a"}"#, Some("a"), None),
+            (r#"{"id":1,"PATH":"a"}"#, Some("a"), Some(r#"{"id":1}"#)),
+            (r#"{"path":"a","source":"b"}"#, Some("b"), Some(r#"{"path":"a"}"#)),
+            (r#"{"audio":{"path":"a"},"file":"b"}"#, Some("b"), Some(r#"{"audio":{"path":"a"}}"#)),
+            (
+                r#"{"wav":"a","n":12345678901234567890.10,"z":null}"#,
+                Some("a"),
+                Some(r#"{"n":12345678901234567890.10,"z":null}"#),
+            ),
+            (r#"{"name":"a"}"#, None, None),
+        ] {
+            let mut row = Row::of_json(row).unwrap();
+            let column = row.path_column(|value| text(value).is_some()).map(str::to_owned);
+            let source = column.and_then(|column| text(&*row.take(&column)?));
+            assert_eq!(source.as_deref(), path);
+            if let Some(source) = source {
+                assert_eq!(row.recording(source, 0).metadata.as_deref(), metadata);
+            }
+        }
+        assert!(Row::of_json("[1]").is_err() && Row::of_json("\"a\"").is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! Operators: what waits, runs, failed, and what to do about it.
+
+use std::io::{BufRead, BufReader};
+
+use serde_json::Value;
+
+use crate::{queueing::row, support::desk::Desk};
+
+const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
+
+/// A desk with pending recordings of these names.
+fn waiting(names: &[&str]) -> Desk {
+    let desk = Desk::new();
+    for name in names {
+        desk.copy(SPEECH, name);
+        desk.run(&["add", name]).exits(0);
+    }
+    desk
+}
+
+#[test]
+fn what_is_cancelled_is_not_prepared() {
+    let desk = waiting(&["done.wav", "a.wav", "in/b.wav", "in/c.wav", "d.wav"]);
+    row(&desk, "UPDATE recording SET state = 'done' WHERE id = 1");
+    let said = desk.run(&["cancel", "in", "2", "--json"]).exits(0).json();
+    assert_eq!(said, serde_json::json!({ "cancelled": 3, "unknown": [], "ended": [] }));
+    let said = desk.run(&["cancel", "d.wav", "done.wav", "gone.wav", "99", "2"]).exits(2);
+    assert!(said.out.contains("1 recording cancelled"), "{}", said.out);
+    assert!(said.err.contains("gone.wav, 99: no recording has this id or source"), "{}", said.err);
+    assert!(said.err.contains("done.wav, 2: done or cancelled already"), "{}", said.err);
+    assert_eq!(desk.run(&["fetch", "--json"]).exits(0).json()["done"], 0);
+    // By its id one is taken back.
+    desk.run(&["retry", "2"]).exits(0);
+    assert_eq!(desk.run(&["fetch", "--json"]).exits(0).json()["done"], 1);
+    assert_eq!((desk.count("cancelled"), desk.count("done")), (3, 2));
+}
+
+#[test]
+fn all_that_waits_is_cancelled_at_once() {
+    let desk = waiting(&["a.wav", "b.wav", "c.wav"]);
+    row(&desk, "UPDATE recording SET state = 'failed', error_code = 'corrupt' WHERE id = 1");
+    assert_eq!(desk.run(&["cancel", "--all-pending", "--json"]).exits(0).json()["cancelled"], 2);
+    assert!(desk.run(&["cancel", "--all-pending"]).exits(0).out.contains("no recording is pending"));
+    assert_eq!((desk.count("cancelled"), desk.count("failed")), (2, 1));
+}
+
+#[test]
+fn what_failed_for_a_reason_is_tried_again() {
+    let desk = waiting(&["a.wav", "b.wav", "c.wav"]);
+    row(
+        &desk,
+        "UPDATE recording SET state = 'failed', error_code = CASE id WHEN 1 THEN 'corrupt' ELSE 'disk_full' END",
+    );
+    row(&desk, "UPDATE recording SET state = 'quarantined', error_code = 'crashed' WHERE id = 3");
+    let said = desk.run(&["requeue", "--where-error", "read_error"]).exits(0);
+    assert!(said.out.contains("no recording failed with read_error"), "{}", said.out);
+    let said = desk.run(&["requeue", "--where-error", "disk_full", "--where-error", "crashed", "--json"]).exits(0);
+    assert_eq!(said.json()["requeued"], 2);
+    assert_eq!((desk.count("pending"), desk.count("failed")), (2, 1));
+}
+
+#[test]
+fn what_is_done_is_prepared_again_when_that_is_said() {
+    let desk = waiting(&["a.wav"]);
+    desk.run(&["fetch"]).exits(0);
+    let (files, rows) = (desk.files("segments"), desk.segments(&[]));
+    assert!(desk.run(&["retry", "1"]).exits(2).err.contains("are not failed"));
+    let said = desk.run(&["requeue", "1", "1", "7"]).exits(2);
+    assert!(said.out.contains("1 recording back") && said.err.contains("1 of the ids"), "{}{}", said.out, said.err);
+    assert_eq!(desk.files("segments"), files, "they stay until then");
+    assert_eq!(desk.run(&["fetch", "--json"]).exits(0).json()["done"], 1);
+    assert_eq!(desk.segments(&[]), rows);
+}
+
+#[test]
+fn the_quarantine_is_looked_into_and_left() {
+    let desk = waiting(&["a.wav", "b.wav", "c.wav"]);
+    assert!(desk.run(&["quarantine", "list"]).exits(0).out.contains("no recording is quarantined"));
+    row(
+        &desk,
+        "UPDATE recording SET state = 'quarantined', attempts = 3, crashes = 2, error_code = 'crashed',
+                error = 'the worker vanished', finished_at = 1700000000000 + id * 1000 WHERE id > 1",
+    );
+    let said = desk.run(&["quarantine", "list", "--limit", "1"]).exits(0);
+    for words in ["c.wav", "2023-11-14T22:13:23Z", "the worker vanished", "the newest 1 of 2", "prepare-audio retry ID"]
+    {
+        assert!(said.out.contains(words), "{words} is missing in\n{}", said.out);
+    }
+    let said = desk.run(&["quarantine", "list", "--json"]).exits(0).json();
+    assert_eq!((&said["recordings"], &said["quarantined"][1]["crashes"]), (&2.into(), &2.into()));
+    desk.run(&["retry", "2"]).exits(0);
+    assert_eq!(desk.run(&["quarantine", "list", "--json"]).exits(0).json()["recordings"], 1);
+}
+
+#[test]
+fn workers_are_shown_with_what_they_hold() {
+    let desk = waiting(&["a.wav", "b.wav"]);
+    assert!(desk.run(&["workers"]).exits(0).out.contains("nobody holds a recording"));
+    row(
+        &desk,
+        "UPDATE recording SET state = 'running', worker = 'host-7-0a1b2c3d', attempts = 1, recipe = 'r',
+                started_at = unixepoch() * 1000 - 90000, lease_until = unixepoch() * 1000 + (id * 2 - 3) * 60000",
+    );
+    let said = desk.run(&["workers"]).exits(0).out;
+    for words in ["host-7-0a1b2c3d", "a.wav", "b.wav", "1 min 3", "overdue", "2 recordings held by 1 worker"] {
+        assert!(said.contains(words), "{words} is missing in\n{said}");
+    }
+    let said = desk.run(&["workers", "--json"]).exits(0).json();
+    let held = &said["workers"][0]["recordings"];
+    assert!(held[0]["lease_left_ms"].as_i64().unwrap() < 0 && held[1]["lease_left_ms"].as_i64().unwrap() > 30_000);
+}
+
+#[test]
+fn the_least_priority_is_first() {
+    let desk = Desk::new();
+    for (name, priority) in [("late.wav", "5"), ("first.wav", "-5"), ("plain.wav", "0")] {
+        desk.copy(SPEECH, name);
+        desk.run(&["add", name, "--priority", priority]).exits(0);
+    }
+    desk.copy("speech/pauses.wav", "urgent.wav");
+    desk.run(&["add", "late.wav", "--priority", "-9"]).exits(0); // it is known, and stays where it is
+    desk.run(&["fetch", "urgent.wav", "--priority", "-7", "--workers", "1"]).exits(0);
+    let order = row(
+        &desk,
+        "SELECT group_concat(replace(source, rtrim(source, replace(source, '/', '')), ''), ' ') AS names
+         FROM (SELECT source FROM recording ORDER BY started_at, priority)",
+    );
+    assert_eq!(order["names"], "urgent.wav first.wav plain.wav late.wav");
+}
+
+#[test]
+fn a_watch_tells_how_fast_it_goes() {
+    let desk = waiting(&["a.wav", "b.wav", "c.wav"]);
+    assert_eq!(desk.status()["rates"], Value::Null, "one look tells no rate");
+    let mut watch = desk.start(&["status", "--watch", "--json"]);
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut look = || -> Value { serde_json::from_str(&lines.next().unwrap()).unwrap() };
+    assert_eq!(look()["rates"], Value::Null);
+    row(&desk, "UPDATE recording SET state = 'done', duration_s = 100 WHERE id < 3");
+    // The second look may have been made before that.
+    let rates = (0..3).map(|_| look()["rates"].clone()).last().unwrap();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let [minute, real, left] = ["recordings_per_minute", "audio_x_real_time", "left_s"].map(|key| rates[key].as_f64());
+    let over = rates["over_s"].as_f64().unwrap();
+    assert!((minute.unwrap() - 120.0 / over).abs() < 1e-6, "{rates}");
+    assert!((real.unwrap() - 200.0 / over).abs() < 1e-6 && (left.unwrap() - over / 2.0).abs() < 1e-6, "{rates}");
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_command() {
+    let manual = Desk::new().run(&["man"]).exits(0).out;
+    for page in ["cancel", "requeue", "quarantine", "quarantine\\-list", "workers"] {
+        assert!(manual.contains(&format!("prepare\\-audio\\-{page} ")), "{page}");
+    }
+    let completions = Desk::new().run(&["completions", "bash"]).exits(0).out;
+    assert!(completions.contains("--all-pending") && completions.contains("--from-database"));
+}
