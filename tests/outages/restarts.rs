@@ -1,0 +1,93 @@
+//! A server that is stopped as if the power failed, again and again.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use super::{
+    server::OwnServer,
+    site::{Fetch, PATIENCE, Site, all_end, wait},
+};
+use crate::support::desk::Desk;
+
+/// How far apart the recordings become available.
+const EVERY: Duration = Duration::from_millis(250);
+
+const BEAT: [&str; 4] = ["--lease", "20s", "--heartbeat", "1s"];
+
+#[test]
+fn restarts_of_the_server_cost_nothing_but_time() {
+    let is_long = std::env::var("PREPARE_AUDIO_FAULTS").is_ok_and(|form| form == "long");
+    let (restarts, apart) = if is_long { (20, Duration::from_secs(5)) } else { (5, Duration::from_millis(2500)) };
+    let Some(mut server) = OwnServer::new(None) else { return };
+    server.start();
+    server.make("queue");
+    let recordings = ((restarts + 1) * apart.as_millis() / EVERY.as_millis()) as usize;
+    let site = Site::at(Desk::new(), server.at_socket("queue"), recordings);
+    site.add(recordings, EVERY);
+    let options = [&["--workers", "1"][..], &BEAT].concat();
+    let mut fleet: Vec<Fetch> = (0..4).map(|n| site.fetch(&format!("log {n}"), &options)).collect();
+    site.wait_for_done(3, PATIENCE);
+    for _ in 0..restarts {
+        let begun = Instant::now();
+        server.stop_at_once();
+        server.launch();
+        sleep(apart.saturating_sub(begun.elapsed()));
+        fleet.iter_mut().for_each(Fetch::is_running);
+    }
+    server.wait();
+    let done = site.done();
+    let resumed = site.wait_for_done((done + 1).min(recordings as i64), PATIENCE);
+    let ended = Instant::now();
+    all_end(&mut fleet, 0, PATIENCE);
+    let paused: usize = fleet.iter().map(|fetch| fetch.said("paused: the database")).sum();
+    println!(
+        "{restarts} restarts: {paused} pauses, {done} of {recordings} done by the last; going on {resumed:?} after, done after {:?}",
+        ended.elapsed()
+    );
+    assert!(paused > 0, "the restarts were noticed");
+    site.is_whole();
+    site.cost_nothing();
+}
+
+#[test]
+fn a_run_waits_for_a_server_that_comes_up() {
+    let Some(mut server) = OwnServer::new(None) else { return };
+    server.start();
+    server.make("queue");
+    let site = Site::at(Desk::new(), server.at_socket("queue"), 3);
+    site.add(3, Duration::ZERO);
+    server.stop_at_once();
+    let mut hasty = site.fetch("hasty", &["--database-wait", "1s"]);
+    hasty.ends(4, Duration::from_secs(5));
+    let mut patient = site.fetch("patient", &[]);
+    wait(Duration::from_secs(5), "it says that it waits", || patient.said("Waiting for it") == 1);
+    sleep(Duration::from_secs(3));
+    patient.is_running();
+    server.start();
+    let took = patient.ends(0, PATIENCE);
+    println!("done {took:?} after the server took connections");
+    site.is_whole();
+    site.cost_nothing();
+}
+
+/// Ctrl-C ends a run that waits for its database. It cannot give back what it holds; that comes back by itself.
+#[test]
+fn a_run_without_its_server_can_be_ended() {
+    let Some(mut server) = OwnServer::new(None) else { return };
+    server.start();
+    server.make("queue");
+    let site = Site::at(Desk::new(), server.at_socket("queue"), 60);
+    site.add(60, Duration::from_millis(100));
+    let options = [&["--workers", "2"][..], &["--lease", "3s", "--heartbeat", "1s"]].concat();
+    let mut fetch = site.fetch("log", &options);
+    site.wait_for_done(3, PATIENCE);
+    server.stop_at_once();
+    wait(Duration::from_secs(10), "it pauses", || fetch.said("paused: the database") > 0);
+    fetch.signal("INT");
+    println!("without its server a run ended after {:?}", fetch.ends(130, Duration::from_secs(2)));
+    server.start();
+    site.fetch("again", &options).ends(0, PATIENCE);
+    site.is_whole();
+}
