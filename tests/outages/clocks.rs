@@ -23,7 +23,8 @@ const OPTIONS: [&str; 7] = ["--watch", "--workers", "1", "--lease", "9s", "--hea
 
 /// Debian's faketime, which says another time to the programs that it is loaded into.
 fn faketime() -> Option<PathBuf> {
-    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path().join("faketime"));
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = folders.chain([PathBuf::from("/usr/lib64")]).map(|folder| folder.join("faketime"));
     let library = folders.map(|folder| folder.join("libfaketimeMT.so.1")).find(|path| path.exists());
     is_there("faketime", library.is_some(), "PREPARE_AUDIO_REQUIRE_FAKETIME").then_some(library).flatten()
 }

@@ -1,38 +1,63 @@
 //! Recordings of speech for runs that are disturbed, and what an undisturbed run makes of them.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::OnceLock};
 
 use super::{
-    audit::{self, Expected},
+    audit::{self, Cut, Expected},
     desk::{Desk, fixture},
 };
 
 /// Different recordings that there are; all others are further names of these.
 const VARIANTS: usize = 20;
 
-/// Writes the recordings into the desk's folder `in`, and has an undisturbed run say what is to come of each.
+/// A recording's bytes, and what an undisturbed run makes of it.
+struct Variant {
+    bytes: Vec<u8>,
+    cuts: Vec<Cut>,
+}
+
+/// Writes the recordings into the desk's folder `in`; returns their sources, and what is to come of each.
 pub fn recordings_of(desk: &Desk, how_many: usize) -> (Vec<String>, Expected) {
     fs::create_dir_all(desk.path("in")).unwrap();
-    fs::create_dir_all(desk.path("variants")).unwrap();
-    (0..VARIANTS).for_each(|n| variant(&desk.path(format!("variants/{n:02}.wav")), n));
-    let reference = format!("sqlite://{}", desk.path("undisturbed.db").display());
-    let undisturbed = desk.run(&["fetch", "variants", "--quiet", "--database", &reference, "--output", "undisturbed"]);
-    undisturbed.exits(0);
-    let cuts = audit::cuts(&reference.parse().unwrap());
+    for (n, variant) in variants().iter().enumerate() {
+        desk.write(&name(n), &variant.bytes);
+    }
     let mut expected = Expected::new();
     let name = |n: usize| {
-        let (source, variant) = (format!("in/{n:05}.wav"), format!("variants/{:02}.wav", n % VARIANTS));
-        fs::hard_link(desk.path(&variant), desk.path(&source)).unwrap();
-        let cuts = cuts.get(desk.path(&variant).to_str().unwrap()).expect("it was prepared");
-        assert!(!cuts.is_empty(), "each recording has a segment");
-        expected.insert(source.clone(), cuts.clone());
+        let source = format!("in/{n:05}.wav");
+        fs::hard_link(desk.path(name(n % VARIANTS)), desk.path(&source)).unwrap();
+        expected.insert(source.clone(), variants()[n % VARIANTS].cuts.clone());
         source
     };
     ((0..how_many).map(name).collect(), expected)
 }
 
+fn name(variant: usize) -> String {
+    format!("variants/{variant:02}.wav")
+}
+
+/// All variants, as they are prepared once for the whole test binary.
+fn variants() -> &'static [Variant] {
+    static VARIANTS_OF_ALL: OnceLock<Vec<Variant>> = OnceLock::new();
+    VARIANTS_OF_ALL.get_or_init(|| {
+        let desk = Desk::new();
+        fs::create_dir(desk.path("variants")).unwrap();
+        (0..VARIANTS).for_each(|n| write(&desk.path(name(n)), n));
+        let database = format!("sqlite://{}", desk.path("undisturbed.db").display());
+        desk.run(&["fetch", "variants", "--quiet", "--database", &database]).exits(0);
+        let mut cuts = audit::cuts(&database.parse().unwrap());
+        let variant = |n| {
+            let path = desk.path(name(n));
+            let cuts = cuts.remove(path.to_str().unwrap()).expect("it was prepared");
+            assert!(!cuts.is_empty(), "each recording has a segment");
+            Variant { bytes: fs::read(path).unwrap(), cuts }
+        };
+        (0..VARIANTS).map(variant).collect()
+    })
+}
+
 /// Some seconds of speech, of another length and with another beginning each.
-fn variant(path: &Path, number: usize) {
+fn write(path: &Path, number: usize) {
     let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
     let mut writer = hound::WavWriter::create(path, reader.spec()).unwrap();
     let speech: Vec<i16> = reader.samples().map(Result::unwrap).collect();
