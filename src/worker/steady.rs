@@ -9,7 +9,7 @@ use crate::store::StoreError;
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Pauses between the tries: from the first on, doubled up to the last.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// What a call may still take when the run is over.
 const LAST_CALL: Duration = Duration::from_millis(600);

@@ -11,7 +11,7 @@ use super::{
     site::{Fetch, PATIENCE, Site, all_end, wait},
     system::{as_root, is_there, may, must},
 };
-use crate::support::desk::Desk;
+use crate::support::{audit, desk::Desk};
 
 /// How long a claim stands without a heartbeat, as [`OPTIONS`] say.
 const LEASE: Duration = Duration::from_secs(6);
@@ -102,23 +102,24 @@ impl Drop for Network {
     }
 }
 
-/// Cuts a machine off while it holds something, and returns what that is: ids.
+/// Makes the writing of each recording's rows take a while, so that it can be interrupted.
+const SLOWLY: &str = "
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END $$;
+CREATE TRIGGER slowly AFTER INSERT ON segment EXECUTE FUNCTION slowly()";
+
+/// Cuts a machine off in the middle of a transaction, whose rows the server keeps locked; returns the ids of what the
+/// machine holds.
 fn cut_off_in_the_middle(network: &Network, site: &Site, n: usize, fetch: &Fetch) -> Vec<i64> {
-    let held = format!("SELECT id FROM recording WHERE state = 'running' AND worker LIKE '%-{}-%'", fetch.id());
-    let begun = Instant::now();
-    loop {
-        assert!(begun.elapsed() < PATIENCE, "it never holds anything");
-        if !site.change(&held).is_empty() {
-            fetch.signal("STOP");
-            let ids = site.change(&held);
-            if !ids.is_empty() {
-                network.cut_off(n);
-                fetch.signal("CONT");
-                return ids;
-            }
-            fetch.signal("CONT");
-        }
-    }
+    let writes = format!(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND client_addr = '10.213.77.{}'",
+        10 + n
+    );
+    wait(PATIENCE, "it writes", || site.change(&writes)[0] > 0);
+    fetch.signal("STOP");
+    sleep(Duration::from_millis(500)); // the server has answered, and waits for the next statement
+    network.cut_off(n);
+    fetch.signal("CONT");
+    site.change(&format!("SELECT id FROM recording WHERE state = 'running' AND worker LIKE '%-{}-%'", fetch.id()))
 }
 
 #[test]
@@ -134,19 +135,18 @@ fn a_machine_that_is_cut_off_loses_its_work_and_publishes_nothing_of_it() {
     server.start();
     server.make("queue");
     let site = Site::at(Desk::new(), server.at_socket("queue"), 120);
+    audit::execute(&site.url, ["", SLOWLY]);
     site.add(60, Duration::from_millis(200));
     let mut fleet: Vec<Fetch> = (0..3).map(|n| network.fetch(&site, n)).collect();
     site.wait_for_done(6, PATIENCE);
     let lost = cut_off_in_the_middle(&network, &site, 0, &fleet[0]);
+    let cut_off = Instant::now();
+    assert!(!lost.is_empty(), "it was stopped within a transaction");
     let ids = lost.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-    // What it had sent already may still be written, as if it had been cut off a moment later.
-    sleep(Duration::from_millis(500));
-    let stuck = site.count(&format!("id IN ({ids}) AND state = 'running'"));
-    let taken = wait(LEASE + TAKE_OVER, "others have done it", || {
-        site.count(&format!("id IN ({ids}) AND state <> 'done'")) == 0
-    });
-    println!("of {} held, {stuck} were stuck; done by others {taken:?} after", lost.len());
-    assert!(stuck == 0 || taken > LEASE / 2, "nobody takes what is held before its lease ends");
+    wait(LEASE + TAKE_OVER, "others have done it", || site.count(&format!("id IN ({ids}) AND state <> 'done'")) == 0);
+    let taken = cut_off.elapsed();
+    println!("the {} that it held were done by others after {taken:?}", lost.len());
+    assert!(taken > LEASE / 2, "nobody takes what is held before its lease ends");
     fleet.iter_mut().for_each(Fetch::is_running);
     assert!(fleet[0].said("paused: the database") > 0, "{}", fleet[0].log());
     let before = fleet[0].said(" done ");

@@ -29,6 +29,7 @@ fn restarts_of_the_server_cost_nothing_but_time() {
     let options = [&["--workers", "1"][..], &BEAT].concat();
     let mut fleet: Vec<Fetch> = (0..4).map(|n| site.fetch(&format!("log {n}"), &options)).collect();
     site.wait_for_done(3, PATIENCE);
+    let before = site.done();
     for _ in 0..restarts {
         let begun = Instant::now();
         server.stop_at_once();
@@ -43,7 +44,9 @@ fn restarts_of_the_server_cost_nothing_but_time() {
     all_end(&mut fleet, 0, PATIENCE);
     let paused: usize = fleet.iter().map(|fetch| fetch.said("paused: the database")).sum();
     println!(
-        "{restarts} restarts: {paused} pauses, {done} of {recordings} done by the last; going on {resumed:?} after, done after {:?}",
+        "{restarts} restarts: {paused} pauses, {} of {recordings} done between them; going on {resumed:?} after the last, \
+         done after {:?}",
+        done - before,
         ended.elapsed()
     );
     assert!(paused > 0, "the restarts were noticed");
