@@ -26,13 +26,13 @@ fn restarts_of_the_server_cost_nothing_but_time() {
     let Some(mut server) = OwnServer::new(None) else { return };
     server.start();
     server.make("queue");
-    let recordings = ((restarts + 1) * apart.as_millis() / EVERY.as_millis()) as usize;
+    let each_time = (apart.as_millis() / EVERY.as_millis()) as usize;
+    let recordings = 1 + (restarts + 1) * each_time;
     let site = Site::at(Desk::new(), server.at_socket("queue"), recordings);
-    site.add(recordings, EVERY);
-    // One that comes last keeps the run from its end, however fast the machine is.
-    let last = "UPDATE recording SET available_at = available_at + 3600000
-                WHERE id = (SELECT MAX(id) FROM recording) RETURNING id";
-    let last = site.change(last)[0];
+    // The first comes last and keeps the run from its end, however fast the machine is.
+    site.add(1, Duration::ZERO);
+    let last = site.change("UPDATE recording SET available_at = available_at + 3600000 RETURNING id")[0];
+    site.add(each_time, EVERY);
     let options = [&["--workers", "1"][..], &BEAT].concat();
     let mut fleet: Vec<Fetch> = (0..4).map(|n| site.fetch(&format!("log {n}"), &options)).collect();
     site.wait_for_done(3, PATIENCE);
@@ -43,6 +43,7 @@ fn restarts_of_the_server_cost_nothing_but_time() {
         server.launch();
         away.push(server.wait());
         let before = site.done();
+        site.add(each_time, EVERY);
         sleep(apart);
         progress.push(site.done() - before);
         fleet.iter_mut().for_each(Fetch::is_running);
@@ -56,6 +57,7 @@ fn restarts_of_the_server_cost_nothing_but_time() {
     );
     println!("all was done {:?} after the last", ended.elapsed());
     assert!(paused > 0, "the restarts were noticed");
+    assert!(progress.iter().sum::<i64>() > 0, "nothing was done between them");
     site.is_whole();
     site.cost_nothing();
 }
