@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "program/confined.rs"]
+mod confined;
 #[path = "program/copying.rs"]
 mod copying;
 #[path = "program/cuts.rs"]
@@ -24,3 +26,5 @@ mod postgres;
 mod queueing;
 #[path = "program/settings.rs"]
 mod settings;
+#[path = "program/tidy.rs"]
+mod tidy;

@@ -69,7 +69,7 @@ promises! {
     keeping: keeps_what_a_recording_is_known_by probabilities_go_with_their_attempt
         knows_segments_of_the_same_audio_only makes_rows_to_be_cut_anew;
     looking: counts_by_state shows_the_newest_failures_first pages_through_the_pending pages_through_segments
-        tells_what_is_left tells_its_schema;
+        pages_through_referenced_files tells_what_is_left tells_its_schema;
     operating: cancels_all_but_what_is_done cancels_what_waits_and_nothing_else cancelling_takes_the_claim_away
         tries_again_what_failed_for_a_reason tells_who_holds_what keeps_priority_and_metadata lists_the_quarantined
         tells_how_long_a_suspect_waits brings_news_within_a_second;

@@ -7,6 +7,11 @@ ALTER TABLE recording DROP COLUMN deadline_at;
 -- Recordings whose worker vanished, which run alone.
 CREATE INDEX recording_suspect ON recording (priority, available_at, id) WHERE state = 'pending' AND crashes > 0;
 
+-- A path may have 4,096 bytes, an entry of a btree 2,704: so sources are compared by their hash.
+ALTER TABLE recording DROP CONSTRAINT recording_source_recipe_key;
+CREATE UNIQUE INDEX recording_source_recipe ON recording (md5(source), recipe);
+CREATE INDEX recording_source ON recording USING hash (source);
+
 -- Wakes those who watch. Rows that become pending again are found by their looking around.
 CREATE FUNCTION prepare_audio_recording_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -11,8 +11,10 @@ use super::{
     doctor::DoctorArgs,
     engine::EngineArgs,
     exit,
+    gc::{self, GcArgs},
     metrics::MetricsAddress,
     operator_args::{Address, CancelArgs, QuarantineArgs, RequeueArgs, WorkersArgs},
+    verify::{self, VerifyArgs},
 };
 
 const EXAMPLES: &str = "\
@@ -26,6 +28,8 @@ Examples:
   prepare-audio resegment --merge-to 30            other segments, without listening again
   prepare-audio retry --all && prepare-audio fetch
   prepare-audio workers                            who holds what since when?
+  prepare-audio verify                             are the files as their rows say?
+  prepare-audio gc --dry-run                       which files does no row speak of?
   prepare-audio doctor                             has this machine what it takes?";
 
 const SETTINGS: &str = "\
@@ -38,9 +42,9 @@ Examples:
   prepare-audio add --from-database postgres://me@db/corpus \\
       --query 'SELECT url AS path, speaker, licence FROM recordings WHERE hours < 2'
 
-A column or key `source`, `path`, `audio_filepath`, `audio_path`, `file`, `filename`, `file_name`, `audio` or `wav` holds
-the path. All others, of a query as of a .csv or .jsonl list, are kept as the recording's metadata, which `segments
---json` shows. A recording that is known already stays as it was, with its metadata and its priority.";
+A column or key `source`, `path`, `audio_filepath`, `audio_path`, `file`, `filename`, `file_name`, `audio` or `wav` holds \
+the path. All others, of a query as of a .csv or .jsonl list, are kept as the recording's metadata, which \
+`segments --json` shows. A recording that is known already stays as it was, with its metadata and its priority.";
 
 const RESEGMENT_SOURCES: &str = "Only these recordings: ids, or sources [default: all]";
 
@@ -82,6 +86,12 @@ pub enum Command {
     Quarantine(QuarantineArgs),
     /// Show who holds which recordings since when
     Workers(WorkersArgs),
+    /// Look whether the files of segments are there and as their rows say
+    #[command(after_help = verify::HELP)]
+    Verify(VerifyArgs),
+    /// Remove files that no row speaks of, from the output folder
+    #[command(after_help = gc::HELP)]
+    Gc(GcArgs),
     /// Show whether this machine has what a run needs: processor, model, database, ONNX Runtime, output folder
     #[command(after_help = exit::HELP)]
     Doctor(DoctorArgs),

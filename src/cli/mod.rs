@@ -10,6 +10,7 @@ mod engine;
 pub mod exit;
 mod fetch;
 mod format;
+mod gc;
 mod log;
 mod metrics;
 mod operator_args;
@@ -23,6 +24,7 @@ mod retry;
 mod segments;
 mod status;
 mod texts;
+mod verify;
 mod workers;
 
 use std::{
@@ -71,6 +73,14 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
             log::start(&global, log::Default::Quiet, None)?;
             return doctor::run(&global, &args).await;
         }
+        Command::Gc(args) => {
+            log::start(&global, log::Default::Quiet, None)?;
+            return gc::run(&global, &args).await;
+        }
+        Command::Verify(args) => {
+            log::start(&global, log::Default::Quiet, None)?;
+            return verify::run(&global, &args).await;
+        }
         other => {
             log::start(&global, log::Default::Quiet, None)?;
             match other {
@@ -85,6 +95,8 @@ async fn command(typed: Cli) -> anyhow::Result<ExitCode> {
                 Command::Fetch(_)
                 | Command::Resegment(_)
                 | Command::Doctor(_)
+                | Command::Gc(_)
+                | Command::Verify(_)
                 | Command::Completions(_)
                 | Command::Man => {}
             }

@@ -16,6 +16,9 @@ use super::format;
 /// How often a line is logged where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
+/// What a bar over files shows.
+const FILES: &str = "{bar:30} {pos}/{len} files  {eta} left";
+
 /// Audio that was listened to, of what is planned. Both kinds of progress count with it.
 struct Tally {
     started: Instant,
@@ -161,6 +164,12 @@ impl Bars {
     }
 }
 
+/// A bar over files that are looked at.
+pub fn files(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
+    bar.with_style(style(FILES))
+}
+
 /// A template of our own is right or a test fails; a wrong one is no reason to fail a run.
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -235,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in ["{bar:30} {pos}/{len} recordings  {wide_msg}", "{bar:30.dim} {wide_msg}"] {
+        for template in ["{bar:30} {pos}/{len} recordings  {wide_msg}", "{bar:30.dim} {wide_msg}", FILES] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

@@ -59,7 +59,7 @@ async fn selections(store: &dyn Store, args: &FetchArgs) -> anyhow::Result<Vec<S
     }
     let mut selections = Vec::new();
     for name in &args.sources {
-        selections.push(select(store, Some(name), &args.base).await?);
+        selections.extend(select(store, Some(name), &args.base).await?);
     }
     Ok(selections)
 }

@@ -18,39 +18,53 @@ const PAGE: usize = 1000;
 
 pub async fn run(global: &GlobalArgs, args: &SegmentsArgs) -> anyhow::Result<()> {
     let store = connect_existing(global).await?;
-    let of = select(&*store, args.recording.as_deref(), &args.base).await?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut after = None;
+    let mut printed = 0;
+    for of in select(&*store, args.recording.as_deref(), &args.base).await? {
+        printed += print(&*store, &of, args.json, printed == 0, &mut out).await?;
+    }
+    if printed == 0 && !args.json && !global.quiet {
+        writeln!(out, "no segments")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Prints the segments of `of`, page by page; returns how many. The title stands above the first table alone.
+async fn print(
+    store: &dyn Store,
+    of: &Selection,
+    json: bool,
+    mut titled: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<usize> {
+    let (mut after, mut printed) = (None, 0);
     loop {
-        let page = store.segments(&of, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        let next = (last.recording_id, last.segment.idx);
-        if args.json {
+        let page = store.segments(of, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(printed) };
+        after = Some((last.recording_id, last.segment.idx));
+        printed += page.len();
+        if json {
             for row in &page {
-                serde_json::to_writer(&mut out, row).map_err(io::Error::from)?;
+                serde_json::to_writer(&mut *out, row).map_err(io::Error::from)?;
                 out.write_all(b"\n")?;
             }
         } else {
             let text = as_table(&page);
-            // The title stands above the first page alone.
-            let body = if after.is_none() { &text } else { text.split_once('\n').map_or("", |(_, body)| body) };
+            let body = if titled { &text } else { text.split_once('\n').map_or("", |(_, body)| body) };
             out.write_all(body.as_bytes())?;
+            titled = false;
         }
-        after = Some(next);
     }
-    out.flush()?;
-    if after.is_none() && !args.json && !global.quiet {
-        writeln!(out, "no segments")?;
-        out.flush()?;
-    }
-    Ok(())
 }
 
-/// The one recording that a name stands for, or all.
-pub async fn select(store: &dyn Store, named: Option<&str>, base: &BaseArgs) -> anyhow::Result<Selection> {
-    let Some(name) = named else { return Ok(Selection::All) };
-    let found = lookup(store, name, base).await?.into_iter().next();
-    found.ok_or_else(|| exit::Usage(format!("{name}: no recording has this id or source")).into())
+/// The recordings that a name stands for, at least one; without a name all.
+pub async fn select(store: &dyn Store, named: Option<&str>, base: &BaseArgs) -> anyhow::Result<Vec<Selection>> {
+    let Some(name) = named else { return Ok(vec![Selection::All]) };
+    let found = lookup(store, name, base).await?;
+    if found.is_empty() {
+        anyhow::bail!(exit::Usage(format!("{name}: no recording has this id or source")));
+    }
+    Ok(found)
 }
 
 /// The recordings that a name stands for: a source as the row has it, or what it resolves to (several, where it is a

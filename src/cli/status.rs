@@ -103,7 +103,7 @@ fn failures_text(failures: &[Failure], states: &[StateCount]) -> String {
     let all: i64 = states.iter().filter(|s| is_failure(s)).map(|s| s.recordings).sum();
     let mut text = format!("\nnewest failures ({} of {all}):\n", failures.len());
     for failure in failures {
-        text += &format!("  {}  {}  {}\n", failure.id, failure.error_code, failure.error);
+        text += &format!("  {}  {}  {}\n", failure.id, failure.error_code, format::plain(&failure.error));
     }
     text + "\nwhen the cause is mended: prepare-audio retry ID... (or --all), then prepare-audio fetch\n"
 }

@@ -7,9 +7,12 @@
 //! Nothing is written outside of the output folder: names are made of letters, digits and `-_.` alone, and a link that
 //! somebody put where a recording's folder belongs is refused. Only the output folder itself may be one.
 
+mod check;
 mod names;
 mod room;
 mod staging;
+mod stamp;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -20,14 +23,20 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use self::{room::Mount, staging::sync_folder};
 pub use self::{
+    check::{Difference, check},
     staging::{Staging, remove_temporary},
+    sweep::{Sweep, Swept},
     trouble::{Trouble, is_unsafe, is_worlds_fault, needed},
 };
+use self::{room::Mount, staging::sync_folder};
 
 /// Temporary files begin with this; whatever does is no segment.
 const TEMPORARY: &str = ".tmp.";
+
+/// Segments that a sweep has moved aside to look at them once more begin with this; something random, a dot and the old
+/// name follow. Only a sweep may take them away: they may be what a row speaks of.
+const ASIDE: &str = ".tmp.gc.";
 
 /// The folder below which all segments lie.
 #[derive(Clone, Debug)]
@@ -109,6 +118,11 @@ impl Output {
             _ => Err(Trouble::Gone(self.root.clone()).into()),
         }
     }
+}
+
+/// Length of a segment's file, in bytes: header and 16-bit samples.
+pub fn wav_bytes(samples: u64) -> u64 {
+    44 + 2 * samples
 }
 
 /// Makes a folder with those above it, and syncs the folders that got a new name.

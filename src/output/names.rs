@@ -33,6 +33,26 @@ pub(super) fn temporary(claim_id: &str, index: usize) -> String {
     format!("{TEMPORARY}{claim_id}.{index:05}")
 }
 
+/// Whether this is how [`folder()`] names folders.
+pub(super) fn is_folder(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(stem, hash)| !stem.is_empty() && !stem.starts_with('.') && is_hash(hash))
+}
+
+/// Whether this is how [`file()`] names files.
+pub(super) fn is_file(name: &str) -> bool {
+    let parts = name.strip_suffix(".wav").and_then(|name| name.split_once('-'));
+    parts.is_some_and(|(index, hash)| index.len() >= 5 && index.bytes().all(|b| b.is_ascii_digit()) && is_hash(hash))
+}
+
+/// Whether a file has no name yet.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY)
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == HASH && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The file name's stem with whatever could mean something to a shell or a file system replaced.
 fn readable_stem(source: &str) -> String {
     let name = source.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("");
@@ -114,6 +134,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn foreign_names_are_told_from_ours() {
+        for (name, of_folder, of_file) in [
+            ("call_7-0123456789ab", true, false),
+            ("a-b-0123456789ab", true, false),
+            ("-0123456789ab", false, false),
+            (".hidden-0123456789ab", false, false),
+            ("call-0123456789AB", false, false),
+            ("call-0123456789abc", false, false),
+            ("holiday", false, false),
+            ("00000-0123456789ab.wav", false, true),
+            ("1234567-0123456789ab.wav", false, true),
+            ("0000-0123456789ab.wav", false, false),
+            ("00000-0123456789ab.flac", false, false),
+            ("00000-0123456789aB.wav", false, false),
+            ("00000-0123456789ab.wav.txt", false, false),
+            ("x0000-0123456789ab.wav", false, false),
+            ("-0123456789ab.wav", false, false),
+        ] {
+            assert_eq!((is_folder(name), is_file(name)), (of_folder, of_file), "{name}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_source_gives_one_plain_name(source in "\\PC{0,300}|[./\\\\\0a:]{0,20}|(con|NUL|aux)[.a1]{0,4}") {
@@ -121,7 +164,7 @@ mod tests {
             let parts: Vec<_> = Path::new(&name).components().collect();
             prop_assert_eq!(parts, vec![Component::Normal(name.as_ref())]);
             prop_assert!(name.len() <= MAX_STEM + HASH + 2 && !name.starts_with('.') && !name.contains(['\0', '\\', ':']));
-            prop_assert!(!is_device(&name));
+            prop_assert!(!is_device(&name) && is_folder(&name));
         }
     }
 }

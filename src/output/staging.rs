@@ -6,15 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Output, TEMPORARY, Trouble, names};
+use super::{ASIDE, Output, TEMPORARY, Trouble, names};
 use crate::audio::{self, Written};
 
 /// How often the recording's folder is made again when `gc` or a worker that came late takes it away, empty as it is,
 /// before the first file is in it.
-const FOLDER_ATTEMPTS: usize = 5;
-
-/// Bytes of a segment's file that are no samples.
-const WAV_HEADER: u64 = 44;
+const FOLDER_ATTEMPTS: usize = 10;
 
 /// The files of one claim, temporary until they are published. Dropped before that, it removes them.
 #[derive(Debug)]
@@ -38,7 +35,7 @@ impl Staging {
     /// # Errors
     /// What the file system says, or [`Trouble`].
     pub fn write(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
-        self.bytes += WAV_HEADER + 2 * samples.len() as u64;
+        self.bytes += super::wav_bytes(samples.len() as u64);
         let written = self.create(|temporary| audio::write_wav(temporary, samples))?;
         Ok((self.name_last(&written.sha256), written))
     }
@@ -202,7 +199,9 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> io::Result<()>
     };
     for entry in entries {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && !name.starts_with(ASIDE) {
             match fs::remove_file(entry.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

@@ -6,7 +6,7 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     /// The output folder was there, and is no more, or no longer on its file system.
-    #[error("the output folder {} is gone; is its disk still mounted?", .0.display())]
+    #[error("the output folder {} is gone (is its disk still mounted?)", .0.display())]
     Gone(PathBuf),
     /// Something else lies where a recording's folder belongs.
     #[error("{} is a link, or no folder: nothing is written through it. Remove it and try again", .0.display())]

@@ -94,7 +94,7 @@ fn json_lines(reader: impl BufRead) -> Result<Vec<NewRecording>, String> {
         }
         let mut row = Row::of_json(&line).map_err(|e| format!("line {number}: {e}"))?;
         let column = row.path_column(|value| text(value).is_some()).map(str::to_owned);
-        let path = column.and_then(|column| text(&*row.take(&column)?));
+        let path = column.and_then(|column| text(&row.take(&column)?));
         let path = path.ok_or_else(|| format!("line {number}: no key {}", expected()))?;
         recordings.push(row.recording(path, 0));
     }

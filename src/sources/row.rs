@@ -37,8 +37,8 @@ impl Row {
 
     /// The first column that bears one of the names for paths, and is `fit`.
     pub fn path_column(&self, fit: impl Fn(&RawValue) -> bool) -> Option<&str> {
-        let named = |key: &&str| self.0.iter().find(|(name, value)| name.eq_ignore_ascii_case(key) && fit(value));
-        PATH_KEYS.iter().find_map(|key| named(&key)).map(|(name, _)| name.as_str())
+        let named = |key: &str| self.0.iter().find(|(name, value)| name.eq_ignore_ascii_case(key) && fit(value));
+        PATH_KEYS.iter().find_map(|key| named(key)).map(|(name, _)| name.as_str())
     }
 
     /// The name of a column, however it is written.
@@ -88,7 +88,7 @@ mod tests {
         ] {
             let mut row = Row::of_json(row).unwrap();
             let column = row.path_column(|value| text(value).is_some()).map(str::to_owned);
-            let source = column.and_then(|column| text(&*row.take(&column)?));
+            let source = column.and_then(|column| text(&row.take(&column)?));
             assert_eq!(source.as_deref(), path);
             if let Some(source) = source {
                 assert_eq!(row.recording(source, 0).metadata.as_deref(), metadata);

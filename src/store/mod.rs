@@ -224,6 +224,17 @@ pub struct SegmentOf {
     pub segment: Segment,
 }
 
+/// A file that a segment row speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Reference {
+    /// The recording's id.
+    pub recording_id: i64,
+    /// The segment's position in it.
+    pub idx: i64,
+    /// The file.
+    pub path: String,
+}
+
 /// A recording on its way into the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct NewRecording {
@@ -466,6 +477,10 @@ pub trait Store: Send + Sync {
 
     /// Segment rows of done recordings in order of recording and position, in pages: those after `(id, idx)`.
     async fn segments(&self, of: &Selection, after: Option<(i64, i64)>, limit: usize) -> Result<Vec<SegmentOf>>;
+
+    /// The files that segment rows speak of, whatever the state of their recordings, in pages: those after `(id, idx)`. A
+    /// recording that was put back to pending has its rows and files still.
+    async fn referenced(&self, after: Option<(i64, i64)>, limit: usize) -> Result<Vec<Reference>>;
 
     /// The number of the newest change that the tables have gone through.
     async fn schema(&self) -> Result<i64>;

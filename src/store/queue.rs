@@ -64,8 +64,8 @@ macro_rules! impl_store {
 
             use $crate::store::{
                 Added, AfterFailure, Again, Claim, ClaimKey, Claimer, Company, Enlistment, Failure, Known,
-                NewRecording, News, Outcome, Outlook, Reaped, Result, Running, Scope, SegmentOf, Selection, State,
-                StateCount, Store, StoreError,
+                NewRecording, News, Outcome, Outlook, Reaped, Reference, Result, Running, Scope, SegmentOf, Selection,
+                State, StateCount, Store, StoreError,
                 queue::{ADD_AT_ONCE, CLOSING, SEGMENTS_AT_ONCE, fenced, in_order, milliseconds, rows, to_the_end},
                 sql,
             };
@@ -416,6 +416,15 @@ macro_rules! impl_store {
                     to_the_end(&self.name, async move {
                         let page = query_as(AssertSqlSafe(sql::SEGMENTS.replace("{which}", which)));
                         page.bind(value).bind(id).bind(idx).bind(rows(limit)).fetch_all(&db.reads).await
+                    })
+                    .await
+                }
+
+                async fn referenced(&self, after: Option<(i64, i64)>, limit: usize) -> Result<Vec<Reference>> {
+                    let db = self.session();
+                    let (id, idx) = after.unwrap_or((i64::MIN, i64::MIN));
+                    to_the_end(&self.name, async move {
+                        query_as(sql::REFERENCED).bind(id).bind(idx).bind(rows(limit)).fetch_all(&db.reads).await
                     })
                     .await
                 }

@@ -318,6 +318,11 @@ FROM segment s JOIN recording r ON r.id = s.recording_id
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
 ORDER BY s.recording_id, s.idx LIMIT $4";
 
+/// `$1` and `$2` the recording and position to start behind, `$3` limit.
+pub const REFERENCED: &str = "
+SELECT recording_id, idx, path FROM segment
+WHERE (recording_id, idx) > ($1, $2) ORDER BY recording_id, idx LIMIT $3";
+
 /// What sqlx wrote down when it brought the tables up to date.
 pub const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";
 

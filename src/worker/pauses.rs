@@ -135,10 +135,11 @@ pub(super) async fn output_is_writable(run: &Run) -> bool {
     true
 }
 
-/// Whether an error of the output concerns one recording's folder alone: that is denied, and the output can be written.
+/// Whether an error of the output concerns one recording's folder alone: it is not about room, and the output can be
+/// written. Without this such a recording would be given back and claimed again for ever.
 pub(super) async fn is_own_fault(run: &Run, error: &io::Error) -> bool {
     let output = run.preparer.output().clone();
-    error.kind() == io::ErrorKind::PermissionDenied
+    !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
         && tokio::task::spawn_blocking(move || output.probe(0)).await.is_ok_and(|probed| probed.is_ok())
 }
 

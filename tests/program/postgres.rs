@@ -25,4 +25,10 @@ fn two_processes_share_a_queue() {
     let rows = run(&["segments", "--json"]).exits(0).json_lines();
     assert_eq!(rows.len() as i64, sum("segments"));
     assert!(rows.iter().all(|row| desk.path(row["path"].as_str().unwrap()).is_file()));
+    let swept = run(&["gc", "--older-than", "0s", "--json"]).exits(0).json();
+    assert_eq!((&swept["segment_files"], &swept["referenced"]), (&0.into(), &rows.len().into()));
+    std::fs::remove_file(rows[0]["path"].as_str().unwrap()).unwrap();
+    run(&["verify", "--requeue"]).exits(1);
+    run(&fetch).exits(0);
+    run(&["verify"]).exits(0);
 }

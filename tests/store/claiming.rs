@@ -42,6 +42,7 @@ pub async fn adds_all_or_nothing(place: Place) {
 }
 
 pub async fn takes_sources_of_any_spelling(place: Place) {
+    let long: String = (0..1000).map(|n| char::from_u32(0x1_0000 + n * 7919 % 0x1_0000).unwrap()).collect();
     let mut sources = [
         "it's \"quoted\"; DROP TABLE recording; --.wav",
         "back\\slash\\u0041 %s $1 {now} {list} ?.wav",
@@ -51,10 +52,11 @@ pub async fn takes_sources_of_any_spelling(place: Place) {
         "null",
         "[1,2]",
         "C:\\Ton\\a.wav",
+        &long, // 4,000 bytes that do not pack
     ];
     let store = place.open().await;
-    assert_eq!(store.add(&new(&sources), None).await.unwrap().inserted, 8);
-    assert_eq!(store.add(&new(&sources), Some("it's")).await.unwrap().known, 8);
+    assert_eq!(store.add(&new(&sources), None).await.unwrap().inserted, 9);
+    assert_eq!(store.add(&new(&sources), Some("it's")).await.unwrap().known, 9);
     sources.sort();
     assert_eq!(claimed_sources(&store, "it's", 100).await, sources);
 }

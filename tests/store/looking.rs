@@ -1,6 +1,6 @@
 //! Questions: counts, failures, pages.
 
-use prepare_audio::store::{AfterFailure, Company, Outlook, Scope, Selection, State};
+use prepare_audio::store::{AfterFailure, Again, Company, Outlook, Scope, Selection, State};
 
 use crate::support::place::{Place, claim_one, claimer, outcome};
 
@@ -78,6 +78,29 @@ pub async fn pages_through_segments(place: Place) {
     {
         assert_eq!(store.matching(&of).await.unwrap(), count, "{of:?}");
     }
+}
+
+/// Whatever became of the recordings: as long as a row speaks of a file, the file is not to go.
+pub async fn pages_through_referenced_files(place: Place) {
+    let store = place.with(&["a", "b", "c"]).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let claim = claim_one(&store).await;
+        store.complete(&claim.key, &outcome(3)).await.unwrap();
+        ids.push(claim.key.id);
+    }
+    assert_eq!(store.retry(Again::EvenDone(&ids[..1])).await.unwrap(), 1);
+    place.execute(&format!("UPDATE recording SET state = 'cancelled' WHERE id = {}", ids[1])).await;
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.referenced(after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.recording_id, last.idx));
+        seen.extend(page.into_iter().map(|file| (file.recording_id, file.idx, file.path)));
+    }
+    let path = |idx: i64| format!("out/déjà \"vu\" {idx}.wav");
+    let want: Vec<_> = ids.iter().flat_map(|id| (0..3).map(|idx| (*id, idx, path(idx)))).collect();
+    assert_eq!(seen, want);
 }
 
 pub async fn tells_what_is_left(place: Place) {

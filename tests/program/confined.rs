@@ -1,0 +1,144 @@
+//! Whatever a source is called and whatever lies in the output: nothing is written outside of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+
+use crate::support::desk::Desk;
+
+const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
+
+/// Adds sources behind the program's back, as a user's own SQL may.
+fn insert(desk: &Desk, sources: &[String]) {
+    let options = SqliteConnectOptions::new().filename(desk.path("work/prepare-audio.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = options.connect().await.unwrap();
+        for source in sources {
+            let insert = sqlx::query("INSERT INTO recording (source, max_attempts) VALUES ($1, 1)").bind(source);
+            insert.execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    });
+}
+
+/// All that lies around the output, links as links, with its bytes.
+fn around(desk: &Desk) -> Vec<(PathBuf, Vec<u8>)> {
+    let all = walkdir::WalkDir::new(desk.path("")).sort_by_file_name().into_iter().map(Result::unwrap);
+    let all = all.filter(|entry| {
+        let path = entry.path().strip_prefix(desk.path("")).unwrap();
+        !path.starts_with("work/segments") && !path.starts_with("work/prepare-audio.db") && path != Path::new("work")
+    });
+    let all = all.filter(|entry| !entry.file_name().to_str().unwrap().starts_with("prepare-audio.db"));
+    all.map(|entry| {
+        let bytes = if entry.file_type().is_file() { fs::read(entry.path()).unwrap() } else { Vec::new() };
+        (entry.into_path(), bytes)
+    })
+    .collect()
+}
+
+fn run(desk: &Desk, args: &[&str]) -> crate::support::desk::Said {
+    desk.command(args).current_dir(desk.path("work")).output().unwrap().into()
+}
+
+/// Names that a file can have, most of which would lead elsewhere were they believed.
+fn names() -> Vec<String> {
+    let names = [
+        "..／..／escaped.wav", // fullwidth slash, U+FF0F
+        "..∕..∕escaped.wav",   // division slash, U+2215
+        "․․⁄escaped.wav",      // one dot leaders, U+2024, and a fraction slash, U+2044
+        "..\\..\\escaped.wav",
+        "C:\\escaped.wav",
+        "\u{202e}vaw.exe.wav", // right-to-left override
+        "\u{2066}a\u{2069}\u{200b}.wav",
+        "two\nlines\r.wav",
+        "bell\u{7}\u{1b}[2J.wav",
+        "con.wav",
+        "NUL.tar.wav",
+        "-rf.wav",
+        "~.wav",
+        "$(touch escaped).wav",
+        "...wav",
+        ".tmp.x.wav",
+        "e\u{301}.wav", // é in two characters, and in one
+        "\u{e9}.wav",
+    ];
+    names.map(str::to_owned).into_iter().chain([format!("{}.wav", "長".repeat(83))]).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn no_name_leads_out_of_the_output() {
+    let desk = Desk::new();
+    let sources: Vec<String> = names().into_iter().map(|name| format!("audio/{name}")).collect();
+    for source in &sources {
+        desk.copy(SPEECH, &format!("work/{source}"));
+    }
+    desk.copy(SPEECH, "outside/a.wav");
+    let leading_out = [
+        "../outside/a.wav".to_owned(),
+        "audio/../../outside/a.wav".to_owned(),
+        desk.path("outside/a.wav").to_str().unwrap().to_owned(),
+        format!("{}outside/a.wav", "../work/".repeat(500) + "../"),
+    ];
+    let broken = [
+        "audio/nul\0.wav".to_owned(),
+        "a\0".to_owned(), // "\0" alone has no length to SQLite, and is refused
+        "..".to_owned(),
+        "/".to_owned(),
+        format!("/{}.wav", "x".repeat(4_096)),
+        format!("{}a.wav", "y/".repeat(4_096)),
+    ];
+    run(&desk, &["status"]).exits(4);
+    run(&desk, &["fetch"]).exits(0);
+    insert(&desk, &sources);
+    insert(&desk, &leading_out);
+    insert(&desk, &broken);
+    let before = around(&desk);
+    let said = run(&desk, &["fetch", "--json"]).exits(1).json();
+    assert_eq!(said["done"], sources.len() + leading_out.len(), "{said}");
+    assert_eq!(said["failed"], broken.len(), "{said}");
+    assert!(said["errors"].get("panic").is_none(), "{said}");
+    assert!(around(&desk) == before, "something was written outside of the output");
+    let folders = fs::read_dir(desk.path("work/segments")).unwrap().map(|entry| entry.unwrap().file_name());
+    let folders: Vec<String> = folders.map(|name| name.into_string().unwrap()).collect();
+    assert_eq!(folders.len(), sources.len() + leading_out.len(), "a folder each");
+    for folder in &folders {
+        assert!(folder.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)), "{folder:?}");
+    }
+    // The failed ones say why, in words that do no harm to a terminal; nothing of it keeps others from working.
+    let shown = run(&desk, &["status"]).exits(0).out + &run(&desk, &["segments"]).exits(0).out;
+    assert!(shown.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'));
+    run(&desk, &["verify"]).exits(0);
+    assert_eq!(run(&desk, &["gc", "--older-than", "0s", "--json"]).exits(0).json()["segment_files"], 0);
+}
+
+/// Somebody who may write into the output puts a link in the place of a recording's folder.
+#[cfg(unix)]
+#[test]
+fn links_planted_in_the_output_are_refused() {
+    use std::os::unix::fs::symlink;
+    let desk = Desk::new();
+    desk.copy(SPEECH, "work/a.wav");
+    run(&desk, &["fetch", "a.wav"]).exits(0);
+    let folder = fs::read_dir(desk.path("work/segments")).unwrap().next().unwrap().unwrap().path();
+    fs::remove_dir_all(&folder).unwrap();
+    desk.write("elsewhere/precious", "precious");
+    desk.write("elsewhere/.tmp.precious", "precious");
+    symlink(desk.path("elsewhere"), &folder).unwrap();
+    run(&desk, &["verify", "--requeue"]).exits(1);
+    let before = around(&desk);
+    let said = run(&desk, &["fetch", "--json"]).exits(3).json();
+    assert_eq!(said["errors"]["unsafe_output"], 1, "{said}");
+    assert!(around(&desk) == before);
+    let failure = run(&desk, &["status", "--json"]).exits(0).json()["failures"][0].clone();
+    assert!(failure["error"].as_str().unwrap().contains(folder.to_str().unwrap()), "{failure}");
+    run(&desk, &["gc", "--older-than", "0s", "--force"]).exits(0);
+    assert!(around(&desk) == before);
+    fs::remove_file(&folder).unwrap();
+    run(&desk, &["retry", "--all"]).exits(0);
+    run(&desk, &["fetch"]).exits(0);
+    run(&desk, &["verify"]).exits(0);
+}
