@@ -182,6 +182,8 @@ impl Preparer {
         while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
             cutter.listen(&pcm).map_err(uncut)?;
             pcm.clear();
+            #[cfg(feature = "fault-injection")]
+            crate::faults::strike(&task.source);
             watch.advanced(cutter.seconds());
             watch.go_on()?;
         }

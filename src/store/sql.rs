@@ -25,6 +25,8 @@ pub struct Dialect {
 impl Dialect {
     /// Fills in the braces. Nothing that a user typed gets into the text: values are always bound.
     pub fn sql(&self, text: &str) -> AssertSqlSafe<String> {
+        #[cfg(feature = "fault-injection")]
+        let text = &crate::faults::statement(text);
         AssertSqlSafe(
             text.replace("{fence}", fence())
                 .replace("{new}", self.new)
