@@ -188,8 +188,11 @@ fn postgres_problem(code: &str) -> Problem {
     match code {
         "25006" => Problem::ReadOnly,
         "53100" => Problem::Full,
+        "58030" => Problem::Disk,
         "3D000" => Problem::Refused,
-        "40001" | "40P01" | "53300" | "55P03" => Problem::Busy,
+        "40001" | "40P01" | "53000" | "53200" | "53300" | "55P03" => Problem::Busy,
+        // The server ended a session that was silent within a transaction, as one of a machine that was cut off.
+        "25P03" => Problem::Unreachable,
         _ if code.starts_with("28") => Problem::Refused,
         _ if code.starts_with("08") || code.starts_with("57P") => Problem::Unreachable,
         _ => Problem::Other,
@@ -216,6 +219,7 @@ mod tests {
         for (code, problem) in [
             ("40P01", Problem::Busy),        // deadlock_detected
             ("53100", Problem::Full),        // disk_full
+            ("25P03", Problem::Unreachable), // idle_in_transaction_session_timeout
             ("28P01", Problem::Refused),     // invalid_password
             ("57P01", Problem::Unreachable), // admin_shutdown
             ("23505", Problem::Other),       // unique_violation

@@ -6,3 +6,4 @@ pub mod desk;
 pub mod onnx;
 pub mod place;
 pub mod postgres;
+pub mod recordings;

@@ -124,7 +124,7 @@ impl Server {
 }
 
 /// The folder that holds `initdb` and `postgres`.
-fn binaries() -> Option<PathBuf> {
+pub fn binaries() -> Option<PathBuf> {
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -136,7 +136,8 @@ fn binaries() -> Option<PathBuf> {
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-fn left_out() -> Option<Server> {
+/// Says what is left out, or fails where nothing may be.
+pub fn left_out<T>() -> Option<T> {
     if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") {
         panic!("{REQUIRE}=1, but PostgreSQL (initdb and postgres) is not installed");
     }
@@ -150,7 +151,7 @@ fn left_out() -> Option<Server> {
 }
 
 /// User and group to run the server under, when the tests run as root.
-fn somebody_else() -> Option<(u32, u32)> {
+pub fn somebody_else() -> Option<(u32, u32)> {
     let id = Command::new("id").arg("-u").output().ok()?;
     if String::from_utf8_lossy(&id.stdout).trim() != "0" {
         return None;
