@@ -51,4 +51,8 @@ fi
 
 # With these set, a test that finds no PostgreSQL or no ONNX Runtime fails instead of telling what it leaves out.
 export PREPARE_AUDIO_REQUIRE_POSTGRES=1 PREPARE_AUDIO_REQUIRE_ONNX=1
-exec cargo test --locked "$@"
+[ $# = 0 ] || exec cargo test --locked "$@"
+cargo test --locked
+
+# Processes that are killed, stopped and started again: tests/faults.rs, which has a longer form too.
+exec cargo test --locked --features fault-injection --test faults

@@ -4,7 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::process::ExitStatusExt,
     process::{Child, Command, ExitStatus, Stdio},
-    thread::sleep,
+    thread::{sleep, spawn},
     time::{Duration, Instant},
 };
 
@@ -67,7 +67,7 @@ impl<'q> Fleet<'q> {
     fn resume(&mut self, stopped_for: Duration) {
         for seat in &mut self.seats {
             if seat.stopped.is_some_and(|since| since.elapsed() >= stopped_for) {
-                signal(&seat.process, "CONT");
+                signal(seat.process.id(), "CONT");
                 seat.stopped = None;
             }
         }
@@ -104,11 +104,18 @@ impl<'q> Fleet<'q> {
         }
     }
 
-    /// SIGSTOP, unless it ended by itself just before.
-    pub fn stop(&mut self, n: usize) {
+    /// SIGSTOP, unless it ended by itself just before. It goes on after `time` even when whoever stopped it waits for
+    /// something that it holds, as SQLite's one lock.
+    pub fn stop(&mut self, n: usize, time: Duration) {
         if !self.is_over(n) {
-            signal(&self.seats[n].process, "STOP");
-            self.seats[n].stopped = Some(Instant::now());
+            let seat = &mut self.seats[n];
+            signal(seat.process.id(), "STOP");
+            seat.stopped = Some(Instant::now());
+            let id = seat.process.id();
+            spawn(move || {
+                sleep(time);
+                signal(id, "CONT");
+            });
         }
     }
 
@@ -175,7 +182,7 @@ fn is_of(worker: &str, id: u32) -> bool {
     worker.split(|sign: char| !sign.is_ascii_alphanumeric()).any(|part| part == id)
 }
 
-fn signal(process: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &process.id().to_string()]).status().unwrap();
-    assert!(sent.success(), "SIG{name}");
+/// Says something to a process, which may be gone by then.
+fn signal(process: u32, name: &str) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
 }

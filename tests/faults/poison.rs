@@ -53,18 +53,28 @@ fn what_aborts_the_process_is_quarantined_alone_on_postgres() {
     all_but_the_poisoned_are_done(Database::Postgres);
 }
 
-/// The process goes on, and says in the end that something failed.
-#[test]
-fn a_panic_is_its_recordings_failure() {
+/// One process works off 20 recordings and two that are struck by `fault`. They alone fail, with `code`, the process goes
+/// on, and says in the end that something failed.
+fn the_struck_fail(fault: &str, arguments: &[&str], code: &str, message: &str) {
     let queue = Queue::new(Database::Sqlite, 20).unwrap();
     let poisoned = poison(&queue, 2);
-    let place = ["--database", &queue.address, "--output", "segments", "--json"];
-    let mut fetch = queue.desk.command(&[&FETCH[..], &place].concat());
-    let output = fetch.env("PREPARE_AUDIO_FAULT_PANIC", NAME).output().unwrap();
+    let place = ["--database", &queue.address, "--output", "segments"];
+    let mut fetch = queue.desk.command(&[&FETCH[..], &place, arguments].concat());
+    let output = fetch.env(fault, NAME).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("in/poison 01.wav") && told.contains("PREPARE_AUDIO_FAULT_PANIC is set"), "{told}");
+    assert!(told.contains("in/poison 01.wav") && told.contains(message), "{told}");
     queue.audit().is_clean();
-    assert_eq!(queue.ended_as("failed"), with_code(poisoned, "panic"));
+    assert_eq!(queue.ended_as("failed"), with_code(poisoned, code));
     assert_eq!(queue.count(State::Done), 20);
+}
+
+#[test]
+fn a_panic_is_its_recordings_failure() {
+    the_struck_fail("PREPARE_AUDIO_FAULT_PANIC", &[], "panic", "PREPARE_AUDIO_FAULT_PANIC is set");
+}
+
+#[test]
+fn what_never_ends_is_its_recordings_failure() {
+    the_struck_fail("PREPARE_AUDIO_FAULT_HANG", &["--timeout", "2s"], "timeout", "not done after 2s");
 }

@@ -208,12 +208,16 @@ fn pool(connections: u32, place: &Arc<Mutex<Place>>) -> SqlitePoolOptions {
         })
         .max_connections(connections)
         .acquire_timeout(2 * BUSY)
+        // A file does not go away as a server does. To ask costs as much as to claim.
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         // A full disk ends a transaction without sqlx's knowledge; such a connection would fail for ever after.
         .after_release(|connection: &mut SqliteConnection, _| {
             Box::pin(async move {
-                connection.ping().await?; // a rollback may still be on its way
+                if connection.is_in_transaction() {
+                    connection.ping().await?; // a rollback may still be on its way
+                }
                 Ok(!connection.is_in_transaction())
             })
         })
