@@ -61,9 +61,13 @@ fn load_env_file() -> Result<(), Refusal> {
         Err(error) if error.not_found() => Ok(()),
         // Not the line itself: it may hold a password.
         Err(dotenvy::Error::LineParse(line, _)) => {
-            let name = line.split('=').next().unwrap_or_default().trim();
-            let told = ".env: the value of {} cannot be read; put it in single quotes if it holds spaces or quotes";
-            Err(Refusal::File(told.replace("{}", name)))
+            let text = fs::read_to_string(".env").unwrap_or_default();
+            let at = text.lines().position(|whole| whole.contains(&line));
+            let name = at.and_then(|at| text.lines().nth(at)?.split_once('=')).map_or("a variable", |(name, _)| name);
+            Err(Refusal::File(format!(
+                ".env: the value of {} cannot be read; put it in single quotes if it holds spaces or quotes",
+                name.trim()
+            )))
         }
         Err(error) => Err(Refusal::File(format!(".env: {error}"))),
     }

@@ -104,9 +104,13 @@ fn signs(folder: &Path) -> usize {
 }
 
 #[test]
-fn makes_the_folders_on_the_way() {
+fn makes_its_own_folder_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/new/er/queue.db", folder.path().display());
+    let error = runtime().block_on(store::connect(&url.parse().unwrap())).err().expect("a disk may not be mounted");
+    assert!(error.to_string().contains("new/er/queue.db"), "{error}");
+    assert!(!folder.path().join("new").exists());
+    let url = format!("sqlite://{}/new/queue.db", folder.path().display());
     runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
     let foreign = folder.path().join("notes.db");
     std::fs::write(&foreign, "these are my notes, and they are no database".repeat(100)).unwrap();

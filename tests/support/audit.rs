@@ -211,7 +211,7 @@ impl Audit {
         let entries = walkdir::WalkDir::new(output).into_iter().filter_map(Result::ok);
         for path in entries.filter(|entry| !entry.file_type().is_dir()).map(walkdir::DirEntry::into_path) {
             let name = path.file_name().unwrap().to_string_lossy();
-            if referenced.contains(&path) {
+            if referenced.contains(&path) || name == ".prepare-audio-databases" {
                 continue;
             } else if name.starts_with(".tmp.") {
                 self.temporary += 1;
