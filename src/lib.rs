@@ -6,6 +6,8 @@
 #![warn(missing_docs)]
 
 pub mod audio;
+#[cfg(feature = "fault-injection")]
+mod faults;
 pub mod output;
 pub mod pool;
 pub mod prepare;

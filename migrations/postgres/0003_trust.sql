@@ -21,3 +21,7 @@ END
 $$;
 CREATE TRIGGER recording_added AFTER INSERT ON recording
     FOR EACH STATEMENT EXECUTE FUNCTION prepare_audio_recording_added();
+
+-- This database's name for itself: an output folder remembers whose segments lie in it.
+CREATE TABLE identity (id TEXT NOT NULL);
+INSERT INTO identity VALUES (replace(CAST(gen_random_uuid() AS TEXT), '-', ''));

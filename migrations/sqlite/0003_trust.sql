@@ -6,3 +6,7 @@ ALTER TABLE recording DROP COLUMN deadline_at;
 
 -- Recordings whose worker vanished, which run alone.
 CREATE INDEX recording_suspect ON recording (priority, available_at, id) WHERE state = 'pending' AND crashes > 0;
+
+-- This database's name for itself: an output folder remembers whose segments lie in it.
+CREATE TABLE identity (id TEXT NOT NULL);
+INSERT INTO identity VALUES (lower(hex(randomblob(16))));

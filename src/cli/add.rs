@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::Context;
 use prepare_audio::{
     sources::{Found, Query, Resolver},
     store::{Added, DatabaseUrl, Store},
@@ -35,7 +36,15 @@ pub async fn run(global: &GlobalArgs, args: &AddArgs) -> anyhow::Result<()> {
         _ if !global.quiet => say(&describe(&added, &found))?,
         _ => {}
     }
+    if found.unnameable > 0 {
+        anyhow::bail!(unnameable(&found));
+    }
     Ok(())
+}
+
+/// Says that files were passed over whose names no row can hold.
+pub fn unnameable(found: &Found) -> String {
+    format!("{} passed over, as told above: rename them and add them again", count(found.unnameable as u64, "file"))
 }
 
 /// Copies what the query names, a page at a time, each for good; counts it in. Returns how many rows name no file.
@@ -47,7 +56,14 @@ async fn copy(
     shown: bool,
 ) -> anyhow::Result<u64> {
     let mut passed_over = 0;
-    while let Some(page) = query.page().await? {
+    loop {
+        let page = query.page().await.with_context(|| {
+            format!(
+                "{} added before this, which stay: the same command again goes on",
+                count(added.inserted, "recording")
+            )
+        })?;
+        let Some(page) = page else { break };
         let new = store.add(&page.recordings, None).await?;
         added.inserted += new.inserted;
         added.known += new.known;

@@ -59,6 +59,16 @@ fn load_env_file() -> Result<(), Refusal> {
     match dotenvy::from_path(".env") {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
+        // Not the line itself: it may hold a password.
+        Err(dotenvy::Error::LineParse(line, _)) => {
+            let text = fs::read_to_string(".env").unwrap_or_default();
+            let at = text.lines().position(|whole| whole.contains(&line));
+            let name = at.and_then(|at| text.lines().nth(at)?.split_once('=')).map_or("a variable", |(name, _)| name);
+            Err(Refusal::File(format!(
+                ".env: the value of {} cannot be read; put it in single quotes if it holds spaces or quotes",
+                name.trim()
+            )))
+        }
         Err(error) => Err(Refusal::File(format!(".env: {error}"))),
     }
 }
@@ -83,7 +93,7 @@ fn config_file(command: &Command, typed: &[OsString]) -> Option<String> {
 /// Makes the file's values the defaults.
 fn lay_beneath(command: Command, file: &str) -> Result<Command, String> {
     let text = fs::read_to_string(Path::new(file)).map_err(|e| e.to_string())?;
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| plainly(&e, &text))?;
     let mut values = BTreeMap::new();
     flatten("", &table, &mut values)?;
     let mut unknown = values.clone();
@@ -103,6 +113,12 @@ fn lay_beneath(command: Command, file: &str) -> Result<Command, String> {
         }
         None => Ok(command),
     }
+}
+
+/// What is wrong and where, without the line itself: it may hold a password.
+fn plainly(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 /// Tables become prefixes, so `[vad] threshold = 0.6` is `vad-threshold = 0.6`; `_` may stand for `-`.

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
         Arc,
@@ -37,6 +37,9 @@ use super::{
 /// How long a running recording may go on after the first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long leaving at once takes at most.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
 pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCode> {
     let (display, settings) = begin(global, args, Scope::Any)?;
     let preparer = Arc::new(preparer(args)?);
@@ -51,7 +54,11 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
             display.say(&add::describe(&added, &found));
         }
     }
-    work_and_tell(global, args, store, preparer, settings, display).await
+    let code = work_and_tell(global, args, store, preparer, settings, display).await?;
+    if found.unnameable > 0 && code == ExitCode::SUCCESS {
+        anyhow::bail!(add::unnameable(&found));
+    }
+    Ok(code)
 }
 
 /// How a run is to go, and where it is shown; from now on the log is written.
@@ -81,8 +88,9 @@ pub async fn work_and_tell(
         outcome => outcome?,
     };
     // To be ended is how a watch ends.
-    let interrupted = interrupted && !args.watch;
-    let left = if interrupted { 0 } else { pending(&*store).await? };
+    let (interrupted, ended) = (interrupted && !args.watch, interrupted && args.watch);
+    // Only for the summary: the work is done, even where the database went away just now.
+    let left = if interrupted { 0 } else { pending(&*store).await.unwrap_or(0) };
     store.close().await;
     // The work is done, whether somebody still reads what is said of it or not.
     let _ = match (args.json, global.quiet) {
@@ -90,7 +98,7 @@ pub async fn work_and_tell(
         (false, true) => Ok(()),
         (false, false) => say(&summary(&report, interrupted, left)),
     };
-    Ok(exit::code(&report, interrupted))
+    Ok(if ended { ExitCode::SUCCESS } else { exit::code(&report, interrupted) })
 }
 
 /// Recordings that are pending still.
@@ -109,7 +117,8 @@ fn settings(args: &FetchArgs, scope: Scope) -> anyhow::Result<Settings> {
         workers: args.workers.unwrap_or(cores),
         lease: args.lease,
         heartbeat: args.heartbeat,
-        audio_dir: args.base.audio_dir.clone().unwrap_or_else(|| PathBuf::from(".")),
+        // Absolute, so that messages tell where was looked.
+        audio_dir: std::path::absolute(args.base.audio_dir.as_deref().unwrap_or(Path::new(".")))?,
         grace: GRACE,
         scope,
         max_attempts: args.max_attempts,
@@ -156,7 +165,7 @@ async fn work(
     if let Some(address) = metrics {
         let metrics = Metrics::new(Arc::clone(&tally), settings.workers, progress);
         let bound = metrics::serve(address, Arc::clone(&metrics)).await;
-        let bound = bound.map_err(|e| exit::Usage(format!("--metrics: cannot listen there: {e}")))?;
+        let bound = bound.map_err(|e| exit::Usage(format!("--metrics: cannot listen on {address}: {e}")))?;
         tracing::info!("metrics at http://{bound}/metrics");
         progress = metrics;
     }
@@ -181,7 +190,7 @@ fn measure(files: &[PathBuf], display: &Display, shutdown: &Shutdown) {
     }
 }
 
-/// The first Ctrl-C or SIGTERM ends the run within seconds; the second ends the process.
+/// The first Ctrl-C, SIGTERM or SIGHUP ends the run within seconds; the second ends the process.
 async fn listen_for_signals(
     shutdown: Shutdown,
     grace: Duration,
@@ -198,6 +207,9 @@ async fn listen_for_signals(
         if let Some(display) = display {
             display.clear();
         }
+        // What is held is given back in this moment; whatever hangs is not waited for.
+        shutdown.at_once();
+        tokio::time::sleep(AT_ONCE).await;
         std::process::exit(i32::from(exit::INTERRUPTED));
     }
 }
@@ -205,10 +217,12 @@ async fn listen_for_signals(
 #[cfg(unix)]
 async fn next_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
+    // A terminal that was closed is a wish to end, too.
+    let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     tokio::select! {
         outcome = tokio::signal::ctrl_c() => outcome,
         _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
     }
 }
 

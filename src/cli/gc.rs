@@ -37,7 +37,7 @@ pub struct GcArgs {
     /// Leave alone what was written, linked or renamed within this time
     #[arg(long, value_name = "TIME", default_value = "3d", value_parser = age)]
     older_than: Duration,
-    /// Go on although no row of the database speaks of any file in the folder
+    /// Go on although no row of the database speaks of any file in the folder, or other databases have segments in it
     #[arg(long)]
     force: bool,
     /// List what would go and touch nothing
@@ -74,6 +74,15 @@ pub async fn run(global: &GlobalArgs, args: &GcArgs) -> anyhow::Result<ExitCode>
             "no row of {} speaks of any file in {}: is one of them the wrong one? --force removes them all the same",
             global.database,
             args.output.display()
+        )));
+    }
+    let others = output.other_owners(&store.identity().await?)?;
+    if others > 0 && !args.force {
+        bail!(exit::Usage(format!(
+            "{} holds segments of {} too, which this one knows nothing of: they would be removed. Give each database an \
+             output folder of its own; --force goes on all the same",
+            args.output.display(),
+            count(others as u64, "other database")
         )));
     }
     let outcome = clear(&*store, &output, &sweep, &busy, args.dry_run).await?;

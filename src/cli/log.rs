@@ -89,13 +89,25 @@ impl<'a> MakeWriter<'a> for Target {
 struct Line<'a>(&'a Target);
 
 impl Write for Line<'_> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, said: &[u8]) -> io::Result<usize> {
+        // An event comes in one piece. A file's name that holds a line break must not look like a line of its own.
+        let (whole, end) = said.split_at(said.len() - usize::from(said.ends_with(b"\n")));
+        let mut line = Vec::with_capacity(said.len());
+        for byte in whole {
+            match byte {
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'\r' => line.extend_from_slice(b"\\r"),
+                byte => line.push(*byte),
+            }
+        }
+        line.extend_from_slice(end);
+        let line = line.as_slice();
         match self.0 {
             Target::Terminal(None) => io::stderr().write_all(line)?,
             Target::Terminal(Some(bars)) => bars.suspend(|| io::stderr().write_all(line))?,
             Target::File(file) => file.lock().map_err(|_| io::Error::other("log"))?.write_all(line)?,
         }
-        Ok(line.len())
+        Ok(said.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -47,6 +47,12 @@ impl std::str::FromStr for MetricsAddress {
     }
 }
 
+impl fmt::Display for MetricsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Watches a run for its figures, and hands what it is told on.
 pub struct Metrics {
     tally: Arc<Tally>,

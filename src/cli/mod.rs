@@ -116,7 +116,7 @@ async fn connect_patiently(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>
     let mut told = false;
     loop {
         match store::connect(&global.database).await {
-            Err(error) if error.is_retryable() && started.elapsed() < global.database_wait => {
+            Err(error) if error.is_passing() && started.elapsed() < global.database_wait => {
                 if !told {
                     tracing::warn!(
                         "{error}. Waiting for it for up to {}",

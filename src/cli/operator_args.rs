@@ -31,7 +31,7 @@ pub struct RequeueArgs {
     /// Recordings, by id: failed, quarantined, cancelled or done. The files of a done one stay until it is done again
     pub ids: Vec<i64>,
     /// Every failed or quarantined recording with this error code, as `status` shows it; may be given several times
-    #[arg(long, value_name = "CODE", num_args = 1.., conflicts_with = "ids")]
+    #[arg(long, value_name = "CODE", conflicts_with = "ids")]
     pub where_error: Vec<String>,
     /// Print the count as JSON
     #[arg(long)]

@@ -119,7 +119,7 @@ impl Display {
     pub fn say(&self, text: &str) {
         match &self.bars {
             Some(bars) => drop(bars.multi.println(text)),
-            None => tracing::info!("{text}"),
+            None => tracing::info!(parent: None, "{text}"),
         }
     }
 
@@ -143,7 +143,7 @@ impl Display {
         let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
         if last.elapsed() >= LINE_EVERY {
             *last = Instant::now();
-            tracing::info!(recordings = self.tally.recordings.load(Relaxed), "{}", self.tally.text());
+            tracing::info!(parent: None, recordings = self.tally.recordings.load(Relaxed), "{}", self.tally.text());
         }
     }
 }

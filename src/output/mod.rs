@@ -9,6 +9,7 @@
 
 mod check;
 mod names;
+mod owners;
 mod room;
 mod staging;
 mod stamp;
@@ -77,6 +78,22 @@ impl Output {
                 Ok(())
             }
         }
+    }
+
+    /// Writes down that segments of this database lie here.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn belongs_to(&self, database: &str) -> io::Result<()> {
+        owners::add(&self.root, database)
+    }
+
+    /// How many databases other than this one have written segments here.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn other_owners(&self, database: &str) -> io::Result<usize> {
+        Ok(owners::others(&self.root, database)?.0)
     }
 
     /// Whether segments can be written again after trouble: the folder is there, on its file system, with `room` bytes

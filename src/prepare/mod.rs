@@ -191,6 +191,8 @@ impl Preparer {
         let lanes = self.lanes && source.promised_seconds().is_none_or(|seconds| seconds >= LONG_S);
         source.each_block(LISTEN_EVERY, lanes, unreadable, |pcm| {
             cutter.listen(pcm).map_err(uncut)?;
+            #[cfg(feature = "fault-injection")]
+            crate::faults::strike(&task.source);
             watch.advanced(cutter.seconds());
             watch.go_on()
         })?;

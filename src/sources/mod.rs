@@ -59,6 +59,8 @@ pub struct Found {
     pub recordings: Vec<NewRecording>,
     /// Files in folders that were passed over because their names do not end as audio does.
     pub skipped: usize,
+    /// Files in folders whose names no row can hold. Each was told.
+    pub unnameable: usize,
 }
 
 impl Found {
@@ -167,7 +169,15 @@ impl Resolver {
     fn walk(&self, folder: &Path, found: &mut Found) -> Result<(), SourceError> {
         for path in self.files_below(folder) {
             if is_audio_name(&path) {
-                found.recordings.push(self.source(&path)?.into());
+                match self.source(&path) {
+                    Ok(source) => found.recordings.push(source.into()),
+                    // It was found, not typed: one such file is no reason to leave all others.
+                    Err(error @ SourceError::NotUtf8(_)) => {
+                        tracing::error!("{error}");
+                        found.unnameable += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
             } else {
                 found.skipped += 1;
             }
@@ -334,11 +344,13 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_name_that_no_row_can_hold_is_refused() {
+    fn a_name_that_no_row_can_hold_is_passed_over() {
         use std::os::unix::ffi::OsStrExt;
         let root = tree();
         fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"bad\xff.wav")), "x").unwrap();
-        assert!(matches!(find(&resolver(root.path(), None), &["."], ""), Err(SourceError::NotUtf8(_))));
+        let found = find(&resolver(root.path(), None), &["."], "").unwrap();
+        assert_eq!(found.unnameable, 1);
+        assert!(!found.recordings.is_empty(), "the others are taken");
     }
 
     #[test]

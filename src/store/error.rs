@@ -60,7 +60,7 @@ impl Problem {
             Self::Unreachable => ("cannot be reached", "Check that it is there, and that its address is right"),
             Self::Refused => ("refuses the connection", "Check the user, the password and the database's name"),
             Self::Busy => ("is busy", "Try again, or run fewer workers at once"),
-            Self::Full => ("has no space left", "Free some and run the command again: nothing is lost"),
+            Self::Full => ("has no space left", "Free some: nothing is lost"),
             Self::ReadOnly => ("cannot be written", "Check the rights on its file and folder, or those of its user"),
             Self::Disk => ("cannot use its disk", "Check that the disk is there, whole and not full"),
             Self::Other => ("reports an error", "Nothing was changed by this step"),
@@ -91,6 +91,11 @@ impl StoreError {
         matches!(self, Self::Database { problem: Unreachable | Busy | Full | ReadOnly | Disk, .. })
     }
 
+    /// Whether it may well pass without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Database { problem: Problem::Unreachable | Problem::Busy, .. })
+    }
+
     /// Trouble of a known kind at `database` (named without its password).
     pub(super) fn problem(problem: Problem, database: &str, cause: impl ToString) -> Self {
         Self::Database { problem, database: database.to_owned(), cause: cause.to_string() }
@@ -105,6 +110,10 @@ impl StoreError {
                 database,
                 "no connection in time: it is away, or all its connections are in use",
             ),
+            // Its own words end with a line of the server's source code.
+            sqlx::Error::Database(said) if said.try_downcast_ref::<PgDatabaseError>().is_some() => {
+                Self::problem(problem(error), database, said.message())
+            }
             _ => Self::problem(problem(error), database, error),
         }
     }
@@ -179,8 +188,11 @@ fn postgres_problem(code: &str) -> Problem {
     match code {
         "25006" => Problem::ReadOnly,
         "53100" => Problem::Full,
+        "58030" => Problem::Disk,
         "3D000" => Problem::Refused,
-        "40001" | "40P01" | "53300" | "55P03" => Problem::Busy,
+        "40001" | "40P01" | "53000" | "53200" | "53300" | "55P03" => Problem::Busy,
+        // The server ended a session that was silent within a transaction, as one of a machine that was cut off.
+        "25P03" => Problem::Unreachable,
         _ if code.starts_with("28") => Problem::Refused,
         _ if code.starts_with("08") || code.starts_with("57P") => Problem::Unreachable,
         _ => Problem::Other,
@@ -207,6 +219,7 @@ mod tests {
         for (code, problem) in [
             ("40P01", Problem::Busy),        // deadlock_detected
             ("53100", Problem::Full),        // disk_full
+            ("25P03", Problem::Unreachable), // idle_in_transaction_session_timeout
             ("28P01", Problem::Refused),     // invalid_password
             ("57P01", Problem::Unreachable), // admin_shutdown
             ("23505", Problem::Other),       // unique_violation

@@ -482,6 +482,9 @@ pub trait Store: Send + Sync {
     /// recording that was put back to pending has its rows and files still.
     async fn referenced(&self, after: Option<(i64, i64)>, limit: usize) -> Result<Vec<Reference>>;
 
+    /// What tells this database from all others.
+    async fn identity(&self) -> Result<String>;
+
     /// The number of the newest change that the tables have gone through.
     async fn schema(&self) -> Result<i64>;
 

@@ -189,7 +189,7 @@ macro_rules! impl_store {
                     let done = to_the_end(&self.name, async move {
                         let mut tx = db.begin().await?;
                         let o = &outcome;
-                        let facts = fenced!(query, $dialect.sql(sql::COMPLETE), held)
+                        let facts = fenced!(query_scalar, $dialect.sql(sql::COMPLETE), held)
                             .bind(&o.parameters)
                             .bind(&o.model)
                             .bind(&o.container)
@@ -209,13 +209,17 @@ macro_rules! impl_store {
                             .bind(o.times.total_ms)
                             .bind(rows(o.segments.len()));
                         // The fence comes first: it holds the row for the rest of the transaction.
-                        if facts.execute(&mut *tx).await?.rows_affected() == 0 {
+                        let former: Vec<i64> = facts.fetch_all(&mut *tx).await?;
+                        let Some(&former) = former.first() else {
                             let done = fenced!(query_scalar, sql::IS_COMPLETED, held);
                             let done: i64 = done.fetch_one(&mut *tx).await?;
                             tx.rollback().await?;
                             return Ok(done > 0);
+                        };
+                        if former > 0 {
+                            query(sql::DELETE_SEGMENTS).bind(held.id).execute(&mut *tx).await?;
+                            query(sql::DELETE_PROBABILITIES).bind(held.id).execute(&mut *tx).await?;
                         }
-                        query(sql::DELETE_SEGMENTS).bind(held.id).execute(&mut *tx).await?;
                         for chunk in o.segments.chunks(SEGMENTS_AT_ONCE) {
                             let mut insert = QueryBuilder::<$db>::new(sql::INSERT_SEGMENTS);
                             insert.push_values(chunk, |mut row, segment| {
@@ -236,7 +240,6 @@ macro_rules! impl_store {
                             });
                             insert.build().persistent(false).execute(&mut *tx).await?;
                         }
-                        query(sql::DELETE_PROBABILITIES).bind(held.id).execute(&mut *tx).await?;
                         if let Some(kept) = &o.probabilities {
                             let insert = query(sql::INSERT_PROBABILITIES).bind(held.id).bind(&kept.model_sha256);
                             let insert = insert.bind(kept.coding).bind(kept.windows).bind(&kept.data);
@@ -427,6 +430,11 @@ macro_rules! impl_store {
                         query_as(sql::REFERENCED).bind(id).bind(idx).bind(rows(limit)).fetch_all(&db.reads).await
                     })
                     .await
+                }
+
+                async fn identity(&self) -> Result<String> {
+                    let db = self.session();
+                    to_the_end(&self.name, async move { query_scalar(sql::IDENTITY).fetch_one(&db.reads).await }).await
                 }
 
                 async fn schema(&self) -> Result<i64> {

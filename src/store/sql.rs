@@ -25,6 +25,8 @@ pub struct Dialect {
 impl Dialect {
     /// Fills in the braces. Nothing that a user typed gets into the text: values are always bound.
     pub fn sql(&self, text: &str) -> AssertSqlSafe<String> {
+        #[cfg(feature = "fault-injection")]
+        let text = &crate::faults::statement(text);
         AssertSqlSafe(
             text.replace("{fence}", fence())
                 .replace("{new}", self.new)
@@ -108,14 +110,16 @@ FROM recording WHERE state = 'running' ORDER BY worker, started_at, id";
 /// `$4` lease.
 pub const HEARTBEAT: &str = "UPDATE recording SET lease_until = {now} + $4 WHERE {fence}";
 
-/// `$4` and on: the facts, in the order of [`super::Outcome`].
+/// `$4` and on: the facts, in the order of [`super::Outcome`]. Returns how many rows of an earlier preparation have to go.
 pub const COMPLETE: &str = "
 UPDATE recording
 SET state = 'done', lease_until = NULL, finished_at = {now},
     parameters = $4, model = $5, container = $6, codec = $7, sample_rate = $8, channels = $9, bytes = $10,
     samples = $11, duration_s = $12, speech_s = $13, decode_errors = $14, truncated = $15,
     decode_ms = $16, resample_ms = $17, vad_ms = $18, write_ms = $19, total_ms = $20, segments = $21
-WHERE {fence}";
+WHERE {fence}
+RETURNING (SELECT COUNT(*) FROM segment s WHERE s.recording_id = recording.id)
+        + (SELECT COUNT(*) FROM probabilities p WHERE p.recording_id = recording.id)";
 
 /// The row that this very claim completed already, as when the answer to the first writing got lost.
 pub const IS_COMPLETED: &str = "
@@ -318,8 +322,11 @@ ORDER BY s.recording_id, s.idx LIMIT $4";
 
 /// `$1` and `$2` the recording and position to start behind, `$3` limit.
 pub const REFERENCED: &str = "
-SELECT recording_id, idx, path FROM segment
+SELECT recording_id, idx, path FROM segment JOIN recording r ON r.id = recording_id
 WHERE (recording_id, idx) > ($1, $2) ORDER BY recording_id, idx LIMIT $3";
+
+/// What tells this database from others.
+pub const IDENTITY: &str = "SELECT id FROM identity";
 
 /// What sqlx wrote down when it brought the tables up to date.
 pub const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";

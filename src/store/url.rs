@@ -79,7 +79,24 @@ fn sqlite(path: &str) -> Result<DatabaseUrl, StoreError> {
     Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
 }
 
+/// Refuses an address in which a part of the password would be read as host, port, name or parameter, and be shown.
+fn refuse_unescaped(text: &str) -> Result<(), StoreError> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_whole = !rest[authority.len()..].contains('@') && authority.matches('@').count() <= 1;
+    let is_plain = !rest.contains(|c: char| c.is_whitespace() || c.is_control());
+    if is_whole && is_plain {
+        return Ok(());
+    }
+    Err(StoreError::Url(
+        "the PostgreSQL address cannot be read: its user or password holds a character that must be written as %XX \
+         (/ as %2F, @ as %40, ? as %3F, # as %23, a space as %20)"
+            .to_owned(),
+    ))
+}
+
 fn postgres(text: &str) -> Result<DatabaseUrl, StoreError> {
+    refuse_unescaped(text)?;
     let parameters = text.split_once('?').map_or("", |(_, parameters)| parameters);
     for key in parameters.split('&').filter_map(|pair| pair.split('=').next()) {
         let known = key.is_empty() || POSTGRES_PARAMETERS.contains(&key) || key.starts_with("options[");

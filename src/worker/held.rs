@@ -84,7 +84,7 @@ pub(super) async fn keep_alive(run: Arc<Run>) {
         match tokio::time::timeout(run.settings.heartbeat, beat(&run, &keys)).await {
             Ok(Ok(())) => acknowledged = Instant::now(),
             Ok(Err(error)) => run.pauses.database_fails(&error, &*run.progress),
-            Err(_) => run.pauses.database_fails(&run.store.renew(), &*run.progress),
+            Err(_) => run.pauses.database_fails(&run.renew(), &*run.progress),
         }
         if acknowledged.elapsed() > patience && !keys.is_empty() {
             tracing::error!("no heartbeat was acknowledged for {} s; the running work stops", patience.as_secs());

@@ -18,7 +18,7 @@ mod steady;
 
 use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc};
 use tracing::Instrument;
 
 use self::{
@@ -74,6 +74,9 @@ const END_GRACE: Duration = Duration::from_millis(300);
 /// What giving back the last claims may take.
 const FAREWELL: Duration = Duration::from_millis(700);
 
+/// Renewals that a call may miss before it fails to hear of any.
+const RENEWALS: usize = 8;
+
 /// Why a run could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -105,6 +108,8 @@ pub(crate) struct Run {
     /// Locked while something is being claimed, so that what is on its way is not taken for a stray.
     claiming: Mutex<()>,
     pauses: Pauses,
+    /// Says that connections were given up, and why.
+    renewed: broadcast::Sender<StoreError>,
     shutdown: Shutdown,
     report: Arc<Tally>,
 }
@@ -169,24 +174,31 @@ pub async fn run(
         held: Held::default(),
         claiming: Mutex::default(),
         pauses: Pauses::default(),
+        renewed: broadcast::Sender::new(RENEWALS),
         shutdown,
         report,
     });
-    open_output(&run)?;
+    let database = run.steady(|| run.store.identity()).await?;
+    open_output(&run, &database)?;
     let enlistment = run.steady(|| run.store.enlist(&run.claimer.worker)).await?;
     let beat = tokio::spawn(held::keep_alive(Arc::clone(&run)));
-    let outcome = work(&run).await;
+    let outcome = tokio::select! {
+        outcome = work(&run) => outcome,
+        () = run.shutdown.immediate() => Ok(()),
+    };
     beat.abort();
-    give_back_the_rest(&run).await;
-    drop(enlistment);
+    if give_back_the_rest(&run).await.is_err() {
+        // The sign stays, and this process's death is seen at once; without one, the leases would have to run out.
+        std::mem::forget(enlistment);
+    }
     outcome.map(|()| run.report.report())
 }
 
 /// Makes the output folder. A folder that cannot be is a mistake to be told at once; one that is full or read-only at the
 /// moment is waited for, as it would be later.
-fn open_output(run: &Run) -> Result<(), RunError> {
+fn open_output(run: &Run, database: &str) -> Result<(), RunError> {
     let output = run.preparer.output();
-    match output.ready() {
+    match output.ready().and_then(|()| output.belongs_to(database)) {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem) => {
             let folder = output.root().to_owned();
@@ -197,16 +209,23 @@ fn open_output(run: &Run) -> Result<(), RunError> {
     }
 }
 
-/// Whatever still is held was claimed as the run came to its end, or left by an error: others may have it.
-async fn give_back_the_rest(run: &Run) {
-    let left = run.held.keys();
-    if left.is_empty() {
-        return;
-    }
-    match tokio::time::timeout(FAREWELL, run.store.release(&left)).await {
-        Ok(Ok(released)) => run.report.count(|r| r.released += released),
-        _ => tracing::warn!("{} claims could not be given back; their leases have to run out", left.len()),
-    }
+/// Whatever is claimed still was claimed as the run came to its end, or left by an error, or its claim's answer was lost:
+/// others may have it.
+async fn give_back_the_rest(run: &Run) -> Result<(), ()> {
+    let giving = async {
+        let left = run.store.claims_of(&run.claimer.worker).await?;
+        if left.is_empty() { Ok(0) } else { run.store.release(&left).await }
+    };
+    let trouble = match tokio::time::timeout(FAREWELL, giving).await {
+        Ok(Ok(released)) => {
+            run.report.count(|r| r.released += released);
+            return Ok(());
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the database does not answer".to_owned(),
+    };
+    tracing::warn!("claims may be left that could not be given back: {trouble}");
+    Err(())
 }
 
 /// The name of this process, unique among all that ever ran on any machine: `HOST-PID-xxxxxxxx`.
@@ -241,7 +260,8 @@ async fn work(run: &Arc<Run>) -> Result<(), RunError> {
             let mut listener = None;
             loop {
                 let Some(assigned) = receive.lock().await.recv().await else { break };
-                let span = tracing::info_span!("recording", id = assigned.claim.key.id, source = assigned.claim.source);
+                let span =
+                    tracing::error_span!("recording", id = assigned.claim.key.id, source = assigned.claim.source);
                 prepare_one(&run, slot, assigned, &mut listener, &finisher).instrument(span).await;
             }
         });

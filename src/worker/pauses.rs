@@ -66,7 +66,7 @@ impl Pauses {
     /// A call to the database was in vain.
     pub fn database_fails(&self, error: &dyn std::error::Error, progress: &dyn Progress) {
         if lock(&self.database).begin() {
-            tracing::warn!("paused: {error}. It goes on by itself as soon as the database answers");
+            tracing::error!(parent: None, "paused: {error} - it goes on by itself as soon as the database answers");
             progress.paused("the database does not answer");
         }
     }
@@ -74,7 +74,7 @@ impl Pauses {
     /// A call to the database succeeded.
     pub fn database_answers(&self, progress: &dyn Progress) {
         if let Some(time) = lock(&self.database).end() {
-            tracing::warn!("the database answers again after {:.0} s; going on", time.as_secs_f64());
+            tracing::warn!(parent: None, "the database answers again after {:.0} s; going on", time.as_secs_f64());
             progress.resumed();
         }
     }
@@ -89,7 +89,10 @@ impl Pauses {
         let mut output = lock(&self.output);
         output.room = output.room.max(needed + MARGIN);
         if output.pause.begin() {
-            tracing::warn!("paused: {error}. It goes on by itself as soon as that is mended; no attempt is counted");
+            tracing::error!(
+                parent: None,
+                "paused: {error} - it goes on by itself as soon as that is mended; no attempt is counted"
+            );
             progress.paused("the output folder cannot be written");
         }
     }
@@ -98,7 +101,7 @@ impl Pauses {
         let mut output = lock(&self.output);
         output.room = 0;
         if let Some(time) = output.pause.end() {
-            tracing::warn!("the output folder can be written again after {:.0} s; going on", time.as_secs_f64());
+            tracing::warn!(parent: None, "the output folder can be written again after {:.0} s; going on", time.as_secs_f64());
             progress.resumed();
         }
     }

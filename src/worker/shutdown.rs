@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 const DRAINING: u8 = 1;
 const OVER: u8 = 2;
+const AT_ONCE: u8 = 3;
 
 /// Shared by whoever asks and whoever obeys. First no more is claimed; after a grace, what runs is given back.
 #[derive(Clone, Default)]
@@ -40,6 +41,11 @@ impl Shutdown {
         self.advance(OVER);
     }
 
+    /// Ends the run without waiting for anything but the giving back.
+    pub fn at_once(&self) {
+        self.advance(AT_ONCE);
+    }
+
     /// Whether nothing more is to be claimed.
     pub fn is_draining(&self) -> bool {
         self.0.stage.load(Ordering::Relaxed) >= DRAINING
@@ -52,20 +58,23 @@ impl Shutdown {
 
     /// Waits until nothing more is to be claimed.
     pub async fn draining(&self) {
-        loop {
-            let changed = self.0.changed.notified();
-            if self.is_draining() {
-                return;
-            }
-            changed.await;
-        }
+        self.reaches(DRAINING).await;
     }
 
     /// Waits until what runs is to be given back.
     pub async fn over(&self) {
+        self.reaches(OVER).await;
+    }
+
+    /// Waits until nothing is to be waited for.
+    pub async fn immediate(&self) {
+        self.reaches(AT_ONCE).await;
+    }
+
+    async fn reaches(&self, stage: u8) {
         loop {
             let changed = self.0.changed.notified();
-            if self.is_over() {
+            if self.0.stage.load(Ordering::Relaxed) >= stage {
                 return;
             }
             changed.await;

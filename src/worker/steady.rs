@@ -9,7 +9,7 @@ use crate::store::StoreError;
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Pauses between the tries: from the first on, doubled up to the last.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// What a call may still take when the run is over.
 const LAST_CALL: Duration = Duration::from_millis(600);
@@ -47,14 +47,26 @@ impl Run {
                 () = async { self.shutdown.over().await; tokio::time::sleep(LAST_CALL).await } => {}
             }
         };
+        let mut renewed = self.renewed.subscribe();
         let outcome = tokio::select! {
             outcome = call => outcome,
-            () = patience => Err(self.store.renew()),
+            () = patience => Err(self.renew()),
+            Ok(error) = renewed.recv() => Err(error),
         };
         if outcome.is_ok() {
             self.pauses.database_answers(&*self.progress);
         }
         outcome
+    }
+}
+
+impl Run {
+    /// Leaves connections that do not answer to themselves. All calls that wait on them are told to ask anew: after a
+    /// machine was cut off, TCP may take another half minute to notice that it is not any more.
+    pub(super) fn renew(&self) -> StoreError {
+        let error = self.store.renew();
+        let _ = self.renewed.send(error.clone()); // fails where nobody waits
+        error
     }
 }
 

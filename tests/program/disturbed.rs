@@ -1,9 +1,8 @@
-//! Runs that are cut off: by kill -9, by Ctrl-C, by a second run beside them.
+//! Runs that are cut off by kill -9, and a second run beside one. tests/outages.rs has what else may come between.
 #![cfg(unix)]
 
 use std::{
     path::Path,
-    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -20,11 +19,6 @@ fn fetch(input: &Desk) -> Vec<String> {
 
 fn as_strs(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 /// Waits until some recordings are done and some are not.
@@ -113,45 +107,6 @@ fn what_crashes_too_often_is_quarantined_and_told() {
     assert!(said.out.contains("1 recording failed or quarantined: crashed 1"), "{}", said.out);
     assert_eq!(desk.count("quarantined"), 1);
     assert!(desk.files("segments").is_empty(), "no temporary file is left");
-}
-
-#[test]
-fn ctrl_c_gives_back_what_runs_and_the_next_run_goes_on() {
-    for name in ["INT", "TERM"] {
-        let (desk, input) = (Desk::new(), Desk::new());
-        input.long_recordings("in", RECORDINGS);
-        let args = fetch(&input);
-        let child = desk.start(&as_strs(&args));
-        wait_for_the_middle(&desk);
-        signal(&child, name);
-        let asked = Instant::now();
-        let said = Said::from(child.wait_with_output().unwrap()).exits(130);
-        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
-        assert_eq!(desk.count("running"), 0, "nothing is still held: {}", said.err);
-        assert!(desk.count("pending") > 0, "stopped too late to show anything");
-        assert_eq!(
-            crate::queueing::row(&desk, "SELECT MAX(attempts) AS n FROM recording WHERE state = 'pending'")["n"],
-            0
-        );
-        desk.run(&as_strs(&args)).exits(0);
-        assert_same_as_undisturbed(&desk, &input);
-    }
-}
-
-#[test]
-fn a_second_ctrl_c_ends_at_once() {
-    let (desk, input) = (Desk::new(), Desk::new());
-    input.long_recordings("in", RECORDINGS);
-    let args = fetch(&input);
-    let child = desk.start(&as_strs(&args));
-    wait_for_the_middle(&desk);
-    signal(&child, "INT");
-    std::thread::sleep(Duration::from_millis(100));
-    signal(&child, "INT");
-    Said::from(child.wait_with_output().unwrap()).exits(130);
-    assert!(desk.count("running") > 0, "it left at once, without giving back what ran");
-    desk.run(&as_strs(&args)).exits(0);
-    assert_same_as_undisturbed(&desk, &input);
 }
 
 #[test]

@@ -153,3 +153,65 @@ fn a_dry_run_says_how_much_and_touches_nothing() {
     assert_eq!(plan(&[])["recordings"], 0);
     assert_eq!(plan(&["--vad-threshold", "0.3"])["recordings"], 1);
 }
+
+/// A run whose database file is moved away pauses, finds it again, and loses nothing.
+#[test]
+fn a_database_file_that_was_moved_is_missed() {
+    let desk = Desk::new();
+    desk.long_recordings("in", 6);
+    desk.run(&["add", "in"]).exits(0);
+    let ends = ["", "-wal", "-shm"];
+    let mut child = desk.start(&["fetch", "--workers", "1", "--json"]);
+    let started = std::time::Instant::now();
+    while desk.count("done") == 0 {
+        assert!(started.elapsed().as_secs() < 60);
+    }
+    for end in ends {
+        let _ = std::fs::rename(desk.path(format!("prepare-audio.db{end}")), desk.path(format!("away.db{end}")));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(child.try_wait().unwrap().is_none(), "it waits");
+    for end in ends {
+        let _ = std::fs::rename(desk.path(format!("away.db{end}")), desk.path(format!("prepare-audio.db{end}")));
+    }
+    let said = crate::support::desk::Said::from(child.wait_with_output().unwrap()).exits(0);
+    assert!(said.err.contains("paused: the database") && said.err.contains("answers again"), "{}", said.err);
+    assert_eq!(desk.count("done"), 6);
+}
+
+/// A password with a character that must be escaped is never shown as a host, a port or a name.
+#[test]
+fn passwords_do_not_turn_up_in_messages() {
+    let desk = Desk::new();
+    for address in [
+        "postgres://u:s3cr/et@h:1/d",
+        "postgres://u:s3cr@et/x@h/d",
+        "postgres://u:s3cr?et@h/d",
+        "postgres://u:s3cr et@h/d",
+    ] {
+        for args in
+            [vec!["status"], vec!["doctor"], vec!["add", "x", "--from-database", address, "--query", "SELECT 1"]]
+        {
+            let said = desk.run(&[&args[..], &["--database", address]].concat());
+            assert!(said.code == 2 || said.code == 4, "{}", said.err);
+            assert!(!said.err.contains("s3cr") && !said.out.contains("s3cr"), "{}{}", said.err, said.out);
+            assert!(said.err.contains("%XX"), "{}", said.err);
+        }
+    }
+    desk.write(".env", "DATABASE_URL=postgres://u:s3cr et@h/x\n");
+    let said = desk.run(&["status"]).exits(2);
+    assert!(!said.err.contains("s3cr") && said.err.contains("DATABASE_URL"), "{}", said.err);
+}
+
+/// Two databases that write into one folder: what one knows nothing of is not rubbish.
+#[test]
+fn gc_leaves_what_another_database_has() {
+    let desk = Desk::new();
+    for (database, source) in [("a.db", "a.wav"), ("b.db", "b.wav")] {
+        desk.copy(SPEECH, source);
+        desk.run(&["fetch", source, "--database", database]).exits(0);
+    }
+    let said = desk.run(&["gc", "--older-than", "0s", "--database", "a.db"]).exits(2);
+    assert!(said.err.contains("1 other database"), "{}", said.err);
+    desk.run(&["verify", "--database", "b.db"]).exits(0);
+}

@@ -4,11 +4,10 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use prepare_audio::store::{self, Store};
+use prepare_audio::store;
 
 use crate::support::place::{PATIENCE, Place, claim_one, claim_suspect, runtime};
 
@@ -105,9 +104,13 @@ fn signs(folder: &Path) -> usize {
 }
 
 #[test]
-fn makes_the_folders_on_the_way() {
+fn makes_its_own_folder_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/new/er/queue.db", folder.path().display());
+    let error = runtime().block_on(store::connect(&url.parse().unwrap())).err().expect("a disk may not be mounted");
+    assert!(error.to_string().contains("new/er/queue.db"), "{error}");
+    assert!(!folder.path().join("new").exists());
+    let url = format!("sqlite://{}/new/queue.db", folder.path().display());
     runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
     let foreign = folder.path().join("notes.db");
     std::fs::write(&foreign, "these are my notes, and they are no database".repeat(100)).unwrap();
@@ -116,32 +119,4 @@ fn makes_the_folders_on_the_way() {
     assert!(error.to_string().contains("notes.db"), "{error}");
     let error = runtime().block_on(store::connect(&"/proc/queue.db".parse().unwrap())).err().unwrap();
     assert!(["database_unreachable", "database_read_only"].contains(&error.code()), "{error}");
-}
-
-async fn claims(store: &Arc<dyn Store>) {
-    for _ in 0..500 {
-        claim_one(store).await;
-    }
-}
-
-/// Prints what a claim costs, with few rows and with many: `cargo test --release -- --ignored --nocapture claims_cost`.
-#[test]
-#[ignore = "takes a minute"]
-fn claims_cost_the_same_among_a_million_rows() {
-    let cost = |rows: usize| {
-        let place = place();
-        let sources: Vec<_> = (0..rows).map(|number| format!("/data/set/{number:07}.wav").into()).collect();
-        runtime().block_on(async {
-            let store = place.open().await;
-            store.add(&sources, None).await.unwrap();
-            // What the adding left to do is no part of a claim: a long log to copy back, and pages that were not read yet.
-            claims(&store).await;
-            let begun = Instant::now();
-            claims(&store).await;
-            begun.elapsed() / 500
-        })
-    };
-    let (few, many) = (cost(1_000), cost(1_000_000));
-    println!("a claim takes {few:?} among 1,000 rows and {many:?} among 1,000,000");
-    assert!(many.as_secs_f64() < 1.5 * few.as_secs_f64());
 }

@@ -116,13 +116,13 @@ impl Desk {
         self.run(&args).exits(0).json_lines()
     }
 
-    /// Files below `name` with their bytes, by name.
+    /// Files below `name` with their bytes, by name; not the list of databases that an output folder has.
     pub fn files(&self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let root = self.path(name);
         let mut files: Vec<_> = walkdir::WalkDir::new(&root)
             .into_iter()
             .filter_map(Result::ok)
-            .filter(|entry| entry.file_type().is_file())
+            .filter(|entry| entry.file_type().is_file() && entry.file_name() != ".prepare-audio-databases")
             .map(|entry| (entry.path().strip_prefix(&root).unwrap().to_owned(), fs::read(entry.path()).unwrap()))
             .collect();
         files.sort();

@@ -25,16 +25,22 @@ pub const PASSWORD: &str = "gold-und-silber";
 
 const REQUIRE: &str = "PREPARE_AUDIO_REQUIRE_POSTGRES";
 
+/// `$1` binaries, `$2` folder of the socket, `$3` folder of the data, and on: settings.
 const RUN: &str = r#"
-"$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/log" 2>&1 || exit 1
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c max_connections=300 \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off >>"$2/log" 2>&1 &
+binaries=$1 folder=$2 data=$3
+shift 3
+"$binaries/initdb" -D "$data/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || exit 1
+"$binaries/postgres" -D "$data/data" -k "$folder" -c listen_addresses= -c max_connections=300 "$@" \
+    >>"$folder/log" 2>&1 &
 server=$!
 cat >/dev/null
 kill -INT $server
 wait $server
-rm -rf "$2"
+rm -rf "$folder" "$data"
 "#;
+
+/// For tests, whose data nobody will miss.
+const FAST: [&str; 6] = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"];
 
 /// A running server.
 pub struct Server {
@@ -47,7 +53,17 @@ impl Server {
     /// The server of this test binary; `None`, said loudly, where PostgreSQL is not installed.
     pub fn get() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-        SERVER.get_or_init(|| binaries().map(|folder| Self::start(&folder)).or_else(left_out)).as_ref()
+        SERVER
+            .get_or_init(|| {
+                binaries().map(|binaries| Self::start(&binaries, &std::env::temp_dir(), &FAST)).or_else(left_out)
+            })
+            .as_ref()
+    }
+
+    /// A server of its own that loses nothing when the power fails, as a server is by default, with its data on the disk
+    /// of `folder`.
+    pub fn durable(folder: &Path) -> Option<Self> {
+        binaries().map(|binaries| Self::start(&binaries, folder, &[])).or_else(left_out)
     }
 
     /// Address of a new, empty database.
@@ -68,14 +84,16 @@ impl Server {
         PgConnectOptions::from_str(&self.url(database)).unwrap()
     }
 
-    fn start(binaries: &Path) -> Self {
-        let folder = tempfile::Builder::new().prefix("pa-pg-").tempdir().unwrap().keep();
+    /// Starts a server that keeps its data on the disk of `place`; its socket's path has to be short.
+    fn start(binaries: &Path, place: &Path, settings: &[&str]) -> Self {
+        let new = |place: &Path| tempfile::Builder::new().prefix("pa-pg-").tempdir_in(place).unwrap().keep();
+        let (folder, data) = (new(&std::env::temp_dir()), new(place));
         let mut shell = Command::new("sh");
-        shell.args(["-c", RUN, "sh"]).arg(binaries).arg(&folder).current_dir(&folder);
+        shell.args(["-c", RUN, "sh"]).arg(binaries).args([&folder, &data]).args(settings).current_dir(&folder);
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // PostgreSQL refuses to run as root.
         if let Some((uid, gid)) = somebody_else() {
-            chown(&folder, Some(uid), Some(gid)).unwrap();
+            [&folder, &data].iter().for_each(|folder| chown(folder, Some(uid), Some(gid)).unwrap());
             shell.uid(uid).gid(gid);
         }
         let shell = shell.spawn().expect("a shell is there");
@@ -106,7 +124,7 @@ impl Server {
 }
 
 /// The folder that holds `initdb` and `postgres`.
-fn binaries() -> Option<PathBuf> {
+pub fn binaries() -> Option<PathBuf> {
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -118,7 +136,8 @@ fn binaries() -> Option<PathBuf> {
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-fn left_out() -> Option<Server> {
+/// Says what is left out, or fails where nothing may be.
+pub fn left_out<T>() -> Option<T> {
     if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") {
         panic!("{REQUIRE}=1, but PostgreSQL (initdb and postgres) is not installed");
     }
@@ -132,7 +151,7 @@ fn left_out() -> Option<Server> {
 }
 
 /// User and group to run the server under, when the tests run as root.
-fn somebody_else() -> Option<(u32, u32)> {
+pub fn somebody_else() -> Option<(u32, u32)> {
     let id = Command::new("id").arg("-u").output().ok()?;
     if String::from_utf8_lossy(&id.stdout).trim() != "0" {
         return None;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use prepare_audio::{
+    output::Output,
     store::{self, DatabaseUrl, StateCount, StoreError},
     vad::{Engine, Runtime, SimdLevel},
 };
@@ -16,6 +17,9 @@ use super::{
     super::{args::GlobalArgs, engine::EngineArgs, exit, format::count},
     Finding, Verdict,
 };
+
+/// Bytes that an output folder should have free: some minutes of speech.
+const ROOM: u64 = 16 << 20;
 
 /// The vector instructions of this processor, and those that the native engine takes.
 pub fn simd() -> Finding {
@@ -91,6 +95,9 @@ pub fn output(folder: &Path) -> Finding {
 
 fn try_to_write(folder: &Path) -> io::Result<()> {
     let folder = std::path::absolute(folder)?;
+    if folder.is_dir() {
+        return Output::new(folder).probe(ROOM);
+    }
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(&folder);
     let probe = there.join(format!(".tmp.doctor.{}", std::process::id()));
     fs::File::create_new(&probe)?;

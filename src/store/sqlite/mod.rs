@@ -3,6 +3,7 @@
 mod files;
 mod leases;
 mod network;
+mod place;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,6 +22,7 @@ use tokio::sync::Notify;
 use self::{
     files::{Gate, Sign, Signs},
     leases::{Lease, Watched},
+    place::Place,
 };
 use super::{
     DatabaseUrl, Enlistment, News, Problem, Result, StoreError,
@@ -68,9 +70,10 @@ impl SqliteStore {
         let gate = Gate::of(&name, &path).await?;
         migrate(&name, &path).await?;
         let options = options(&path);
+        let place = Arc::new(Mutex::new(Place::of(&path)));
         let store = Self {
-            writes: pool(1).connect_lazy_with(options.clone()),
-            reads: pool(4).connect_lazy_with(options),
+            writes: pool(1, &place).connect_lazy_with(options.clone()),
+            reads: pool(4, &place).connect_lazy_with(options),
             path: path.into(),
             name,
             watched: Arc::default(),
@@ -159,7 +162,11 @@ fn absolute(name: &str, path: &Path) -> Result<PathBuf> {
     let file = |error| StoreError::file(name, "its folder cannot be used", &error);
     let path = std::path::absolute(path).map_err(file)?;
     let folder = path.parent().unwrap_or(&path);
-    std::fs::create_dir_all(folder).map_err(file)?;
+    // Not with all folders above it: a mistyped name, or a disk that is not mounted, must not make an empty queue.
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists && !folder.is_dir() => return Err(file(error)),
+        _ => {}
+    }
     match network::filesystem(folder) {
         None => Ok(path),
         Some(kind) => Err(StoreError::problem(
@@ -190,16 +197,27 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
 }
 
-fn pool(connections: u32) -> SqlitePoolOptions {
+/// Connections that leave a file when it is moved or removed. Otherwise work would go on in a file that nobody finds any
+/// more; so the next call says that the file cannot be opened, and the run pauses until it is back.
+fn pool(connections: u32, place: &Arc<Mutex<Place>>) -> SqlitePoolOptions {
+    let place = Arc::clone(place);
     SqlitePoolOptions::new()
+        .before_acquire(move |_, meta| {
+            let still_there = place.lock().unwrap_or_else(PoisonError::into_inner).holds(meta.age);
+            Box::pin(async move { Ok(still_there) })
+        })
         .max_connections(connections)
         .acquire_timeout(2 * BUSY)
+        // A file does not go away as a server does. To ask costs as much as to claim.
+        .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
         // A full disk ends a transaction without sqlx's knowledge; such a connection would fail for ever after.
         .after_release(|connection: &mut SqliteConnection, _| {
             Box::pin(async move {
-                connection.ping().await?; // a rollback may still be on its way
+                if connection.is_in_transaction() {
+                    connection.ping().await?; // a rollback may still be on its way
+                }
                 Ok(!connection.is_in_transaction())
             })
         })

@@ -1,0 +1,236 @@
+//! The queue without any work: how many recordings a second 8 processes can claim and complete, on SQLite with
+//! `synchronous=FULL` and on a PostgreSQL server that syncs every commit; and what a claim costs among many rows.
+//!
+//! `cargo bench --bench queue`. Asked are 1,000 recordings a second on each database, and a claim among a million rows
+//! that costs at most one and a half times one among a thousand.
+//!
+//! Each of the 8 processes (this program again) opens the store as `fetch` does, and claims 1 recording at a time or 4,
+//! as a run does whose workers become free one by one or all at once; what it claimed it completes with an empty outcome,
+//! as many at once as were claimed. The data lies in cargo's target folder, which must be on a real disk. What that disk
+//! can do is measured too, because a claim and a completion wait for it once each.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::{
+    env,
+    fs::File,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
+use prepare_audio::store::{self, Claim, Company, NewRecording, Outcome, Store};
+use tempfile::TempDir;
+use tokio::{runtime::Runtime, task::JoinSet};
+
+use self::support::{
+    place::{claimer, runtime},
+    postgres::Server,
+};
+
+/// Set for the processes that this program starts: the database.
+const DATABASE: &str = "PREPARE_AUDIO_BENCH_DATABASE";
+
+/// ... and how many recordings each claims at once.
+const LIMIT: &str = "PREPARE_AUDIO_BENCH_LIMIT";
+
+const PROCESSES: usize = 8;
+
+/// Rows that claims are taken from before they are given back.
+const CLAIMS: u64 = 500;
+
+/// A folder on the disk that is measured.
+fn folder() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo's target folder can be written")
+}
+
+/// The databases by name, with what keeps them.
+struct Databases {
+    folder: TempDir,
+    server: Option<Server>,
+    runtime: Runtime,
+}
+
+impl Databases {
+    fn new() -> Self {
+        Self { folder: folder(), server: Server::durable(Path::new(env!("CARGO_TARGET_TMPDIR"))), runtime: runtime() }
+    }
+
+    /// A new, empty database of each kind.
+    fn empty(&self, name: &str) -> Vec<(&'static str, String)> {
+        let file = format!("sqlite://{}", self.folder.path().join(format!("{name}.db")).display());
+        let server = self.server.as_ref().map(|server| ("postgres", self.runtime.block_on(server.database())));
+        std::iter::once(("sqlite", file)).chain(server).collect()
+    }
+}
+
+fn add(runtime: &Runtime, store: &Arc<dyn Store>, batch: &mut usize, rows: usize) {
+    *batch += 1;
+    let source = |number| NewRecording::from(format!("/data/set {batch}/{number:07}.wav"));
+    let recordings: Vec<_> = (0..rows).map(source).collect();
+    runtime.block_on(store.add(&recordings, None)).expect("rows can be added");
+}
+
+/// A process that works whenever it is told to.
+struct Worker {
+    process: Child,
+    tell: ChildStdin,
+    told: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    fn start(url: &str, limit: usize) -> Self {
+        let mut command = Command::new(env::current_exe().expect("this program is a file"));
+        command.env(DATABASE, url).env(LIMIT, limit.to_string());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let (tell, told) = (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
+        let mut worker = Self { process, tell, told: BufReader::new(told) };
+        worker.work_is_over(); // it says so once when it is ready
+        worker
+    }
+
+    fn begin(&mut self) {
+        writeln!(self.tell).expect("it listens");
+    }
+
+    /// Waits for its answer: the longest time that it waited for the database.
+    fn work_is_over(&mut self) -> Duration {
+        let mut line = String::new();
+        self.told.read_line(&mut line).expect("it answers");
+        Duration::from_micros(line.trim().parse().expect("a number"))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What such a process does: it claims and completes until nothing is left, each time that it is told to.
+fn work(url: &str, limit: usize) {
+    let runtime = runtime();
+    let store = runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("a database");
+    let worker = claimer(&format!("worker {}", std::process::id()), "recipe");
+    let outcome = Arc::new(Outcome::default());
+    println!("0");
+    for _ in std::io::stdin().lines() {
+        let mut longest = Duration::ZERO;
+        runtime.block_on(async {
+            loop {
+                let begun = Instant::now();
+                let claims = store.claim(&worker, limit, Company::Many).await.expect("a claim");
+                longest = longest.max(begun.elapsed());
+                if claims.is_empty() {
+                    break;
+                }
+                let begun = Instant::now();
+                let mut ends: JoinSet<_> = claims.into_iter().map(|claim| end(&store, claim, &outcome)).collect();
+                while let Some(end) = ends.join_next().await {
+                    end.expect("no panic").expect("the claim stands");
+                }
+                longest = longest.max(begun.elapsed());
+            }
+        });
+        println!("{}", longest.as_micros());
+    }
+}
+
+fn end(
+    store: &Arc<dyn Store>,
+    claim: Claim,
+    outcome: &Arc<Outcome>,
+) -> impl Future<Output = store::Result<()>> + Send + 'static {
+    let (store, outcome) = (Arc::clone(store), Arc::clone(outcome));
+    async move { store.complete(&claim.key, &outcome).await }
+}
+
+/// Claim and complete by 8 processes.
+fn throughput(criterion: &mut Criterion) {
+    let databases = Databases::new();
+    let mut group = criterion.benchmark_group("claim and complete, 8 processes");
+    group.throughput(Throughput::Elements(1)).sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.measurement_time(Duration::from_secs(20));
+    for limit in [1, 4] {
+        for (name, url) in databases.empty(&format!("throughput {limit}")) {
+            let store = databases.runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("there");
+            let mut workers: Vec<_> = (0..PROCESSES).map(|_| Worker::start(&url, limit)).collect();
+            let (mut batch, mut longest) = (0, Duration::ZERO);
+            group.bench_function(BenchmarkId::new(name, format!("{limit} at a time")), |bencher| {
+                bencher.iter_custom(|recordings| {
+                    add(&databases.runtime, &store, &mut batch, recordings as usize);
+                    let begun = Instant::now();
+                    workers.iter_mut().for_each(Worker::begin);
+                    let waits: Vec<_> = workers.iter_mut().map(Worker::work_is_over).collect();
+                    let time = begun.elapsed();
+                    longest = waits.into_iter().fold(longest, Duration::max);
+                    time
+                });
+            });
+            println!("the longest wait for {name}: {longest:?}");
+        }
+    }
+}
+
+/// One claim among a thousand rows, and among a million.
+fn claim(criterion: &mut Criterion) {
+    let databases = Databases::new();
+    let mut group = criterion.benchmark_group("claim");
+    group.sample_size(20);
+    for rows in [1_000, 1_000_000] {
+        for (name, url) in databases.empty(&format!("claim {rows}")) {
+            let store = databases.runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("there");
+            add(&databases.runtime, &store, &mut 0, rows);
+            group.bench_function(BenchmarkId::new(name, format!("{rows} rows")), |bencher| {
+                bencher.iter_custom(|claims| databases.runtime.block_on(time_claims(&store, claims)));
+            });
+        }
+    }
+}
+
+/// How long so many claims of one recording take; between them all are given back.
+async fn time_claims(store: &Arc<dyn Store>, claims: u64) -> Duration {
+    let (worker, mut time, mut left) = (claimer("worker", "recipe"), Duration::ZERO, claims);
+    while left > 0 {
+        let now = left.min(CLAIMS);
+        let mut keys = Vec::new();
+        let begun = Instant::now();
+        for _ in 0..now {
+            keys.extend(store.claim(&worker, 1, Company::Many).await.expect("a claim").into_iter().map(|c| c.key));
+        }
+        time += begun.elapsed();
+        assert_eq!(keys.len() as u64, now, "there was enough to claim");
+        store.release(&keys).await.expect("they are given back");
+        left -= now;
+    }
+    time
+}
+
+/// What the disk can do: a page written behind the last one, and synced.
+fn disk(criterion: &mut Criterion) {
+    let folder = folder();
+    let mut file = File::create(folder.path().join("log")).expect("a new file");
+    criterion.benchmark_group("disk").throughput(Throughput::Elements(1)).bench_function("page, synced", |bencher| {
+        bencher.iter(|| {
+            file.write_all(&[1; 4096]).expect("room");
+            file.sync_data().expect("a disk");
+        });
+    });
+}
+
+criterion_group!(benches, disk, claim, throughput);
+
+fn main() {
+    match (env::var(DATABASE), env::var(LIMIT)) {
+        (Ok(url), Ok(limit)) => work(&url, limit.parse().expect("a number")),
+        _ => {
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}

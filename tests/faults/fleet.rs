@@ -1,0 +1,188 @@
+//! Processes of the program that are started again whenever they end.
+
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::process::ExitStatusExt,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::{sleep, spawn},
+    time::{Duration, Instant},
+};
+
+use prepare_audio::store::Running;
+
+use crate::{FETCH, queue::Queue};
+
+/// How often the fleet is looked at.
+pub const LOOK: Duration = Duration::from_millis(10);
+
+/// How long it may take at most to work off what is left when no more faults come.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// So many processes, whatever happens to them.
+pub struct Fleet<'q> {
+    queue: &'q Queue,
+    seats: Vec<Seat>,
+    arguments: Vec<&'q str>,
+    faults: Vec<(&'q str, &'q str)>,
+    /// How each process ended that nobody killed.
+    ended: Vec<ExitStatus>,
+}
+
+struct Seat {
+    process: Child,
+    /// Since when it is stopped.
+    stopped: Option<Instant>,
+    /// Whether it is known how it ended.
+    is_over: bool,
+}
+
+impl<'q> Fleet<'q> {
+    /// Starts `processes` that work off `queue`, with `arguments` beside the usual ones and `faults` in their environment.
+    pub fn start(queue: &'q Queue, processes: usize, arguments: &[&'q str], faults: &[(&'q str, &'q str)]) -> Self {
+        let place = ["--database", &queue.address, "--output", "segments"];
+        let arguments = [&FETCH[..], &place, arguments].concat();
+        let mut fleet = Self { queue, seats: Vec::new(), arguments, faults: faults.to_vec(), ended: Vec::new() };
+        fleet.seats = (0..processes).map(|_| fleet.launch()).collect();
+        fleet
+    }
+
+    fn launch(&self) -> Seat {
+        let mut command = self.queue.desk.command(&self.arguments);
+        let log = OpenOptions::new().create(true).append(true).open(self.queue.desk.path("log")).unwrap();
+        command.envs(self.faults.iter().copied()).stdout(Stdio::null()).stderr(log);
+        Seat { process: command.spawn().unwrap(), stopped: None, is_over: false }
+    }
+
+    /// Lets those go on that were stopped for at least `stopped_for`, and starts again what ended.
+    pub fn tend(&mut self, stopped_for: Duration) {
+        for n in 0..self.seats.len() {
+            if self.is_over(n) {
+                self.seats[n] = self.launch();
+            }
+        }
+        self.resume(stopped_for);
+    }
+
+    /// Lets those go on that were stopped for at least `stopped_for`.
+    fn resume(&mut self, stopped_for: Duration) {
+        for seat in &mut self.seats {
+            if seat.stopped.is_some_and(|since| since.elapsed() >= stopped_for) {
+                signal(seat.process.id(), "CONT");
+                seat.stopped = None;
+            }
+        }
+    }
+
+    /// Whether a process has ended; how it ended by itself is noted.
+    fn is_over(&mut self, n: usize) -> bool {
+        let seat = &mut self.seats[n];
+        if let (false, Some(status)) = (seat.is_over, seat.process.try_wait().unwrap()) {
+            seat.is_over = true;
+            self.ended.push(status);
+        }
+        seat.is_over
+    }
+
+    /// How many are stopped.
+    pub fn stopped(&self) -> usize {
+        self.seats.iter().filter(|seat| seat.stopped.is_some()).count()
+    }
+
+    /// Those that are not stopped and hold one of `running`.
+    pub fn holders(&self, running: &[Running]) -> Vec<usize> {
+        let holds = |seat: &Seat| running.iter().any(|row| is_of(&row.worker, seat.process.id()));
+        (0..self.seats.len()).filter(|&n| self.seats[n].stopped.is_none() && holds(&self.seats[n])).collect()
+    }
+
+    /// kill -9, unless it ended by itself just before.
+    pub fn kill(&mut self, n: usize) {
+        if !self.is_over(n) {
+            let seat = &mut self.seats[n];
+            seat.process.kill().unwrap();
+            seat.process.wait().unwrap();
+            seat.is_over = true;
+        }
+    }
+
+    /// SIGSTOP, unless it ended by itself just before. It goes on after `time` even when whoever stopped it waits for
+    /// something that it holds, as SQLite's one lock.
+    pub fn stop(&mut self, n: usize, time: Duration) {
+        if !self.is_over(n) {
+            let seat = &mut self.seats[n];
+            signal(seat.process.id(), "STOP");
+            seat.stopped = Some(Instant::now());
+            let id = seat.process.id();
+            spawn(move || {
+                sleep(time);
+                signal(id, "CONT");
+            });
+        }
+    }
+
+    /// Tends the processes until the queue is empty and they have ended. Returns how those ended that nobody killed.
+    pub fn finish(mut self, stopped_for: Duration) -> Vec<ExitStatus> {
+        let begun = Instant::now();
+        while self.queue.unfinished() > 0 {
+            let left = self.queue.unfinished();
+            assert!(begun.elapsed() < PATIENCE, "{left} recordings are left\n{}", log(self.queue));
+            self.tend(stopped_for);
+            sleep(5 * LOOK);
+        }
+        while !(0..self.seats.len()).all(|n| self.is_over(n)) {
+            assert!(begun.elapsed() < PATIENCE, "the queue is empty and they do not end\n{}", log(self.queue));
+            self.resume(stopped_for);
+            sleep(LOOK);
+        }
+        std::mem::take(&mut self.ended)
+    }
+}
+
+impl Drop for Fleet<'_> {
+    fn drop(&mut self) {
+        for seat in &mut self.seats {
+            let _ = seat.process.kill();
+            let _ = seat.process.wait();
+        }
+    }
+}
+
+/// What the processes of a queue wrote, the last of it.
+pub fn log(queue: &Queue) -> String {
+    let text = fs::read(queue.desk.path("log")).unwrap_or_default();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Fails unless every process ended well and none told of what a user should never see.
+#[track_caller]
+pub fn all_went_well(queue: &Queue, ended: &[ExitStatus]) {
+    let log = log(queue);
+    let bad = ended.iter().find(|status| !status.success());
+    assert!(bad.is_none(), "a process ended with {bad:?}:\n{}", last_of(&log));
+    for word in ["database is locked", "panicked", "is busy"] {
+        let line = log.lines().find(|line| line.contains(word));
+        assert!(line.is_none(), "{line:?}");
+    }
+    let lost = log.lines().filter(|line| line.contains("taken over") || line.contains("claim was lost")).count();
+    println!("{} processes ended by themselves; {lost} claims were told to be lost", ended.len());
+}
+
+/// Whether a process took itself down, as `abort` does.
+pub fn has_aborted(status: &ExitStatus) -> bool {
+    status.signal() == Some(6)
+}
+
+fn last_of(log: &str) -> &str {
+    let start = log.len().saturating_sub(4000);
+    log.get(start..).unwrap_or(log)
+}
+
+/// Whether `worker` is the name of the process `id`: that is one of the name's parts.
+fn is_of(worker: &str, id: u32) -> bool {
+    let id = id.to_string();
+    worker.split(|sign: char| !sign.is_ascii_alphanumeric()).any(|part| part == id)
+}
+
+/// Says something to a process, which may be gone by then.
+fn signal(process: u32, name: &str) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+}

@@ -1,0 +1,55 @@
+//! `fetch --watch`, which stays and takes what is added.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use super::site::{PATIENCE, Site, wait};
+
+/// How soon a recording of some seconds is done that somebody adds by plain SQL.
+const SOON: Duration = Duration::from_millis(1500);
+
+/// What is added while a run watches is done within about a second, whether another run comes and goes or not.
+fn what_is_added_is_done_soon(site: &Site) {
+    let mut watching = site.fetch("log", &["--watch", "--workers", "2"]);
+    site.add(1, Duration::ZERO);
+    site.wait_for_done(1, PATIENCE);
+    let mut slowest = Duration::ZERO;
+    for number in 2..=6 {
+        sleep(Duration::from_millis(1300)); // it is idle, and sleeps as long as it ever does
+        slowest = slowest.max(one_is_added(site, number));
+    }
+    println!("the slowest of five was done {slowest:?} after it was added, its preparation left out");
+    assert!(slowest < SOON, "{slowest:?}\n{}", watching.log());
+    let mut beside = site.fetch("beside", &[]);
+    beside.ends(0, PATIENCE);
+    site.add(1, Duration::ZERO);
+    site.wait_for_done(7, PATIENCE);
+    watching.is_running();
+    watching.signal("INT");
+    watching.ends(0, Duration::from_secs(2));
+    site.is_whole();
+    site.cost_nothing();
+}
+
+/// How long it takes until it is done, but for the preparing.
+fn one_is_added(site: &Site, number: i64) -> Duration {
+    let begun = Instant::now();
+    site.add(1, Duration::ZERO);
+    wait(PATIENCE, "it is done", || site.done() == number);
+    let all = begun.elapsed();
+    let preparing = site.change("SELECT CAST(total_ms AS BIGINT) FROM recording ORDER BY id DESC LIMIT 1")[0];
+    all.saturating_sub(Duration::from_millis(preparing as u64))
+}
+
+#[test]
+fn what_is_added_is_done_soon_on_sqlite() {
+    what_is_added_is_done_soon(&Site::sqlite(7));
+}
+
+#[test]
+fn what_is_added_is_done_soon_on_postgres() {
+    let Some(site) = Site::postgres(7) else { return };
+    what_is_added_is_done_soon(&site);
+}
