@@ -1,8 +1,9 @@
 //! Segments as 16-bit WAV files.
 
 use std::{
+    borrow::Cow,
     fs::File,
-    io::{self, BufWriter, Read},
+    io::{self, BufWriter, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -33,18 +34,22 @@ pub fn to_pcm16(sample: f32) -> i16 {
     (scaled.to_bits() as i32 - TO_INTEGER.to_bits() as i32) as i16
 }
 
-/// Writes `samples` to a new file at `path`. It is not synced: the caller does that, off the threads that compute.
+/// Writes blocks of samples to a new, empty file that is open for reading, too. It is not synced: the caller does that,
+/// off the threads that compute.
 ///
 /// # Errors
-/// What the file system says: no space, no permission, the folder gone.
-pub fn write_wav(path: &Path, samples: &[i16]) -> io::Result<Written> {
-    let file = BufWriter::with_capacity(1 << 16, File::create_new(path)?);
-    let mut writer = WavWriter::new(file, SPEC).map_err(into_io)?;
-    let mut block = writer.get_i16_writer(samples.len() as u32);
-    samples.iter().for_each(|&s| block.write_sample(s));
-    block.flush().map_err(into_io)?;
+/// What the file system says: no space, no permission, the folder gone; or what the blocks do.
+pub fn write_wav<'s>(mut file: File, blocks: impl Iterator<Item = io::Result<Cow<'s, [i16]>>>) -> io::Result<Written> {
+    let mut writer = WavWriter::new(BufWriter::with_capacity(1 << 16, &file), SPEC).map_err(into_io)?;
+    for samples in blocks {
+        let samples = samples?;
+        let mut block = writer.get_i16_writer(samples.len() as u32);
+        samples.iter().for_each(|&s| block.write_sample(s));
+        block.flush().map_err(into_io)?;
+    }
     writer.finalize().map_err(into_io)?;
-    hash_file(path)
+    file.seek(SeekFrom::Start(0))?;
+    hash(file)
 }
 
 /// The hash of what a reader of the file will find.
@@ -52,7 +57,10 @@ pub fn write_wav(path: &Path, samples: &[i16]) -> io::Result<Written> {
 /// # Errors
 /// What the file system says.
 pub fn hash_file(path: &Path) -> io::Result<Written> {
-    let mut file = File::open(path)?;
+    hash(File::open(path)?)
+}
+
+fn hash(mut file: File) -> io::Result<Written> {
     let mut digest = Sha256::new();
     let mut buffer = [0; 1 << 16];
     let mut bytes = 0;
@@ -104,12 +112,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.wav");
         let samples: Vec<i16> = (0..40_000).map(|n| (n * 7 % 65_536 - 32_768) as i16).collect();
-        let written = write_wav(&path, &samples).unwrap();
+        let blocks = samples.chunks(9_999).map(|block| Ok(Cow::Borrowed(block)));
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        let written = write_wav(file, blocks).unwrap();
+        assert_eq!(written, hash_file(&path).unwrap());
         let mut reader = hound::WavReader::open(&path).unwrap();
         assert_eq!((reader.spec(), reader.len()), (SPEC, 40_000));
         assert_eq!(reader.samples::<i16>().map(Result::unwrap).collect::<Vec<_>>(), samples);
         assert_eq!(written.bytes, 44 + 80_000);
         assert_eq!(written.sha256.len(), 64);
-        assert!(write_wav(&path, &samples).is_err(), "an existing file is not overwritten");
     }
 }

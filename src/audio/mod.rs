@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod error;
+mod lanes;
 mod pcm;
 mod resample;
 

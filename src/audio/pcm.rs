@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{AudioError, Damage, Decoder, Resampler, SourceInfo};
+use super::{AudioError, Damage, Decoder, Resampler, SourceInfo, lanes};
 
 /// Decoder, downmix and resampler in a row. Memory stays small whatever the recording's length.
 pub struct PcmStream {
@@ -31,6 +31,32 @@ impl PcmStream {
             decode_time: Duration::ZERO,
             resample_time: Duration::ZERO,
         })
+    }
+
+    /// Hands the recording to `listen` in blocks of at least `len` samples, and the rest; with `lanes` it is decoded and
+    /// resampled beside that, on threads of their own.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::next_block`], as `unreadable` puts them, and the first one of `listen`.
+    pub fn each_block<E>(
+        &mut self,
+        len: usize,
+        lanes: bool,
+        unreadable: impl Fn(AudioError) -> E,
+        mut listen: impl FnMut(&[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if lanes {
+            let (decoding, resampling) = lanes::drive(&mut self.decoder, &mut self.resampler, len, unreadable, listen)?;
+            self.decode_time += decoding;
+            self.resample_time += resampling;
+            return Ok(());
+        }
+        let mut pcm = Vec::new();
+        while self.fill(&mut pcm, len).map_err(&unreadable)? || !pcm.is_empty() {
+            listen(&pcm)?;
+            pcm.clear();
+        }
+        Ok(())
     }
 
     /// Appends samples to `pcm` until it holds at least `len`, or the recording is over, which `false` tells.
@@ -88,7 +114,7 @@ impl PcmStream {
 }
 
 /// The resampler for `rate`: a new one at the beginning and where a stream changes its rate, after the old one's rest.
-fn adapt<'r>(
+pub(super) fn adapt<'r>(
     resampler: &'r mut Option<Resampler>,
     rate: u32,
     pcm: &mut Vec<f32>,

@@ -134,7 +134,8 @@ pub fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
     let output = std::path::absolute(&args.base.output)?;
     let preparer = Preparer::new(engine, &parameters, Output::new(output));
     let preparer = preparer.map_err(|e| exit::Usage(e.to_string()))?;
-    Ok(preparer.keeping_probabilities(args.cut.keep_probabilities))
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(preparer.keeping_probabilities(args.cut.keep_probabilities).with_lanes(cores > 1))
 }
 
 /// Runs the worker, with signals and progress beside it.

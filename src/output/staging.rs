@@ -1,6 +1,7 @@
 //! The files of one claim, from the first temporary one to the names that rows may speak of.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -30,14 +31,24 @@ impl Staging {
         Ok(staging)
     }
 
-    /// Writes the next segment's samples under its temporary name; returns its final path.
+    /// Writes the next segment's samples, so many, under its temporary name; returns its final path.
     ///
     /// # Errors
     /// What the file system says, or [`Trouble`].
-    pub fn write(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
-        self.bytes += super::wav_bytes(samples.len() as u64);
-        let written = self.create(|temporary| audio::write_wav(temporary, samples))?;
+    pub fn write<'s>(
+        &mut self,
+        samples: u64,
+        blocks: impl Iterator<Item = io::Result<Cow<'s, [i16]>>>,
+    ) -> io::Result<(PathBuf, Written)> {
+        self.bytes += super::wav_bytes(samples);
+        let file = self.create(|temporary| File::options().read(true).write(true).create_new(true).open(temporary))?;
+        let written = audio::write_wav(file, blocks).map_err(|error| self.tell(error))?;
         Ok((self.name_last(&written.sha256), written))
+    }
+
+    /// The output folder, where there is room for what is to become a segment.
+    pub fn root(&self) -> &Path {
+        self.output.root()
     }
 
     /// Takes over a segment's file from another folder under the next temporary name; returns its final path, or nothing

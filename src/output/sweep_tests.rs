@@ -178,7 +178,7 @@ fn sweeps_beside_a_worker_take_nothing_that_is_new() {
             let mut last = PathBuf::new();
             while !done.load(SeqCst) {
                 let mut staging = output.stage("a.wav", "r", &uuid::Uuid::new_v4().to_string()).unwrap();
-                last = staging.write(&[1, 2, 3]).unwrap().0;
+                last = staging.put(&[1, 2, 3]).unwrap().0;
                 // A sweep takes temporary files away when it is told not to wait; the worker then begins again.
                 if staging.publish().is_ok() {
                     published.fetch_add(1, SeqCst);

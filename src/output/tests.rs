@@ -6,6 +6,14 @@ use std::{
 };
 
 use super::*;
+use crate::audio::Written;
+
+impl Staging {
+    /// Writes samples that are in memory.
+    pub(super) fn put(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
+        self.write(samples.len() as u64, std::iter::once(Ok(samples.into())))
+    }
+}
 
 /// The output folder `out` of a desk of its own.
 fn output() -> (tempfile::TempDir, Output) {
@@ -35,7 +43,7 @@ fn published_files_have_their_names_and_no_temporary_is_left() {
     let aside = ".tmp.gc.0f.00000-0123456789ab.wav"; // `gc` may be about to put it back
     fs::write(folder.join(aside), "moved aside").unwrap();
     let mut staging = output.stage("a.wav", "r", "c1").unwrap();
-    let (path, written) = staging.write(&[1, 2, 3]).unwrap();
+    let (path, written) = staging.put(&[1, 2, 3]).unwrap();
     assert_eq!((staging.bytes(), written.bytes), (50, 50));
     assert!(!path.exists(), "nothing is visible before it is published");
     staging.publish().unwrap();
@@ -46,7 +54,7 @@ fn published_files_have_their_names_and_no_temporary_is_left() {
 fn what_is_not_published_is_removed() {
     let (_desk, output) = output();
     let mut staging = output.stage("a.wav", "r", "c1").unwrap();
-    staging.write(&[1]).unwrap();
+    staging.put(&[1]).unwrap();
     drop(staging);
     assert!(names(output.root()).is_empty());
 }
@@ -66,10 +74,10 @@ fn a_root_that_went_away_is_not_made_again() {
     let mut waiting = output.stage("a.wav", "r", "c1").unwrap();
     let mut writing = output.stage("b.wav", "r", "c2").unwrap();
     let mut written = output.stage("c.wav", "r", "c3").unwrap();
-    writing.write(&[1]).unwrap();
-    written.write(&[1]).unwrap();
+    writing.put(&[1]).unwrap();
+    written.put(&[1]).unwrap();
     fs::rename(output.root(), desk.path().join("unmounted")).unwrap();
-    let errors = [waiting.write(&[1]).unwrap_err(), writing.write(&[1]).unwrap_err(), written.publish().unwrap_err()];
+    let errors = [waiting.put(&[1]).unwrap_err(), writing.put(&[1]).unwrap_err(), written.publish().unwrap_err()];
     for error in errors {
         assert!(is_worlds_fault(&error) && error.to_string().contains("is gone"), "{error}");
     }
@@ -89,7 +97,7 @@ fn a_folder_that_is_taken_away_before_the_first_file_is_made_again() {
                 std::thread::sleep(std::time::Duration::from_micros(50));
             }
         });
-        let written = (0..200).try_for_each(|_| output.stage("a.wav", "r", "c1").unwrap().write(&[1]).map(drop));
+        let written = (0..200).try_for_each(|_| output.stage("a.wav", "r", "c1").unwrap().put(&[1]).map(drop));
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         written.unwrap();
     });
@@ -118,11 +126,11 @@ fn nothing_is_written_or_removed_through_a_link() {
     fs::remove_file(&folder).unwrap();
     let mut staging = output.stage("a.wav", "r", "c1").unwrap();
     plant();
-    refused(staging.write(&[1]).unwrap_err());
+    refused(staging.put(&[1]).unwrap_err());
     drop(staging);
     fs::remove_file(&folder).unwrap();
     let mut staging = output.stage("a.wav", "r", "c1").unwrap();
-    staging.write(&[1]).unwrap();
+    staging.put(&[1]).unwrap();
     fs::rename(&folder, desk.path().join("moved")).unwrap();
     fs::write(elsewhere.join(".tmp.c1.00000"), "bait").unwrap();
     plant();
@@ -141,11 +149,11 @@ fn links_in_the_place_of_files_are_not_followed() {
     let mut staging = output.stage("a.wav", "r", "c1").unwrap();
     fs::create_dir_all(&folder).unwrap();
     symlink(&victim, folder.join(".tmp.c1.00000")).unwrap();
-    assert_eq!(staging.write(&[1]).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(staging.put(&[1]).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
     drop(staging);
     // In the place of the final one: the link is replaced.
     let mut staging = output.stage("a.wav", "r", "c2").unwrap();
-    let (path, _) = staging.write(&[1]).unwrap();
+    let (path, _) = staging.put(&[1]).unwrap();
     symlink(&victim, &path).unwrap();
     staging.publish().unwrap();
     assert!(fs::symlink_metadata(&path).unwrap().is_file());
@@ -156,7 +164,7 @@ fn links_in_the_place_of_files_are_not_followed() {
 fn only_whole_files_are_taken_over() {
     let (desk, output) = output();
     let mut first = output.stage("a.wav", "r1", "c1").unwrap();
-    let (old, written) = first.write(&[1, 2]).unwrap();
+    let (old, written) = first.put(&[1, 2]).unwrap();
     first.publish().unwrap();
     let mut second = output.stage("a.wav", "r2", "c2").unwrap();
     assert_eq!(second.reuse(&old, &"0".repeat(64)).unwrap(), None);

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{level::dbfs, memory::Memory, seconds};
+use super::{level::Level, memory::Memory, seconds, tape::Tape};
 use crate::{
     output::Staging,
     store::Segment,
@@ -41,11 +41,14 @@ impl Cuts {
         }
     }
 
-    /// Writes a chunk whose samples these are.
-    pub fn write(&mut self, chunk: &Chunk, samples: &[i16]) -> io::Result<()> {
+    /// Writes a chunk, whose samples are on the tape.
+    pub fn write(&mut self, chunk: &Chunk, tape: &Tape) -> io::Result<()> {
         let start = Instant::now();
-        let (path, written) = self.staging.write(samples)?;
-        self.add(chunk, &path, written.sha256, dbfs(samples));
+        let (first, end) = (chunk.speech.start, chunk.speech.end);
+        let mut level = Level::default();
+        let blocks = tape.play(first, end).inspect(|block| block.iter().for_each(|samples| level.add(samples)));
+        let (path, written) = self.staging.write(end - first, blocks)?;
+        self.add(chunk, &path, written.sha256, level.dbfs());
         self.write_time += start.elapsed();
         Ok(())
     }

@@ -2,9 +2,8 @@
 
 use std::{io, time::Instant};
 
-use super::{cuts::Cuts, ear::Ear, level::dbfs, seconds};
+use super::{cuts::Cuts, ear::Ear, level::Level, seconds, tape::Tape};
 use crate::{
-    audio::to_pcm16,
     output::Staging,
     vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment, VadError},
 };
@@ -43,7 +42,7 @@ impl<'e> Cutter<'e> {
             heard: Vec::new(),
             decided: Vec::new(),
             chunks: Vec::new(),
-            tape: Tape::default(),
+            tape: Tape::new(staging.root().to_owned()),
             cuts: Cuts::new(staging, parameters),
         }
     }
@@ -57,11 +56,11 @@ impl<'e> Cutter<'e> {
     pub fn listen(&mut self, pcm: &[f32]) -> Result<(), CutError> {
         let start = Instant::now();
         self.cuts.samples += pcm.len() as u64;
-        self.tape.record(pcm);
+        self.tape.record(pcm)?;
         let known = self.heard.len();
         self.ear.push(pcm, &mut self.heard)?;
         self.decide(known);
-        self.merge();
+        self.merge()?;
         let next = self.segmenter.needed_from();
         self.merger.wait(next, &mut self.chunks);
         self.cuts.vad_time += start.elapsed();
@@ -80,7 +79,7 @@ impl<'e> Cutter<'e> {
         }
         self.decide(known);
         self.segmenter.clone().finish(self.cuts.samples, &mut self.decided);
-        self.merge();
+        self.merge()?;
         self.merger.clone().finish(&mut self.chunks);
         self.cuts.vad_time += start.elapsed();
         self.write()?;
@@ -95,13 +94,16 @@ impl<'e> Cutter<'e> {
     }
 
     /// Chunks from the segments that are loud enough.
-    fn merge(&mut self) {
+    fn merge(&mut self) -> io::Result<()> {
         for speech in self.decided.drain(..) {
-            let is_loud = |least| dbfs(self.tape.play(speech.start, speech.end)) >= least;
-            if self.min_dbfs.is_none_or(is_loud) {
-                self.merger.push(speech, &mut self.chunks);
+            if let Some(least) = self.min_dbfs
+                && Level::of(self.tape.play(speech.start, speech.end))?.dbfs() < least
+            {
+                continue;
             }
+            self.merger.push(speech, &mut self.chunks);
         }
+        Ok(())
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -111,59 +113,8 @@ impl<'e> Cutter<'e> {
             {
                 continue;
             }
-            self.cuts.write(&chunk, self.tape.play(chunk.speech.start, chunk.speech.end))?;
+            self.cuts.write(&chunk, &self.tape)?;
         }
         Ok(())
-    }
-}
-
-/// The last part of the recording, as it will be written.
-#[derive(Default)]
-struct Tape {
-    samples: Vec<i16>,
-    /// Position of the first kept sample in the recording.
-    first: u64,
-    /// How many samples at the front are no longer needed. They go when they are the larger part, so that each sample
-    /// is moved at most once on average.
-    stale: usize,
-}
-
-impl Tape {
-    fn record(&mut self, pcm: &[f32]) {
-        self.samples.extend(pcm.iter().copied().map(to_pcm16));
-    }
-
-    fn play(&self, start: u64, end: u64) -> &[i16] {
-        &self.samples[(start - self.first) as usize..(end - self.first) as usize]
-    }
-
-    fn forget_before(&mut self, position: u64) {
-        self.stale = (position.saturating_sub(self.first) as usize).min(self.samples.len());
-        if self.stale * 2 > self.samples.len() {
-            self.samples.drain(..self.stale);
-            self.first += self.stale as u64;
-            self.stale = 0;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tape_plays_what_was_recorded_and_stays_short() {
-        let mut tape = Tape::default();
-        let value = |n: u64| (n % 30_000) as i16;
-        for block in 0..1000u64 {
-            let pcm: Vec<f32> = (block * 100..block * 100 + 100).map(|n| f32::from(value(n)) / 32_768.0).collect();
-            tape.record(&pcm);
-            let end = block * 100 + 100;
-            let start = end.saturating_sub(250);
-            let want: Vec<i16> = (start..end).map(value).collect();
-            assert_eq!(tape.play(start, end), want);
-            tape.forget_before(end.saturating_sub(300));
-            assert!(tape.samples.len() <= 800, "{} samples kept", tape.samples.len());
-        }
     }
 }

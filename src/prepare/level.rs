@@ -1,19 +1,48 @@
 //! How loud a segment is.
 
+use std::{borrow::Cow, io};
+
 /// Stands for digital silence, and for all that is as quiet.
 const FLOOR: f64 = -120.0;
 
-/// The level of 16-bit samples: their RMS in decibels below full scale. Sums are whole numbers, so the same samples give
-/// the same bits on every machine.
-pub fn dbfs(samples: &[i16]) -> f64 {
-    let sum: u64 = samples.iter().map(|&sample| u64::from(sample.unsigned_abs()).pow(2)).sum();
-    let mean = sum as f64 / samples.len().max(1) as f64;
-    (10.0 * (mean / 32_768.0_f64.powi(2)).log10()).max(FLOOR)
+/// The level of 16-bit samples in the making: their RMS in decibels below full scale. Sums are whole numbers, so the
+/// same samples give the same bits on every machine, in whatever blocks they come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Level {
+    squares: u64,
+    samples: u64,
+}
+
+impl Level {
+    /// The level of all blocks together.
+    pub fn of<'s>(blocks: impl Iterator<Item = io::Result<Cow<'s, [i16]>>>) -> io::Result<Self> {
+        let mut level = Self::default();
+        for block in blocks {
+            level.add(&block?);
+        }
+        Ok(level)
+    }
+
+    /// Counts more samples in.
+    pub fn add(&mut self, samples: &[i16]) {
+        self.squares += samples.iter().map(|&sample| u64::from(sample.unsigned_abs()).pow(2)).sum::<u64>();
+        self.samples += samples.len() as u64;
+    }
+
+    /// Decibels below full scale; [`FLOOR`] at least.
+    pub fn dbfs(self) -> f64 {
+        let mean = self.squares as f64 / self.samples.max(1) as f64;
+        (10.0 * (mean / 32_768.0_f64.powi(2)).log10()).max(FLOOR)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn dbfs(samples: &[i16]) -> f64 {
+        Level::of(samples.chunks(7).map(|block| Ok(Cow::Borrowed(block)))).unwrap().dbfs()
+    }
 
     #[test]
     fn levels_are_those_of_the_book() {

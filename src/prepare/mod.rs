@@ -7,6 +7,7 @@ mod error;
 mod level;
 mod memory;
 mod recall;
+mod tape;
 mod track;
 
 use std::{
@@ -33,6 +34,9 @@ pub use self::error::PrepareError;
 /// Samples that are collected before the detector listens: 4 s. It computes long blocks faster than short ones, and
 /// they are still small beside the decoder's own buffers.
 const LISTEN_EVERY: usize = 4 * SAMPLE_RATE as usize;
+
+/// From this length on a recording is worth lanes of its own, seconds.
+const LONG_S: f64 = 120.0;
 
 /// What a recording's preparation tells while it runs, and asks.
 pub trait Watch: Sync {
@@ -77,6 +81,7 @@ pub struct Preparer {
     recipe: Recipe,
     output: Output,
     keeps_probabilities: bool,
+    lanes: bool,
 }
 
 impl Preparer {
@@ -88,12 +93,17 @@ impl Preparer {
         let recipe = Recipe::new(&engine, parameters);
         let segmenter = Segmenter::new(parameters)?;
         let parameters = parameters.clone();
-        Ok(Self { engine, parameters, segmenter, recipe, output, keeps_probabilities: true })
+        Ok(Self { engine, parameters, segmenter, recipe, output, keeps_probabilities: true, lanes: false })
     }
 
     /// Whether the probabilities are to be kept, so that other parameters can be tried without listening again.
     pub fn keeping_probabilities(self, keeps_probabilities: bool) -> Self {
         Self { keeps_probabilities, ..self }
+    }
+
+    /// Whether long recordings are decoded, resampled and listened to side by side, on several cores.
+    pub fn with_lanes(self, lanes: bool) -> Self {
+        Self { lanes, ..self }
     }
 
     /// Identity of the model.
@@ -178,15 +188,14 @@ impl Preparer {
         watch.opened(source.promised_seconds());
         let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(unwritable)?;
         let mut cutter = Cutter::new(ear, self.segmenter.clone(), &self.parameters, staging);
-        let mut pcm = Vec::new();
-        while source.fill(&mut pcm, LISTEN_EVERY).map_err(unreadable)? || !pcm.is_empty() {
-            cutter.listen(&pcm).map_err(uncut)?;
-            pcm.clear();
+        let lanes = self.lanes && source.promised_seconds().is_none_or(|seconds| seconds >= LONG_S);
+        source.each_block(LISTEN_EVERY, lanes, unreadable, |pcm| {
+            cutter.listen(pcm).map_err(uncut)?;
             #[cfg(feature = "fault-injection")]
             crate::faults::strike(&task.source);
             watch.advanced(cutter.seconds());
-            watch.go_on()?;
-        }
+            watch.go_on()
+        })?;
         let Some((cuts, heard)) = cutter.finish().map_err(uncut)? else { return Ok(None) };
         let track = if self.keeps_probabilities { Some(track::pack(&heard).map_err(unwritable)?) } else { None };
         Ok(Some(self.conclude(self.facts(&source), cuts, track, started)))
