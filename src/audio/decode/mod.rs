@@ -1,20 +1,30 @@
 //! From a file to blocks of samples, through symphonia.
 
-use std::{
-    fs::{self, File, Metadata},
-    io,
-    path::Path,
-};
+mod block;
+mod codecs;
+mod libopus;
+mod mkv;
+mod mp4;
+mod open;
+mod opus;
+mod timeline;
+
+use std::path::Path;
 
 use symphonia::core::{
     audio::GenericAudioBufferRef,
-    codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, CODEC_ID_NULL_AUDIO},
+    codecs::audio::{AudioCodecParameters, AudioDecoder, CODEC_ID_NULL_AUDIO},
     errors::Error as SymphoniaError,
-    formats::{FormatOptions, FormatReader, Track, TrackType, probe::Hint},
-    io::{MediaSource, MediaSourceStream, ReadOnlySource},
-    meta::MetadataOptions,
+    formats::{FormatReader, Track, TrackType},
+    packet::Packet,
 };
 
+pub use self::block::Block;
+use self::{
+    codecs::make_decoder,
+    open::{check_file, open_container},
+    timeline::Timeline,
+};
 use super::AudioError;
 
 /// Sample rates outside these are lies: a WAV header may claim 4,294,967,295 Hz, for which a resampler would try to
@@ -23,9 +33,6 @@ const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 /// More channels than any recorder writes.
 const MAX_CHANNELS: usize = 64;
-
-/// Full scale is 1.
-const ABSURD: f32 = 1e6;
 
 /// A file may end this many frames before its header's count and still be whole: encoders round to packets.
 const TRUNCATION_SLACK: u64 = 4096;
@@ -54,45 +61,18 @@ pub struct Damage {
     pub truncated: bool,
 }
 
-/// Samples of one packet, interleaved, full scale 1.0.
-#[derive(Debug)]
-pub struct Block<'a> {
-    samples: &'a [f32],
-    channels: usize,
-    /// Sample rate of just this block, Hz.
-    pub rate: u32,
-}
-
-impl Block<'_> {
-    /// Appends the mean of the channels to `mono`. What no recorder writes (infinite, not a number, a million times full
-    /// scale) becomes silence: a single such sample would spoil all that is computed after it.
-    pub fn downmix(&self, mono: &mut Vec<f32>) {
-        let from = mono.len();
-        self.mix(mono);
-        for sample in &mut mono[from..] {
-            *sample = if sample.abs() < ABSURD { *sample } else { 0.0 };
-        }
-    }
-
-    fn mix(&self, mono: &mut Vec<f32>) {
-        match self.channels {
-            1 => mono.extend_from_slice(self.samples),
-            2 => mono.extend(self.samples.as_chunks::<2>().0.iter().map(|[l, r]| (l + r) * 0.5)),
-            n => {
-                let scale = 1.0 / n as f32;
-                mono.extend(self.samples.chunks_exact(n).map(|frame| frame.iter().sum::<f32>() * scale));
-            }
-        }
-    }
-}
-
 /// An open recording, read from its beginning to its end.
 pub struct Decoder {
     reader: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
+    timeline: Timeline,
+    /// A packet that may be the last one.
+    held: Option<Packet>,
     /// Frames that the header promises.
     promised: Option<u64>,
+    /// Whether the promise is the header's own and no estimate.
+    vouched: bool,
     info: SourceInfo,
     damage: Damage,
     frames: u64,
@@ -111,7 +91,8 @@ impl Decoder {
         let container = reader.format_info().short_name;
         let track = audio_track(&*reader)?;
         let params = audio_params(track, container)?.clone();
-        let (id, promised) = (track.id, track.num_frames);
+        let (id, promised, vouched) = (track.id, track.num_frames, is_vouched(track, container));
+        let timeline = Timeline::of(track, &params, container, path);
         let decoder = make_decoder(&params, container)?;
         let info = SourceInfo {
             container,
@@ -125,7 +106,10 @@ impl Decoder {
             reader,
             decoder,
             track: id,
+            timeline,
+            held: None,
             promised,
+            vouched,
             info,
             damage: Damage::default(),
             frames: 0,
@@ -166,18 +150,19 @@ impl Decoder {
 
     /// Reads one packet; its rate and channels where it held samples.
     fn step(&mut self) -> Result<Option<(u32, usize)>, AudioError> {
-        let packet = match self.reader.next_packet() {
+        let packet = match self.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => return self.end(false),
             Err(SymphoniaError::ResetRequired) => return self.reset().map(|()| None),
             Err(error) => return self.end_by(error),
         };
-        if packet.track_id != self.track {
+        if !self.timeline.plays(&packet) {
             return Ok(None);
         }
         match self.decoder.decode(&packet) {
             Ok(buffer) => {
                 let spec = take_samples(&buffer, &mut self.samples)?;
+                self.timeline.trim(&packet, spec, &mut self.samples);
                 self.account(spec)
             }
             Err(SymphoniaError::ResetRequired) => self.reset().map(|()| None),
@@ -185,6 +170,29 @@ impl Decoder {
                 tracing::debug!(%error, "packet left out");
                 self.damage.decode_errors += 1;
                 Ok(None)
+            }
+        }
+    }
+
+    /// The track's next packet. Where the last one is to be cut, each is held back until another follows.
+    fn next_packet(&mut self) -> Result<Option<Packet>, SymphoniaError> {
+        loop {
+            let packet = match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id != self.track => continue,
+                Ok(Some(packet)) => packet,
+                Ok(None) => {
+                    let mut last = self.held.take();
+                    last.iter_mut().for_each(|packet| self.timeline.end_at(packet));
+                    return Ok(last);
+                }
+                // The error comes again at the next call.
+                Err(error) => return self.held.take().map_or(Err(error), |packet| Ok(Some(packet))),
+            };
+            if !self.timeline.looks_ahead() {
+                return Ok(Some(packet));
+            }
+            if let Some(before) = self.held.replace(packet) {
+                return Ok(Some(before));
             }
         }
     }
@@ -208,6 +216,7 @@ impl Decoder {
         let params = audio_params(track, container)?;
         check_header(params)?;
         self.decoder = make_decoder(params, container)?;
+        self.timeline = Timeline::of_stream(params);
         // The frames of the first stream say nothing of the second's.
         (self.track, self.promised) = (track.id, None);
         Ok(())
@@ -227,7 +236,7 @@ impl Decoder {
 
     fn end<T>(&mut self, early: bool) -> Result<Option<T>, AudioError> {
         self.over = true;
-        let short = self.promised.is_some_and(|n| self.frames.saturating_add(TRUNCATION_SLACK) < n);
+        let short = self.vouched && self.promised.is_some_and(|n| self.frames.saturating_add(TRUNCATION_SLACK) < n);
         self.damage.truncated = early || short;
         match (self.frames, self.damage.decode_errors) {
             (0, 0) => Err(AudioError::NoSamples),
@@ -242,55 +251,6 @@ pub fn probe_seconds(path: &Path) -> Option<f64> {
     Decoder::open(path).ok()?.promised_seconds()
 }
 
-/// Looks before opening: to open a pipe would wait for its writer for ever.
-fn check_file(path: &Path) -> Result<Metadata, AudioError> {
-    let metadata = fs::metadata(path).map_err(|e| AudioError::from_io(e, path))?;
-    if metadata.is_dir() {
-        return Err(AudioError::NotAFile("a folder"));
-    }
-    if !metadata.is_file() {
-        return Err(AudioError::NotAFile("a device, a pipe or a socket"));
-    }
-    if metadata.len() == 0 {
-        return Err(AudioError::EmptyFile);
-    }
-    Ok(metadata)
-}
-
-/// Finds the container. Some that were cut off (AIFF, MKV, Ogg FLAC, fragmented MP4) are refused while the reader
-/// can seek to what is missing, but are read to their end as a stream.
-fn open_container(path: &Path) -> Result<Box<dyn FormatReader>, AudioError> {
-    let open = || File::open(path).map_err(|e| AudioError::from_io(e, path));
-    probe(path, Box::new(open()?)).or_else(|error| match error {
-        AudioError::Io(_) => Err(error),
-        _ => probe(path, Box::new(ReadOnlySource::new(open()?))).map_err(|_| error),
-    })
-}
-
-fn probe(path: &Path, source: Box<dyn MediaSource>) -> Result<Box<dyn FormatReader>, AudioError> {
-    let mut hint = Hint::new();
-    if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
-        hint.with_extension(extension);
-    }
-    let stream = MediaSourceStream::new(source, Default::default());
-    symphonia::default::get_probe().probe(&hint, stream, FormatOptions::default(), MetadataOptions::default()).map_err(
-        |error| match error {
-            SymphoniaError::Unsupported(_) => AudioError::UnsupportedFormat(first_bytes(path)),
-            SymphoniaError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                AudioError::UnsupportedFormat(first_bytes(path))
-            }
-            other => AudioError::from_container(other),
-        },
-    )
-}
-
-/// The beginning of the file for the message, so that a user sees what it is: text, HTML, another format's mark.
-fn first_bytes(path: &Path) -> String {
-    let mut head = [0; 12];
-    let n = File::open(path).and_then(|mut f| io::Read::read(&mut f, &mut head)).unwrap_or(0);
-    format!("it begins with \"{}\"", head[..n].escape_ascii())
-}
-
 fn audio_track(reader: &dyn FormatReader) -> Result<&Track, AudioError> {
     reader
         .default_track(TrackType::Audio)
@@ -298,35 +258,20 @@ fn audio_track(reader: &dyn FormatReader) -> Result<&Track, AudioError> {
         .ok_or_else(|| AudioError::NoAudioTrack(reader.format_info().short_name.to_owned()))
 }
 
+/// Streams of MPEG audio without a header of their own get a length that is guessed from their first packets' size. It
+/// helps a progress bar, and says nothing of what is missing.
+fn is_vouched(track: &Track, container: &str) -> bool {
+    match container {
+        "aac" => false,
+        "mp1" | "mp2" | "mp3" => track.delay.is_some(), // of LAME's header
+        _ => true,
+    }
+}
+
 fn audio_params<'t>(track: &'t Track, container: &str) -> Result<&'t AudioCodecParameters, AudioError> {
     match track.codec_params.as_ref().and_then(|p| p.audio()) {
         Some(params) if params.codec != CODEC_ID_NULL_AUDIO => Ok(params),
         _ => Err(AudioError::UnsupportedCodec { container: container.to_owned(), codec: "an unknown codec".into() }),
-    }
-}
-
-fn make_decoder(params: &AudioCodecParameters, container: &str) -> Result<Box<dyn AudioDecoder>, AudioError> {
-    symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| {
-        match error {
-            SymphoniaError::Unsupported(_) => {
-                AudioError::UnsupportedCodec { container: container.to_owned(), codec: codec_name(params) }
-            }
-            other => AudioError::from_container(other),
-        }
-    })
-}
-
-fn codec_name(params: &AudioCodecParameters) -> String {
-    use symphonia::core::codecs::audio::well_known::*;
-    match params.codec {
-        CODEC_ID_OPUS => "Opus".into(),
-        CODEC_ID_AC3 => "AC-3".into(),
-        CODEC_ID_EAC3 => "E-AC-3".into(),
-        CODEC_ID_DCA => "DTS".into(),
-        CODEC_ID_WAVPACK => "WavPack".into(),
-        CODEC_ID_SPEEX => "Speex".into(),
-        CODEC_ID_AAC => "an AAC profile other than LC".into(),
-        other => format!("codec {other:?}"),
     }
 }
 
@@ -351,29 +296,4 @@ fn take_samples(buffer: &GenericAudioBufferRef<'_>, samples: &mut Vec<f32>) -> R
     check_spec(spec.0, spec.1)?;
     buffer.copy_to_vec_interleaved(samples);
     Ok(spec)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mixed(samples: &[f32], channels: usize) -> Vec<f32> {
-        let mut mono = vec![9.0];
-        Block { samples, channels, rate: 16_000 }.downmix(&mut mono);
-        mono.split_off(1)
-    }
-
-    #[test]
-    fn channels_become_their_mean() {
-        assert_eq!(mixed(&[0.5, -0.25], 1), [0.5, -0.25]);
-        assert_eq!(mixed(&[0.5, -0.25, 1.0, 1.0], 2), [0.125, 1.0]);
-        assert_eq!(mixed(&[0.25, 0.5, 0.0, 1.0], 4), [0.4375]);
-    }
-
-    #[test]
-    fn absurd_samples_become_silence() {
-        let absurd = [f32::NAN, f32::INFINITY, -1e30, 0.5];
-        assert_eq!(mixed(&absurd, 1), [0.0, 0.0, 0.0, 0.5]);
-        assert_eq!(mixed(&absurd, 2), [0.0, 0.0]);
-    }
 }
