@@ -8,12 +8,18 @@ use std::{
 };
 
 use anyhow::Context;
-use prepare_audio::audio::Decoder;
+use prepare_audio::audio::{Decoder, DecoderChoice};
 
 fn main() -> anyhow::Result<()> {
-    let path = PathBuf::from(std::env::args_os().nth(1).context("usage: decode FILE > samples.f32")?);
+    let path =
+        PathBuf::from(std::env::args_os().nth(1).context("usage: decode FILE [symphonia|ffmpeg] > samples.f32")?);
+    let choice = match std::env::args().nth(2).as_deref() {
+        Some("ffmpeg") => DecoderChoice::Ffmpeg,
+        Some("symphonia") => DecoderChoice::Symphonia,
+        _ => DecoderChoice::Auto,
+    };
     let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
-    let mut decoder = Decoder::open(&path)?;
+    let mut decoder = Decoder::open(&path, choice)?;
     let (mut frames, mut writing) = (0, Duration::ZERO);
     let started = Instant::now();
     while let Some(block) = decoder.next_block()? {

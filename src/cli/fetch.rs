@@ -125,7 +125,7 @@ pub fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
     let output = std::path::absolute(&args.base.output)?;
     let preparer = Preparer::new(engine, &parameters, Output::new(output));
     let preparer = preparer.map_err(|e| exit::Usage(e.to_string()))?;
-    Ok(preparer.keeping_probabilities(args.cut.keep_probabilities))
+    Ok(preparer.keeping_probabilities(args.cut.keep_probabilities).reading(args.reading.reading()?))
 }
 
 /// Runs the worker, with signals and progress beside it.

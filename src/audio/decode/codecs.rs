@@ -4,13 +4,13 @@ use std::sync::LazyLock;
 
 use symphonia::core::{
     codecs::{
-        audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions},
+        audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_AAC},
         registry::CodecRegistry,
     },
     errors::Error as SymphoniaError,
 };
 
-use super::opus::OpusDecoder;
+use super::{aac, opus::OpusDecoder};
 use crate::audio::AudioError;
 
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
@@ -25,6 +25,11 @@ pub(super) fn make_decoder(
     params: &AudioCodecParameters,
     container: &str,
 ) -> Result<Box<dyn AudioDecoder>, AudioError> {
+    let core = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_AAC).and_then(aac::core_of);
+    let params = &match core {
+        Some(core) => AudioCodecParameters { extra_data: Some(core), ..params.clone() },
+        None => params.clone(),
+    };
     CODECS.make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| match error {
         SymphoniaError::Unsupported(_) => {
             AudioError::UnsupportedCodec { container: container.to_owned(), codec: codec_name(params) }

@@ -13,16 +13,14 @@ use symphonia::core::{
     meta::MetadataOptions,
 };
 
-use crate::audio::AudioError;
+use super::names::{describe, foreign};
+use crate::audio::{AudioError, error::NoFile};
 
 /// Looks before opening: to open a pipe would wait for its writer for ever.
 pub(super) fn check_file(path: &Path) -> Result<Metadata, AudioError> {
     let metadata = fs::metadata(path).map_err(|e| AudioError::from_io(e, path))?;
-    if metadata.is_dir() {
-        return Err(AudioError::NotAFile("a folder"));
-    }
     if !metadata.is_file() {
-        return Err(AudioError::NotAFile("a device, a pipe or a socket"));
+        return Err(AudioError::NotAFile(kind(&metadata)));
     }
     if metadata.len() == 0 {
         return Err(AudioError::EmptyFile);
@@ -30,9 +28,24 @@ pub(super) fn check_file(path: &Path) -> Result<Metadata, AudioError> {
     Ok(metadata)
 }
 
+fn kind(metadata: &Metadata) -> NoFile {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = metadata.file_type();
+        if kind.is_fifo() || kind.is_socket() {
+            return NoFile::Pipe;
+        }
+    }
+    if metadata.is_dir() { NoFile::Folder } else { NoFile::Device }
+}
+
 /// Finds the container. Some that were cut off (AIFF, MKV, Ogg FLAC, fragmented MP4) are refused while the reader
 /// can seek to what is missing, but are read to their end as a stream.
 pub(super) fn open_container(path: &Path) -> Result<Box<dyn FormatReader>, AudioError> {
+    if foreign(path).is_some() {
+        return Err(AudioError::UnsupportedFormat(describe(path)));
+    }
     let open = || File::open(path).map_err(|e| AudioError::from_io(e, path));
     probe(path, Box::new(open()?)).or_else(|error| match error {
         AudioError::Io(_) => Err(error),
@@ -48,18 +61,11 @@ fn probe(path: &Path, source: Box<dyn MediaSource>) -> Result<Box<dyn FormatRead
     let stream = MediaSourceStream::new(source, Default::default());
     symphonia::default::get_probe().probe(&hint, stream, FormatOptions::default(), MetadataOptions::default()).map_err(
         |error| match error {
-            SymphoniaError::Unsupported(_) => AudioError::UnsupportedFormat(first_bytes(path)),
+            SymphoniaError::Unsupported(_) => AudioError::UnsupportedFormat(describe(path)),
             SymphoniaError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                AudioError::UnsupportedFormat(first_bytes(path))
+                AudioError::UnsupportedFormat(describe(path))
             }
             other => AudioError::from_container(other),
         },
     )
-}
-
-/// The beginning of the file for the message, so that a user sees what it is: text, HTML, another format's mark.
-fn first_bytes(path: &Path) -> String {
-    let mut head = [0; 12];
-    let n = File::open(path).and_then(|mut f| io::Read::read(&mut f, &mut head)).unwrap_or(0);
-    format!("it begins with \"{}\"", head[..n].escape_ascii())
 }
