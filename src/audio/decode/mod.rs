@@ -87,6 +87,10 @@ impl Decoder {
             _ => Native::open(path, bytes),
         };
         match native {
+            Ok(native) if choice == DecoderChoice::Auto && native.is_better_by_ffmpeg() => match find_ffmpeg() {
+                Some(ffmpeg) => through(&ffmpeg, None).map(|ffmpeg| Self(Either::Ffmpeg(Box::new(ffmpeg)))),
+                None => Ok(Self(Either::Native(Box::new(native)))),
+            },
             Ok(native) => Ok(Self(Either::Native(Box::new(native)))),
             Err(error) if choice == DecoderChoice::Auto && error.is_for_another_decoder() => match find_ffmpeg() {
                 Some(ffmpeg) => through(&ffmpeg, Some(error)).map(|ffmpeg| Self(Either::Ffmpeg(Box::new(ffmpeg)))),
