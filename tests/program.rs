@@ -8,6 +8,8 @@ mod confined;
 mod copying;
 #[path = "program/cuts.rs"]
 mod cuts;
+#[path = "program/decoders.rs"]
+mod decoders;
 #[path = "program/disturbed.rs"]
 mod disturbed;
 #[path = "program/doctor.rs"]

@@ -30,7 +30,7 @@ fn speech() -> Vec<(String, Vec<f32>)> {
 }
 
 fn samples(path: &Path) -> Vec<f32> {
-    let (mut stream, mut pcm) = (PcmStream::open(path).unwrap(), Vec::new());
+    let (mut stream, mut pcm) = (PcmStream::open(path, Default::default()).unwrap(), Vec::new());
     while stream.fill(&mut pcm, usize::MAX).unwrap() {}
     pcm
 }

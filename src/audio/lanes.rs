@@ -109,12 +109,12 @@ fn resample(
 mod tests {
     use std::path::Path;
 
-    use crate::audio::{AudioError, PcmStream};
+    use crate::audio::{AudioError, DecoderChoice, PcmStream};
 
     /// The samples and how many blocks they came in.
     fn samples(path: &Path, lanes: bool) -> (Vec<u32>, usize) {
         let (mut samples, mut blocks) = (Vec::new(), 0);
-        let mut stream = PcmStream::open(path).unwrap();
+        let mut stream = PcmStream::open(path, DecoderChoice::Symphonia).unwrap();
         let heard = stream.each_block(
             1000,
             lanes,
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn who_stops_listening_stops_the_lanes() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/speech/pauses.wav");
-        let mut stream = PcmStream::open(&path).unwrap();
+        let mut stream = PcmStream::open(&path, DecoderChoice::Symphonia).unwrap();
         let mut heard = 0;
         let stopped = stream.each_block(
             1000,
@@ -164,7 +164,8 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bad");
         for entry in path.read_dir().unwrap().map(Result::unwrap) {
             let error = |lanes| -> Result<&'static str, &'static str> {
-                let mut stream = PcmStream::open(&entry.path()).map_err(|error| error.code())?;
+                let mut stream =
+                    PcmStream::open(&entry.path(), DecoderChoice::Symphonia).map_err(|error| error.code())?;
                 let code = |error: AudioError| error.code();
                 stream.each_block(1000, lanes, code, |_| Ok(())).map(|()| "fine")
             };

@@ -7,8 +7,8 @@ mod lanes;
 mod pcm;
 mod resample;
 
-pub use decode::{Block, Damage, Decoder, SourceInfo, probe_seconds};
+pub use decode::{Block, Damage, Decoder, DecoderChoice, SourceInfo, find_ffmpeg, probe_seconds};
 pub use encode::{Written, hash_file, to_pcm16, write_wav};
-pub use error::AudioError;
+pub use error::{AudioError, NoFile};
 pub use pcm::PcmStream;
 pub use resample::{Resampler, resampled_len};

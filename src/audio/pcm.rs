@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{AudioError, Damage, Decoder, Resampler, SourceInfo, lanes};
+use super::{AudioError, Damage, Decoder, DecoderChoice, Resampler, SourceInfo, lanes};
 
 /// Decoder, downmix and resampler in a row. Memory stays small whatever the recording's length.
 pub struct PcmStream {
@@ -22,9 +22,9 @@ impl PcmStream {
     ///
     /// # Errors
     /// Those of [`Decoder::open`].
-    pub fn open(path: &Path) -> Result<Self, AudioError> {
+    pub fn open(path: &Path, choice: DecoderChoice) -> Result<Self, AudioError> {
         Ok(Self {
-            decoder: Decoder::open(path)?,
+            decoder: Decoder::open(path, choice)?,
             resampler: None,
             mono: Vec::new(),
             over: false,
@@ -45,7 +45,7 @@ impl PcmStream {
         unreadable: impl Fn(AudioError) -> E,
         mut listen: impl FnMut(&[f32]) -> Result<(), E>,
     ) -> Result<(), E> {
-        if lanes {
+        if lanes && self.decoder.is_native() {
             let (decoding, resampling) = lanes::drive(&mut self.decoder, &mut self.resampler, len, unreadable, listen)?;
             self.decode_time += decoding;
             self.resample_time += resampling;
@@ -59,23 +59,25 @@ impl PcmStream {
         Ok(())
     }
 
-    /// Appends samples to `pcm` until it holds at least `len`, or the recording is over, which `false` tells.
+    /// Appends samples to `pcm` until it holds at least `len`, or the recording is over, which `false` tells. Where
+    /// they come slowly it holds less.
     ///
     /// # Errors
     /// Those of [`Decoder::next_block`].
     pub fn fill(&mut self, pcm: &mut Vec<f32>, len: usize) -> Result<bool, AudioError> {
-        while !self.over && pcm.len() < len {
-            self.step(pcm)?;
-        }
+        while !self.over && pcm.len() < len && self.step(pcm)? {}
         Ok(!self.over)
     }
 
-    fn step(&mut self, pcm: &mut Vec<f32>) -> Result<(), AudioError> {
+    /// Takes one block; `false` where none has come for a while.
+    fn step(&mut self, pcm: &mut Vec<f32>) -> Result<bool, AudioError> {
         let start = Instant::now();
         let block = self.decoder.next_block()?;
         let decoded = Instant::now();
         self.decode_time += decoded - start;
+        let mut came = true;
         match block {
+            Some(block) if block.samples().is_empty() => came = false,
             Some(block) => {
                 self.mono.clear();
                 block.downmix(&mut self.mono);
@@ -89,7 +91,7 @@ impl PcmStream {
             }
         }
         self.resample_time += decoded.elapsed();
-        Ok(())
+        Ok(came)
     }
 
     /// What is known of the source; exact once samples have come.

@@ -14,6 +14,7 @@ use super::{
     gc::{self, GcArgs},
     metrics::MetricsAddress,
     operator_args::{Address, CancelArgs, QuarantineArgs, RequeueArgs, WorkersArgs},
+    reading::ReadingArgs,
     verify::{self, VerifyArgs},
 };
 
@@ -183,6 +184,8 @@ pub struct FetchArgs {
     /// How often a recording may be tried before it has failed, or is quarantined [default: as its row says, 3]
     #[arg(long, value_name = "N", env = "PREPARE_AUDIO_MAX_ATTEMPTS", value_parser = value_parser!(i64).range(1..=1_000_000))]
     pub max_attempts: Option<i64>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]

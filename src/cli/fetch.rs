@@ -135,7 +135,8 @@ pub fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
     let preparer = Preparer::new(engine, &parameters, Output::new(output));
     let preparer = preparer.map_err(|e| exit::Usage(e.to_string()))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(preparer.keeping_probabilities(args.cut.keep_probabilities).with_lanes(cores > 1))
+    let preparer = preparer.keeping_probabilities(args.cut.keep_probabilities).with_lanes(cores > 1);
+    Ok(preparer.reading(args.reading.reading()?))
 }
 
 /// Runs the worker, with signals and progress beside it.

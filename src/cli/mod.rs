@@ -18,6 +18,7 @@ mod plan;
 mod progress;
 mod quarantine;
 mod rates;
+mod reading;
 mod requeue;
 mod resegment;
 mod retry;

@@ -6,6 +6,7 @@ mod ear;
 mod error;
 mod level;
 mod memory;
+mod reading;
 mod recall;
 mod tape;
 mod track;
@@ -22,14 +23,14 @@ use self::{
     memory::Memory,
 };
 use crate::{
-    audio::PcmStream,
+    audio::{AudioError, Damage, PcmStream},
     output::{Output, Staging},
     recipe::Recipe,
     store::{Known, Outcome, Probabilities, StageTimes},
     vad::{Engine, Listener, Parameters, SAMPLE_RATE, Segmenter, VadError, WINDOW},
 };
 
-pub use self::error::PrepareError;
+pub use self::{error::PrepareError, reading::Reading};
 
 /// Samples that are collected before the detector listens: 4 s. It computes long blocks faster than short ones, and
 /// they are still small beside the decoder's own buffers.
@@ -82,6 +83,7 @@ pub struct Preparer {
     output: Output,
     keeps_probabilities: bool,
     lanes: bool,
+    reading: Reading,
 }
 
 impl Preparer {
@@ -93,7 +95,16 @@ impl Preparer {
         let recipe = Recipe::new(&engine, parameters);
         let segmenter = Segmenter::new(parameters)?;
         let parameters = parameters.clone();
-        Ok(Self { engine, parameters, segmenter, recipe, output, keeps_probabilities: true, lanes: false })
+        Ok(Self {
+            engine,
+            parameters,
+            segmenter,
+            recipe,
+            output,
+            keeps_probabilities: true,
+            reading: Reading::default(),
+            lanes: false,
+        })
     }
 
     /// Whether the probabilities are to be kept, so that other parameters can be tried without listening again.
@@ -104,6 +115,11 @@ impl Preparer {
     /// Whether long recordings are decoded, resampled and listened to side by side, on several cores.
     pub fn with_lanes(self, lanes: bool) -> Self {
         Self { lanes, ..self }
+    }
+
+    /// Who is to decode, and which recordings are wanted.
+    pub fn reading(self, reading: Reading) -> Self {
+        Self { reading, ..self }
     }
 
     /// Identity of the model.
@@ -134,6 +150,7 @@ impl Preparer {
         watch: &dyn Watch,
     ) -> Result<Prepared, PrepareError> {
         if let Some(memory) = remember(task) {
+            self.check_known(memory.known).map_err(|error| PrepareError::Audio { path: task.path.clone(), error })?;
             if let Some(prepared) = self.recall(task, &memory, watch)? {
                 return Ok(prepared);
             }
@@ -151,6 +168,14 @@ impl Preparer {
         };
         let prepared = self.cut(task, Ear::listening(listener), watch)?;
         prepared.ok_or(PrepareError::Stopped) // a listener hears whatever comes
+    }
+
+    /// Whether what is known of a recording lets it be wanted.
+    fn check_known(&self, known: &Known) -> Result<(), AudioError> {
+        self.reading.check_bytes(known.bytes as u64)?;
+        self.reading.check_seconds(seconds(known.samples))?;
+        let damage = Damage { decode_errors: known.decode_errors as u64, truncated: known.truncated != 0 };
+        self.reading.check_damage(damage)
     }
 
     /// Without audio, where nothing has to be cut that was not cut before.
@@ -180,7 +205,8 @@ impl Preparer {
             CutError::Write(error) => unwritable(error),
         };
 
-        let mut source = PcmStream::open(&task.path).map_err(unreadable)?;
+        let mut source = PcmStream::open(&task.path, self.reading.decoder).map_err(unreadable)?;
+        self.reading.check_bytes(source.info().bytes).map_err(unreadable)?;
         let bytes = source.info().bytes as i64;
         if ear.memory().is_some_and(|memory| memory.known.bytes != bytes) {
             return Ok(None);
@@ -194,8 +220,10 @@ impl Preparer {
             #[cfg(feature = "fault-injection")]
             crate::faults::strike(&task.source);
             watch.advanced(cutter.seconds());
+            self.reading.check_seconds(cutter.seconds()).map_err(unreadable)?;
             watch.go_on()
         })?;
+        self.reading.check_damage(source.damage()).map_err(unreadable)?;
         let Some((cuts, heard)) = cutter.finish().map_err(uncut)? else { return Ok(None) };
         let track = if self.keeps_probabilities { Some(track::pack(&heard).map_err(unwritable)?) } else { None };
         Ok(Some(self.conclude(self.facts(&source), cuts, track, started)))
@@ -206,8 +234,8 @@ impl Preparer {
         let (info, damage) = (source.info(), source.damage());
         let (decode, resample) = source.times();
         Outcome {
-            container: info.container.to_owned(),
-            codec: info.codec.to_owned(),
+            container: info.container.clone(),
+            codec: info.codec.clone(),
             sample_rate: i64::from(info.sample_rate),
             channels: info.channels as i64,
             bytes: info.bytes as i64,

@@ -83,11 +83,8 @@ fn every_format_is_decoded_like_ffmpeg_does() {
         let rows = desk.segments(&[fixture(file).to_str().unwrap()]);
         let (got, want) = (boundaries(&rows), golden(&facts["segments"]));
         assert_eq!(got.len(), want.len(), "{file}: {got:?} and {want:?}");
-        // The edit list of MP4 is not read yet: AAC begins 1,024 samples late, which moves boundaries by up to two
-        // windows more.
-        let windows = if file.ends_with("aac_44k1_stereo.m4a") { 3 } else { 1 };
         for (got, want) in got.iter().zip(&want) {
-            let near = (0..2).all(|i| (got[i] - want[i]).abs() <= windows * 512);
+            let near = (0..2).all(|i| (got[i] - want[i]).abs() <= 512);
             assert!(near, "{file}: {got:?} and {want:?}");
         }
         compared += 1;

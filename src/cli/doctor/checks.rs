@@ -1,12 +1,13 @@
 //! What is looked at, one function each.
 
 use std::{
-    env, fs, io,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use prepare_audio::{
+    audio,
     output::Output,
     store::{self, DatabaseUrl, StateCount, StoreError},
     vad::{Engine, Runtime, SimdLevel},
@@ -132,13 +133,11 @@ fn runtime_facts(runtime: &Runtime) -> Value {
     })
 }
 
-/// Which ffmpeg there is: for turning into WAV what the program cannot decode.
+/// Which ffmpeg there is: for what symphonia cannot decode.
 pub fn ffmpeg() -> Finding {
     let finding = |verdict, told, facts| Finding { topic: "ffmpeg", verdict, told, facts };
-    let name = format!("ffmpeg{}", env::consts::EXE_SUFFIX);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let Some(file) = env::split_paths(&path).map(|folder| folder.join(&name)).find(|file| file.is_file()) else {
-        let told = "not on the PATH; formats that prepare-audio does not decode cannot be converted here";
+    let Some(file) = audio::find_ffmpeg() else {
+        let told = "not on the PATH; AMR, WMA, AC-3 and other formats that are left to it cannot be decoded here";
         return finding(Verdict::Absent, told.into(), json!({ "path": null }));
     };
     let version = ffmpeg_version(&file);

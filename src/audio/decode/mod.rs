@@ -1,0 +1,158 @@
+//! From a file to blocks of samples: through symphonia, or through an ffmpeg on the machine.
+
+mod aac;
+mod block;
+mod codecs;
+mod ffmpeg;
+mod libopus;
+mod mkv;
+mod mp4;
+mod names;
+mod native;
+mod open;
+mod opus;
+mod timeline;
+
+use std::path::Path;
+
+pub use self::{block::Block, ffmpeg::find_ffmpeg};
+use self::{ffmpeg::Ffmpeg, native::Native, open::check_file};
+use super::AudioError;
+
+/// Sample rates outside these are lies: a WAV header may claim 4,294,967,295 Hz, for which a resampler would try to
+/// allocate until the process aborts.
+const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
+/// More channels than any recorder writes.
+const MAX_CHANNELS: usize = 64;
+
+/// What the file says of itself, corrected by what the decoder found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceInfo {
+    /// The container's short name, as `wav`.
+    pub container: String,
+    /// The codec's short name, as `pcm_s16le`; `ffmpeg:amr_nb` where ffmpeg decoded it.
+    pub codec: String,
+    /// Sample rate in Hz.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channels: usize,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+}
+
+/// What was wrong on the way and was passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Packets that did not decode.
+    pub decode_errors: u64,
+    /// The file ended before it should have.
+    pub truncated: bool,
+}
+
+/// Who decodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DecoderChoice {
+    /// symphonia what it can, an ffmpeg on the `PATH` the rest.
+    #[default]
+    Auto,
+    /// symphonia alone.
+    Symphonia,
+    /// ffmpeg alone.
+    Ffmpeg,
+}
+
+/// An open recording, read from its beginning to its end.
+pub struct Decoder(Either);
+
+enum Either {
+    Native(Box<Native>),
+    Ffmpeg(Box<Ffmpeg>),
+}
+
+impl Decoder {
+    /// Opens the file at `path` and finds its audio track.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being decoded at all; see [`AudioError::code`].
+    pub fn open(path: &Path, choice: DecoderChoice) -> Result<Self, AudioError> {
+        let bytes = check_file(path)?.len();
+        let through = |ffmpeg: &Path, instead| Ffmpeg::open(ffmpeg, path, bytes, instead);
+        let native = match choice {
+            DecoderChoice::Ffmpeg => {
+                let missing = || AudioError::Ffmpeg("it is not on the PATH".into());
+                let ffmpeg = find_ffmpeg().ok_or_else(missing)?;
+                return through(&ffmpeg, None).map(|ffmpeg| Self(Either::Ffmpeg(Box::new(ffmpeg))));
+            }
+            _ => Native::open(path, bytes),
+        };
+        match native {
+            Ok(native) if choice == DecoderChoice::Auto && native.is_better_by_ffmpeg() => match find_ffmpeg() {
+                Some(ffmpeg) => through(&ffmpeg, None).map(|ffmpeg| Self(Either::Ffmpeg(Box::new(ffmpeg)))),
+                None => Ok(Self(Either::Native(Box::new(native)))),
+            },
+            Ok(native) => Ok(Self(Either::Native(Box::new(native)))),
+            Err(error) if choice == DecoderChoice::Auto && error.is_for_another_decoder() => match find_ffmpeg() {
+                Some(ffmpeg) => through(&ffmpeg, Some(error)).map(|ffmpeg| Self(Either::Ffmpeg(Box::new(ffmpeg)))),
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is known of the source; exact at the end, and rate and channels once samples have come.
+    pub fn info(&self) -> &SourceInfo {
+        match &self.0 {
+            Either::Native(native) => native.info(),
+            Either::Ffmpeg(ffmpeg) => ffmpeg.info(),
+        }
+    }
+
+    /// What was passed over so far; complete once [`Decoder::next_block`] has returned `None`.
+    pub fn damage(&self) -> Damage {
+        match &self.0 {
+            Either::Native(native) => native.damage(),
+            Either::Ffmpeg(ffmpeg) => ffmpeg.damage(),
+        }
+    }
+
+    /// Length in seconds as the header has it.
+    pub fn promised_seconds(&self) -> Option<f64> {
+        match &self.0 {
+            Either::Native(native) => native.promised_seconds(),
+            Either::Ffmpeg(_) => None,
+        }
+    }
+
+    /// Whether this process decodes, not a child.
+    pub fn is_native(&self) -> bool {
+        matches!(self.0, Either::Native(_))
+    }
+
+    /// The samples that come next; `None` at the end. A block may be empty: a child process has nothing yet.
+    ///
+    /// # Errors
+    /// A read error of the disk, or [`AudioError::Corrupt`] where nothing at all could be decoded. Faults of single
+    /// packets are counted in [`Decoder::damage`] instead.
+    pub fn next_block(&mut self) -> Result<Option<Block<'_>>, AudioError> {
+        match &mut self.0 {
+            Either::Native(native) => native.next_block(),
+            Either::Ffmpeg(ffmpeg) => ffmpeg.next_block(),
+        }
+    }
+}
+
+/// Length in seconds as the header of the file at `path` has it, without decoding anything.
+pub fn probe_seconds(path: &Path) -> Option<f64> {
+    Decoder::open(path, DecoderChoice::Symphonia).ok()?.promised_seconds()
+}
+
+fn check_spec(rate: u32, channels: usize) -> Result<(), AudioError> {
+    if !RATES.contains(&rate) {
+        return Err(AudioError::ImplausibleHeader(format!("a sample rate of {rate} Hz")));
+    }
+    if !(1..=MAX_CHANNELS).contains(&channels) {
+        return Err(AudioError::ImplausibleHeader(format!("{channels} channels")));
+    }
+    Ok(())
+}
