@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(padding(&cluster(&[simple.clone(), padded.clone()])), Some(13_000_000));
         assert_eq!(padding(&cluster(&[padded.clone(), group(2, &[7])])), Some(13_000_000));
         assert_eq!(padding(&cluster(&[padded.clone(), simple.clone()])), None);
-        assert_eq!(padding(&[cluster(&[padded.clone()]), cluster(&[simple])].concat()), None);
+        assert_eq!(padding(&[cluster(std::slice::from_ref(&padded)), cluster(&[simple])].concat()), None);
         assert_eq!(padding(&cluster(&[group(1, &[0xFF])])), None, "negative");
         let open = [&[0x1F, 0x43, 0xB6, 0x75, 0xFF], &group(1, &[])[..], &padded[..]].concat();
         assert_eq!(padding(&open), Some(13_000_000), "a cluster of unknown length");
