@@ -137,6 +137,10 @@ fn a_machine_that_is_cut_off_loses_its_work_and_publishes_nothing_of_it() {
     let site = Site::at(Desk::new(), server.at_socket("queue"), 120);
     audit::execute(&site.url, ["", SLOWLY]);
     site.add(60, Duration::from_millis(200));
+    // One that is kept for later: until then no process finds that nothing is left, and ends.
+    site.change(
+        "UPDATE recording SET available_at = 99999999999999 WHERE id = (SELECT MAX(id) FROM recording) RETURNING id",
+    );
     let mut fleet: Vec<Fetch> = (0..3).map(|n| network.fetch(&site, n)).collect();
     site.wait_for_done(6, PATIENCE);
     let lost = cut_off_in_the_middle(&network, &site, 0, &fleet[0]);
@@ -151,6 +155,7 @@ fn a_machine_that_is_cut_off_loses_its_work_and_publishes_nothing_of_it() {
     assert!(fleet[0].said("paused: the database") > 0, "{}", fleet[0].log());
     let before = fleet[0].said(" done ");
     site.add(60, Duration::from_millis(150));
+    site.change("UPDATE recording SET available_at = 0 WHERE available_at = 99999999999999 RETURNING id");
     network.join(0);
     let back = wait(Duration::from_secs(20), "it is back", || fleet[0].said("answers again") > 0);
     let shares = wait(PATIENCE, "it shares what is left", || fleet[0].said(" done ") > before);
