@@ -72,11 +72,9 @@ fn crashes_lose_nothing(database: Database) {
         let target = random.choice(wait_for_holders(&queue, &mut fleet, share)).unwrap();
         let can_stop = stops < scale.stops && fleet.stopped() < scale.processes / 2;
         if can_stop && (kills == scale.kills || random.bool()) {
-            fleet.stop(target, STALL);
-            stops += 1;
+            stops += usize::from(fleet.stop(target, STALL));
         } else if kills < scale.kills {
-            fleet.kill(target);
-            kills += 1;
+            kills += usize::from(fleet.kill(target));
         }
     }
     println!("{database:?}: {kills} times kill -9 and {stops} times SIGSTOP in {:?}", begun.elapsed());
@@ -125,7 +123,9 @@ fn the_harness_sees_a_missing_fence(database: Database) {
         queue.add(20);
         let mut holders = wait_for_holders(&queue, &mut fleet, 20);
         random.shuffle(&mut holders);
-        holders.iter().take(2).for_each(|&n| fleet.stop(n, 5 * LEASE));
+        for &n in holders.iter().take(2) {
+            fleet.stop(n, 5 * LEASE);
+        }
         let held = queue.running();
         wait_until_redone(&queue, &mut fleet, &held);
         fleet.tend(Duration::ZERO);

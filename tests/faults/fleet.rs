@@ -4,7 +4,8 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::process::ExitStatusExt,
     process::{Child, Command, ExitStatus, Stdio},
-    thread::{sleep, spawn},
+    sync::mpsc,
+    thread::{JoinHandle, sleep, spawn},
     time::{Duration, Instant},
 };
 
@@ -30,10 +31,34 @@ pub struct Fleet<'q> {
 
 struct Seat {
     process: Child,
-    /// Since when it is stopped.
-    stopped: Option<Instant>,
+    stopped: Option<Stall>,
     /// Whether it is known how it ended.
     is_over: bool,
+}
+
+/// A process that is stopped, and goes on when this says so or when its time has come.
+struct Stall {
+    since: Instant,
+    go_on: mpsc::Sender<()>,
+    waker: JoinHandle<()>,
+}
+
+impl Stall {
+    /// SIGSTOP. It goes on even when whoever stopped it waits for something that it holds, as SQLite's one lock.
+    fn begin(process: u32, at_most: Duration) -> Self {
+        signal(process, "STOP");
+        let (go_on, told) = mpsc::channel();
+        let waker = spawn(move || {
+            let _ = told.recv_timeout(at_most);
+            signal(process, "CONT");
+        });
+        Self { since: Instant::now(), go_on, waker }
+    }
+
+    fn end(self) {
+        drop(self.go_on);
+        self.waker.join().unwrap();
+    }
 }
 
 impl<'q> Fleet<'q> {
@@ -66,9 +91,8 @@ impl<'q> Fleet<'q> {
     /// Lets those go on that were stopped for at least `stopped_for`.
     fn resume(&mut self, stopped_for: Duration) {
         for seat in &mut self.seats {
-            if seat.stopped.is_some_and(|since| since.elapsed() >= stopped_for) {
-                signal(seat.process.id(), "CONT");
-                seat.stopped = None;
+            if let Some(stall) = seat.stopped.take_if(|stall| stall.since.elapsed() >= stopped_for) {
+                stall.end();
             }
         }
     }
@@ -94,29 +118,25 @@ impl<'q> Fleet<'q> {
         (0..self.seats.len()).filter(|&n| self.seats[n].stopped.is_none() && holds(&self.seats[n])).collect()
     }
 
-    /// kill -9, unless it ended by itself just before.
-    pub fn kill(&mut self, n: usize) {
-        if !self.is_over(n) {
-            let seat = &mut self.seats[n];
-            seat.process.kill().unwrap();
-            seat.process.wait().unwrap();
-            seat.is_over = true;
+    /// kill -9, unless it ended by itself just before, which is no fault.
+    pub fn kill(&mut self, n: usize) -> bool {
+        if self.is_over(n) {
+            return false;
         }
+        let seat = &mut self.seats[n];
+        seat.process.kill().unwrap();
+        let status = seat.process.wait().unwrap();
+        seat.is_over = true;
+        status.signal() == Some(9)
     }
 
-    /// SIGSTOP, unless it ended by itself just before. It goes on after `time` even when whoever stopped it waits for
-    /// something that it holds, as SQLite's one lock.
-    pub fn stop(&mut self, n: usize, time: Duration) {
-        if !self.is_over(n) {
-            let seat = &mut self.seats[n];
-            signal(seat.process.id(), "STOP");
-            seat.stopped = Some(Instant::now());
-            let id = seat.process.id();
-            spawn(move || {
-                sleep(time);
-                signal(id, "CONT");
-            });
+    /// SIGSTOP for at most so long, unless it ended by itself just before, which is no fault.
+    pub fn stop(&mut self, n: usize, at_most: Duration) -> bool {
+        let is_there = !self.is_over(n);
+        if is_there {
+            self.seats[n].stopped = Some(Stall::begin(self.seats[n].process.id(), at_most));
         }
+        is_there
     }
 
     /// Tends the processes until the queue is empty and they have ended. Returns how those ended that nobody killed.
