@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "program/channels.rs"]
+mod channels;
 #[path = "program/confined.rs"]
 mod confined;
 #[path = "program/copying.rs"]
@@ -22,6 +24,8 @@ mod exact;
 mod failures;
 #[path = "program/operating.rs"]
 mod operating;
+#[path = "program/pieces.rs"]
+mod pieces;
 #[path = "program/postgres.rs"]
 mod postgres;
 #[path = "program/queueing.rs"]

@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use prepare_audio::{
-    audio::PcmStream,
+    audio::{PcmStream, Sound, Wanted},
     vad::{Device, Engine, EngineChoice, Listener, ModelFile},
 };
 
@@ -30,9 +30,10 @@ fn speech() -> Vec<(String, Vec<f32>)> {
 }
 
 fn samples(path: &Path) -> Vec<f32> {
-    let (mut stream, mut pcm) = (PcmStream::open(path, Default::default()).unwrap(), Vec::new());
-    while stream.fill(&mut pcm, usize::MAX).unwrap() {}
-    pcm
+    let mut stream = PcmStream::open(path, Default::default(), Wanted::default()).unwrap();
+    let mut sound = Sound::default();
+    while stream.fill(&mut sound, usize::MAX).unwrap() {}
+    sound.ears.remove(0)
 }
 
 /// The native engine, and ONNX Runtime with the graph of many windows a call and with that of one.

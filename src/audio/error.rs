@@ -36,6 +36,14 @@ pub enum AudioError {
     /// A video without sound, or a file of subtitles.
     #[error("the {0} file holds no audio track")]
     NoAudioTrack(String),
+    /// One channel was to be listened to, and there are fewer.
+    #[error("has no channel {wanted}: it has {channels}")]
+    NoSuchChannel {
+        /// The channel, from 1.
+        wanted: u16,
+        /// How many there are.
+        channels: usize,
+    },
     /// The header claims what no recording has.
     #[error("the header is implausible: {0}")]
     ImplausibleHeader(String),
@@ -106,6 +114,7 @@ impl AudioError {
             Self::UnsupportedFormat(_) => "unsupported_format",
             Self::UnsupportedCodec { .. } => "unsupported_codec",
             Self::NoAudioTrack(_) => "no_audio_track",
+            Self::NoSuchChannel { .. } => "no_such_channel",
             Self::ImplausibleHeader(_) => "implausible_header",
             Self::NoSamples => "no_samples",
             Self::Corrupt(_) => "corrupt",

@@ -1,17 +1,20 @@
-//! A recording as mono samples at 16 kHz, by blocks.
+//! A recording by blocks: what is listened to, and what segments are cut from.
 
 use std::{
     path::Path,
     time::{Duration, Instant},
 };
 
-use super::{AudioError, Damage, Decoder, DecoderChoice, Resampler, SourceInfo, lanes};
+use super::{
+    AudioError, Damage, Decoder, DecoderChoice, SourceInfo,
+    front::{Frames, Front, Sound, Wanted},
+    lanes,
+};
 
 /// Decoder, downmix and resampler in a row. Memory stays small whatever the recording's length.
 pub struct PcmStream {
     decoder: Decoder,
-    resampler: Option<Resampler>,
-    mono: Vec<f32>,
+    front: Front,
     over: bool,
     decode_time: Duration,
     resample_time: Duration,
@@ -22,19 +25,18 @@ impl PcmStream {
     ///
     /// # Errors
     /// Those of [`Decoder::open`].
-    pub fn open(path: &Path, choice: DecoderChoice) -> Result<Self, AudioError> {
+    pub fn open(path: &Path, choice: DecoderChoice, wanted: Wanted) -> Result<Self, AudioError> {
         Ok(Self {
             decoder: Decoder::open(path, choice)?,
-            resampler: None,
-            mono: Vec::new(),
+            front: Front::new(wanted),
             over: false,
             decode_time: Duration::ZERO,
             resample_time: Duration::ZERO,
         })
     }
 
-    /// Hands the recording to `listen` in blocks of at least `len` samples, and the rest; with `lanes` it is decoded and
-    /// resampled beside that, on threads of their own.
+    /// Hands the recording to `listen` in blocks of at least `len` samples at 16 kHz, and the rest; with `lanes` it is
+    /// decoded and resampled beside that, on threads of their own. All blocks have as many channels as the first.
     ///
     /// # Errors
     /// Those of [`Decoder::next_block`], as `unreadable` puts them, and the first one of `listen`.
@@ -43,34 +45,34 @@ impl PcmStream {
         len: usize,
         lanes: bool,
         unreadable: impl Fn(AudioError) -> E,
-        mut listen: impl FnMut(&[f32]) -> Result<(), E>,
+        mut listen: impl FnMut(&Sound) -> Result<(), E>,
     ) -> Result<(), E> {
         if lanes && self.decoder.is_native() {
-            let (decoding, resampling) = lanes::drive(&mut self.decoder, &mut self.resampler, len, unreadable, listen)?;
+            let (decoding, resampling) = lanes::drive(&mut self.decoder, &mut self.front, len, unreadable, listen)?;
             self.decode_time += decoding;
             self.resample_time += resampling;
             return Ok(());
         }
-        let mut pcm = Vec::new();
-        while self.fill(&mut pcm, len).map_err(&unreadable)? || !pcm.is_empty() {
-            listen(&pcm)?;
-            pcm.clear();
+        let mut sound = Sound::default();
+        while self.fill(&mut sound, len).map_err(&unreadable)? || !sound.is_empty() {
+            listen(&sound)?;
+            sound.clear();
         }
         Ok(())
     }
 
-    /// Appends samples to `pcm` until it holds at least `len`, or the recording is over, which `false` tells. Where
-    /// they come slowly it holds less.
+    /// Appends samples to `sound` until it holds at least `len` at 16 kHz, or the recording is over, which `false`
+    /// tells. Where they come slowly it holds less.
     ///
     /// # Errors
     /// Those of [`Decoder::next_block`].
-    pub fn fill(&mut self, pcm: &mut Vec<f32>, len: usize) -> Result<bool, AudioError> {
-        while !self.over && pcm.len() < len && self.step(pcm)? {}
+    pub fn fill(&mut self, sound: &mut Sound, len: usize) -> Result<bool, AudioError> {
+        while !self.over && sound.len() < len && self.step(sound)? {}
         Ok(!self.over)
     }
 
     /// Takes one block; `false` where none has come for a while.
-    fn step(&mut self, pcm: &mut Vec<f32>) -> Result<bool, AudioError> {
+    fn step(&mut self, sound: &mut Sound) -> Result<bool, AudioError> {
         let start = Instant::now();
         let block = self.decoder.next_block()?;
         let decoded = Instant::now();
@@ -79,15 +81,12 @@ impl PcmStream {
         match block {
             Some(block) if block.samples().is_empty() => came = false,
             Some(block) => {
-                self.mono.clear();
-                block.downmix(&mut self.mono);
-                adapt(&mut self.resampler, block.rate, pcm)?.push(&self.mono, pcm);
+                let frames = Frames { samples: block.samples(), channels: block.channels(), rate: block.rate };
+                self.front.push(frames, sound)?;
             }
             None => {
                 self.over = true;
-                if let Some(resampler) = &mut self.resampler {
-                    resampler.finish(pcm);
-                }
+                self.front.finish(sound);
             }
         }
         self.resample_time += decoded.elapsed();
@@ -104,6 +103,11 @@ impl PcmStream {
         self.decoder.damage()
     }
 
+    /// Whether the channels cancel each other, so that the louder one was taken for the mix; known at the end.
+    pub fn channels_cancel(&self) -> bool {
+        self.front.cancelled()
+    }
+
     /// Length in seconds as the header has it.
     pub fn promised_seconds(&self) -> Option<f64> {
         self.decoder.promised_seconds()
@@ -112,23 +116,5 @@ impl PcmStream {
     /// Time spent on decoding, and on downmix and resampling.
     pub fn times(&self) -> (Duration, Duration) {
         (self.decode_time, self.resample_time)
-    }
-}
-
-/// The resampler for `rate`: a new one at the beginning and where a stream changes its rate, after the old one's rest.
-pub(super) fn adapt<'r>(
-    resampler: &'r mut Option<Resampler>,
-    rate: u32,
-    pcm: &mut Vec<f32>,
-) -> Result<&'r mut Resampler, AudioError> {
-    if resampler.as_ref().is_none_or(|r| r.rate() != rate) {
-        if let Some(old) = resampler {
-            old.finish(pcm);
-        }
-        *resampler = None;
-    }
-    match resampler {
-        Some(same) => Ok(same),
-        None => Ok(resampler.insert(Resampler::new(rate).map_err(AudioError::ImplausibleHeader)?)),
     }
 }

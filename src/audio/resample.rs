@@ -1,32 +1,30 @@
-//! Any rate to 16 kHz, by blocks, without delay and with an exact number of samples.
+//! Any rate to any other, by blocks, without delay and with an exact number of samples.
 
 use rubato::{Fft, FixedSync, Indexing, Resampler as _, WindowFunction, audioadapter_buffers::direct::SequentialSlice};
-
-/// Where the speech model listens.
-const TARGET_RATE: u32 = 16_000;
 
 /// Input samples of one FFT, at least. Shorter ones roll off audibly below 8 kHz; longer ones only add memory.
 const MIN_BLOCK: usize = 4096;
 
-/// How many samples at 16 kHz a recording of `frames` at `rate` Hz has: the ceiling, as each begun sample counts.
-pub fn resampled_len(frames: u64, rate: u32) -> u64 {
-    let wanted = u128::from(frames) * u128::from(TARGET_RATE);
-    wanted.div_ceil(u128::from(rate)) as u64
+/// How many samples at `to` Hz a recording of `frames` at `from` Hz has: the ceiling, as each begun sample counts.
+pub fn resampled_len(frames: u64, from: u32, to: u32) -> u64 {
+    let wanted = u128::from(frames) * u128::from(to);
+    wanted.div_ceil(u128::from(from)) as u64
 }
 
-/// Turns mono samples of one rate into mono samples at 16 kHz.
+/// Turns mono samples of one rate into mono samples of another.
 ///
 /// It is the synchronous FFT resampler of the crate rubato (overlap-add, anti-aliased by a Blackman-Harris² windowed
 /// sinc). Its delay is dropped from the beginning and its tail is drawn at the end, so sample n of the output lies at
-/// n / 16000 seconds of the input, and [`resampled_len`] samples come out.
+/// n / rate seconds of the input, and [`resampled_len`] samples come out.
 pub struct Resampler {
-    rate: u32,
+    from: u32,
+    to: u32,
     engine: Option<Engine>,
     frames_in: u64,
     samples_out: u64,
 }
 
-/// The resampler proper, absent where the input is at 16 kHz already.
+/// The resampler proper, absent where both rates are the same.
 struct Engine {
     fft: Fft<f32>,
     waiting: Vec<f32>,
@@ -36,18 +34,13 @@ struct Engine {
 }
 
 impl Resampler {
-    /// A resampler for input at `rate` Hz, which must not be 0.
+    /// A resampler from one rate to another, Hz; neither may be 0.
     ///
     /// # Errors
-    /// What rubato says when it cannot build a filter for this rate.
-    pub fn new(rate: u32) -> Result<Self, String> {
-        let engine = if rate == TARGET_RATE { None } else { Some(Engine::new(rate)?) };
-        Ok(Self { rate, engine, frames_in: 0, samples_out: 0 })
-    }
-
-    /// The input's rate in Hz.
-    pub fn rate(&self) -> u32 {
-        self.rate
+    /// What rubato says when it cannot build a filter for these rates.
+    pub fn new(from: u32, to: u32) -> Result<Self, String> {
+        let engine = if from == to { None } else { Some(Engine::new(from, to)?) };
+        Ok(Self { from, to, engine, frames_in: 0, samples_out: 0 })
     }
 
     /// Takes input and appends what is finished to `out`.
@@ -63,7 +56,7 @@ impl Resampler {
 
     /// Ends the input and appends the rest to `out`. The resampler begins anew afterwards.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
-        let missing = resampled_len(self.frames_in, self.rate).saturating_sub(self.samples_out) as usize;
+        let missing = resampled_len(self.frames_in, self.from, self.to).saturating_sub(self.samples_out) as usize;
         if let Some(engine) = &mut self.engine {
             engine.finish(missing, out);
         }
@@ -72,18 +65,11 @@ impl Resampler {
 }
 
 impl Engine {
-    fn new(rate: u32) -> Result<Self, String> {
-        let block = block_len(rate);
-        let fft = Fft::new_custom(
-            rate as usize,
-            TARGET_RATE as usize,
-            block,
-            1,
-            1,
-            WindowFunction::BlackmanHarris2,
-            FixedSync::Both,
-        )
-        .map_err(|e| e.to_string())?;
+    fn new(from: u32, to: u32) -> Result<Self, String> {
+        let block = block_len(from, to);
+        let fft =
+            Fft::new_custom(from as usize, to as usize, block, 1, 1, WindowFunction::BlackmanHarris2, FixedSync::Both)
+                .map_err(|e| e.to_string())?;
         Ok(Self {
             to_drop: fft.output_delay(),
             waiting: Vec::with_capacity(2 * fft.input_frames_next()),
@@ -138,12 +124,12 @@ impl Engine {
     }
 }
 
-/// Input samples of one block: the rate's smallest whole ratio to 16 kHz, doubled until it is long enough.
+/// Input samples of one block: the rates' smallest whole ratio, doubled until it is long enough.
 ///
 /// Powers of two keep the FFT fast (a block of 2049 samples at 48 kHz, 3 x 683, takes four times as long as 3 x 2048),
 /// and an even block has its delay at a whole sample.
-fn block_len(rate: u32) -> usize {
-    let mut len = 2 * (rate / gcd(rate, TARGET_RATE)) as usize;
+fn block_len(from: u32, to: u32) -> usize {
+    let mut len = 2 * (from / gcd(from, to)) as usize;
     while len < MIN_BLOCK {
         len *= 2;
     }
@@ -162,12 +148,14 @@ mod tests {
 
     use super::*;
 
+    const TARGET_RATE: u32 = 16_000;
+
     fn sine(frequency: f64, rate: u32, frames: usize) -> Vec<f32> {
         (0..frames).map(|n| (TAU * frequency * n as f64 / f64::from(rate)).sin() as f32).collect()
     }
 
     fn resample(input: &[f32], rate: u32, piece: usize) -> Vec<f32> {
-        let mut resampler = Resampler::new(rate).unwrap();
+        let mut resampler = Resampler::new(rate, TARGET_RATE).unwrap();
         let mut out = Vec::new();
         input.chunks(piece).for_each(|p| resampler.push(p, &mut out));
         resampler.finish(&mut out);
@@ -222,7 +210,7 @@ mod tests {
         ) {
             let input = sine(300.0, rate, frames);
             let whole = resample(&input, rate, frames.max(1));
-            prop_assert_eq!(whole.len() as u64, resampled_len(frames as u64, rate));
+            prop_assert_eq!(whole.len() as u64, resampled_len(frames as u64, rate, TARGET_RATE));
             prop_assert_eq!(resample(&input, rate, piece), whole);
         }
     }

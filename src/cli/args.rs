@@ -15,6 +15,7 @@ use super::{
     metrics::MetricsAddress,
     operator_args::{Address, CancelArgs, QuarantineArgs, RequeueArgs, WorkersArgs},
     reading::ReadingArgs,
+    segment_files::SegmentFileArgs,
     verify::{self, VerifyArgs},
 };
 
@@ -186,6 +187,8 @@ pub struct FetchArgs {
     pub max_attempts: Option<i64>,
     #[command(flatten)]
     pub reading: ReadingArgs,
+    #[command(flatten)]
+    pub segments: SegmentFileArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]

@@ -136,7 +136,8 @@ pub fn preparer(args: &FetchArgs) -> anyhow::Result<Preparer> {
     let preparer = preparer.map_err(|e| exit::Usage(e.to_string()))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let preparer = preparer.keeping_probabilities(args.cut.keep_probabilities).with_lanes(cores > 1);
-    Ok(preparer.reading(args.reading.reading()?))
+    let (channels, files) = args.segments.wanted()?;
+    Ok(preparer.reading(args.reading.reading()?).cutting(channels, files))
 }
 
 /// Runs the worker, with signals and progress beside it.

@@ -22,6 +22,7 @@ mod reading;
 mod requeue;
 mod resegment;
 mod retry;
+mod segment_files;
 mod segments;
 mod status;
 mod texts;

@@ -19,20 +19,20 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
     }
     let (display, settings) = fetch::begin(global, args, Scope::Bound)?;
     let preparer = Arc::new(fetch::preparer(args)?);
-    let (recipe, model) = (preparer.recipe().id.clone(), preparer.model_sha256().to_owned());
+    let (recipe, hearing) = (preparer.recipe().id.clone(), preparer.hearing());
     let store = connect_patiently(global).await?;
     let selections = selections(&*store, args).await?;
     if args.dry_run {
         let mut recordings = 0;
         for of in &selections {
-            recordings += store.resegmentable(of, &recipe, &model).await?;
+            recordings += store.resegmentable(of, &recipe, &hearing).await?;
         }
         return tell_plan(recordings, args.json);
     }
     let (mut added, mut forgotten) = (0, 0);
     for of in &selections {
-        forgotten += store.forgotten(of, &recipe, &model).await?;
-        added += store.resegment(of, &recipe, &model).await?;
+        forgotten += store.forgotten(of, &recipe, &hearing).await?;
+        added += store.resegment(of, &recipe, &hearing).await?;
     }
     if let Some(display) = &display {
         display.say(&format!("{} to cut anew", count(added, "recording")));
@@ -40,7 +40,7 @@ pub async fn run(global: &GlobalArgs, args: &FetchArgs) -> anyhow::Result<ExitCo
     let code = fetch::work_and_tell(global, args, store, preparer, settings, display).await?;
     if forgotten > 0 {
         let told = format!(
-            "{} left as they were: no probabilities of this model are kept for them; `prepare-audio fetch SOURCES` with \
+            "{} left as they were: no probabilities of this model (and these channels) are kept for them; `prepare-audio fetch SOURCES` with \
              these parameters listens again",
             count(forgotten, "done recording")
         );

@@ -97,13 +97,14 @@ fn as_table(page: &[SegmentOf]) -> String {
                 row.recording_id.to_string(),
                 row.recipe.chars().take(6).collect(),
                 s.idx.to_string(),
+                s.channel.map_or_else(String::new, |channel| channel.to_string()),
                 format!("{:.3}", s.start_s),
                 format!("{:.3}", s.end_s),
                 format!("{:.3}", s.end_s - s.start_s),
                 format!("{:.3}", s.mean_probability),
-                s.path.clone(),
+                s.path.clone().unwrap_or_default(),
             ]
         })
         .collect();
-    table(&[">id", "recipe", ">segment", ">start s", ">end s", ">length s", ">speech", "file"], &rows)
+    table(&[">id", "recipe", ">segment", ">channel", ">start s", ">end s", ">length s", ">speech", "file"], &rows)
 }

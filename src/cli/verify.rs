@@ -111,7 +111,7 @@ async fn look_at_all(
             rows.par_iter().map(|row| look_at(row, quick, shown.as_ref())).collect()
         };
         let differences = tokio::task::spawn_blocking(look).await?;
-        for (row, difference) in page.iter().zip(differences) {
+        for (row, difference) in page.iter().zip(differences).filter(|(row, _)| row.segment.path.is_some()) {
             tally.count(row, difference.as_ref());
             if let Some(difference) = difference {
                 let line = if args.json { as_json(row, &difference).to_string() } else { as_text(row, &difference) };
@@ -123,28 +123,33 @@ async fn look_at_all(
 
 fn look_at(row: &SegmentOf, quick: bool, bar: Option<&ProgressBar>) -> Option<Difference> {
     let segment = &row.segment;
-    let difference = check(Path::new(&segment.path), samples(row), (!quick).then_some(&segment.sha256));
+    // With --no-audio there is no file, and nothing to look at.
+    let path = segment.path.as_deref()?;
+    let difference = check(Path::new(path), expected_bytes(row), segment.sha256.as_deref().filter(|_| !quick));
     if let Some(bar) = bar {
         bar.inc(1);
     }
     difference
 }
 
-fn samples(row: &SegmentOf) -> u64 {
-    row.segment.end_sample.saturating_sub(row.segment.start_sample).max(0) as u64
+/// How long the row says that its file is.
+fn expected_bytes(row: &SegmentOf) -> u64 {
+    let segment = &row.segment;
+    let samples = segment.end_sample.saturating_sub(segment.start_sample).max(0) as u64;
+    segment.bytes.map_or_else(|| wav_bytes(samples), |bytes| bytes.max(0) as u64)
 }
 
 impl Tally {
     fn count(&mut self, row: &SegmentOf, difference: Option<&Difference>) {
         self.files += 1;
         match difference {
-            None => self.bytes += wav_bytes(samples(row)),
+            None => self.bytes += expected_bytes(row),
             Some(difference) => {
                 self.different += 1;
                 self.recordings.insert(row.recording_id);
                 if *difference == Difference::Missing {
                     self.missing += 1;
-                    self.folder.get_or_insert_with(|| above(&row.segment.path));
+                    self.folder.get_or_insert_with(|| above(path_of(row)));
                 }
             }
         }
@@ -155,6 +160,11 @@ impl Tally {
         let is_empty = |folder: &PathBuf| !folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         self.missing == self.files && self.folder.as_ref().is_some_and(is_empty)
     }
+}
+
+/// The segment's file; only rows that have one are looked at.
+fn path_of(row: &SegmentOf) -> &str {
+    row.segment.path.as_deref().unwrap_or_default()
 }
 
 /// The output folder of a segment's file.
@@ -176,13 +186,13 @@ async fn requeue(store: &dyn Store, args: &VerifyArgs, tally: &Tally) -> anyhow:
 }
 
 fn as_text(row: &SegmentOf, difference: &Difference) -> String {
-    let path = plain(&row.segment.path);
+    let path = plain(path_of(row));
     format!("{path}: {difference} (recording {}, segment {})", row.recording_id, row.segment.idx)
 }
 
 fn as_json(row: &SegmentOf, difference: &Difference) -> Value {
     let mut line = json!({
-        "recording_id": row.recording_id, "source": row.source, "idx": row.segment.idx, "path": row.segment.path,
+        "recording_id": row.recording_id, "source": row.source, "idx": row.segment.idx, "path": path_of(row),
         "problem": difference.name(),
     });
     match difference {

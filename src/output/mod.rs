@@ -137,7 +137,7 @@ impl Output {
     }
 }
 
-/// Length of a segment's file, in bytes: header and 16-bit samples.
+/// Length of a file of so many 16-bit mono samples in WAV, in bytes: rows of the first versions do not say it.
 pub fn wav_bytes(samples: u64) -> u64 {
     44 + 2 * samples
 }

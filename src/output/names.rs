@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::TEMPORARY;
+use crate::audio::SegmentFormat;
 
 /// Longest part of a source's name that goes into a folder's name, in bytes: file systems end at 255.
 const MAX_STEM: usize = 80;
@@ -24,8 +25,8 @@ pub(super) fn folder(source: &str, recipe: &str) -> String {
 }
 
 /// A segment's file.
-pub(super) fn file(index: usize, sha256: &str) -> String {
-    format!("{index:05}-{}.wav", &sha256[..HASH])
+pub(super) fn file(index: usize, sha256: &str, ending: &str) -> String {
+    format!("{index:05}-{}.{ending}", &sha256[..HASH])
 }
 
 /// A claim's file before it gets its name.
@@ -40,7 +41,9 @@ pub(super) fn is_folder(name: &str) -> bool {
 
 /// Whether this is how [`file()`] names files.
 pub(super) fn is_file(name: &str) -> bool {
-    let parts = name.strip_suffix(".wav").and_then(|name| name.split_once('-'));
+    let ours = |ending: &str| SegmentFormat::ALL.iter().any(|format| format.name() == ending);
+    let stem = name.rsplit_once('.').and_then(|(stem, ending)| ours(ending).then_some(stem));
+    let parts = stem.and_then(|stem| stem.split_once('-'));
     parts.is_some_and(|(index, hash)| index.len() >= 5 && index.bytes().all(|b| b.is_ascii_digit()) && is_hash(hash))
 }
 
@@ -147,7 +150,9 @@ mod tests {
             ("00000-0123456789ab.wav", false, true),
             ("1234567-0123456789ab.wav", false, true),
             ("0000-0123456789ab.wav", false, false),
-            ("00000-0123456789ab.flac", false, false),
+            ("00000-0123456789ab.flac", false, true),
+            ("00000-0123456789ab.opus", false, true),
+            ("00000-0123456789ab.mp3", false, false),
             ("00000-0123456789aB.wav", false, false),
             ("00000-0123456789ab.wav.txt", false, false),
             ("x0000-0123456789ab.wav", false, false),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{ASIDE, Output, TEMPORARY, Trouble, names};
-use crate::audio::{self, Written};
+use crate::audio::{self, Sample, Spec, Written};
 
 /// How often the recording's folder is made again when `gc` or a worker that came late takes it away, empty as it is,
 /// before the first file is in it.
@@ -31,19 +31,22 @@ impl Staging {
         Ok(staging)
     }
 
-    /// Writes the next segment's samples, so many, under its temporary name; returns its final path.
+    /// Writes the next segment's frames, so many, under a temporary name; returns the file's number for
+    /// [`name`](Self::name).
     ///
     /// # Errors
-    /// What the file system says, or [`Trouble`].
-    pub fn write<'s>(
+    /// What the file system says, or [`Trouble`]; [`io::ErrorKind::Unsupported`] where the format cannot hold them.
+    pub fn write<'s, S: Sample>(
         &mut self,
-        samples: u64,
-        blocks: impl Iterator<Item = io::Result<Cow<'s, [i16]>>>,
-    ) -> io::Result<(PathBuf, Written)> {
-        self.bytes += super::wav_bytes(samples);
+        spec: &Spec,
+        frames: u64,
+        blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
+    ) -> io::Result<(usize, Written)> {
+        // Without compression, so that what is asked of the disk is enough.
+        self.bytes += spec.bytes(frames);
         let file = self.create(|temporary| File::options().read(true).write(true).create_new(true).open(temporary))?;
-        let written = audio::write_wav(file, blocks).map_err(|error| self.tell(error))?;
-        Ok((self.name_last(&written.sha256), written))
+        let written = audio::write_segment(file, spec, frames, blocks).map_err(|error| self.tell(error))?;
+        Ok((self.files.len() - 1, written))
     }
 
     /// The output folder, where there is room for what is to become a segment.
@@ -51,21 +54,21 @@ impl Staging {
         self.output.root()
     }
 
-    /// Takes over a segment's file from another folder under the next temporary name; returns its final path, or nothing
-    /// if the file is gone or its content is not the one with this hash.
+    /// Takes over a segment's file from another folder under the next temporary name; returns its number for
+    /// [`name`](Self::name) and its bytes, or nothing if the file is gone or its content is not the one with this hash.
     ///
     /// Both names then stand for one file where the file system can do that: nothing ever writes into a segment.
     ///
     /// # Errors
     /// What the file system says about the new file, or [`Trouble`].
-    pub fn reuse(&mut self, file: &Path, sha256: &str) -> io::Result<Option<PathBuf>> {
+    pub fn reuse(&mut self, file: &Path, sha256: &str) -> io::Result<Option<(usize, u64)>> {
         let Ok(old) = fs::symlink_metadata(file) else { return Ok(None) };
         if !old.is_file() || !audio::hash_file(file).is_ok_and(|found| found.sha256 == sha256) {
             return Ok(None);
         }
         self.bytes += old.len();
         self.create(|temporary| fs::hard_link(file, temporary).or_else(|_| copy(file, temporary)))?;
-        Ok(Some(self.name_last(sha256)))
+        Ok(Some((self.files.len() - 1, old.len())))
     }
 
     /// Bytes of the claim's files so far; those that are taken over count as if they were written.
@@ -107,11 +110,12 @@ impl Staging {
         Ok(())
     }
 
-    /// The final name of the file that was begun last, by its content.
-    fn name_last(&mut self, sha256: &str) -> PathBuf {
-        let index = self.files.len() - 1;
-        let path = self.folder.join(names::file(index, sha256));
-        self.files[index].1.clone_from(&path);
+    /// The final path of the file of this number: by its segment's position, its content and its format.
+    pub fn name(&mut self, file: usize, position: usize, sha256: &str, ending: &str) -> PathBuf {
+        let path = self.folder.join(names::file(position, sha256, ending));
+        if let Some((_, last)) = self.files.get_mut(file) {
+            last.clone_from(&path);
+        }
         path
     }
 
@@ -133,6 +137,9 @@ impl Staging {
         }
         // Once more: somebody may have put a link there since the files were begun.
         is_folder(&self.folder)?;
+        if self.files.iter().any(|(_, path)| path.as_os_str().is_empty()) {
+            return Err(io::Error::other("a segment's file has no name"));
+        }
         let mut named = 0;
         let outcome: io::Result<()> = self.files.iter().try_for_each(|(temporary, path)| {
             fs::rename(temporary, path)?;

@@ -6,12 +6,14 @@ use std::{
 };
 
 use super::*;
-use crate::audio::Written;
+use crate::audio::{SegmentFormat, Spec, Written};
 
 impl Staging {
     /// Writes samples that are in memory.
     pub(super) fn put(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
-        self.write(samples.len() as u64, std::iter::once(Ok(samples.into())))
+        let spec = Spec::heard(SegmentFormat::Wav, None);
+        let (file, written) = self.write(&spec, samples.len() as u64, std::iter::once(Ok(samples.into())))?;
+        Ok((self.name(file, file, &written.sha256, "wav"), written))
     }
 }
 
@@ -169,9 +171,21 @@ fn only_whole_files_are_taken_over() {
     let mut second = output.stage("a.wav", "r2", "c2").unwrap();
     assert_eq!(second.reuse(&old, &"0".repeat(64)).unwrap(), None);
     assert_eq!(second.reuse(desk.path(), &written.sha256).unwrap(), None);
-    let new = second.reuse(&old, &written.sha256).unwrap().unwrap();
+    let (file, bytes) = second.reuse(&old, &written.sha256).unwrap().unwrap();
+    let new = second.name(file, 7, &written.sha256, "wav");
     second.publish().unwrap();
-    assert_eq!(fs::read(new).unwrap(), fs::read(old).unwrap());
+    assert_eq!((fs::read(&new).unwrap(), bytes), (fs::read(old).unwrap(), 48));
+    assert!(new.file_name().unwrap().to_str().unwrap().starts_with("00007-"));
+}
+
+#[test]
+fn what_has_no_name_is_not_published() {
+    let (_desk, output) = output();
+    let mut staging = output.stage("a.wav", "r", "c").unwrap();
+    let spec = Spec::heard(SegmentFormat::Wav, None);
+    staging.write(&spec, 1, std::iter::once(Ok([1i16][..].into()))).unwrap();
+    assert!(staging.publish().is_err());
+    assert!(!output.folder("a.wav", "r").exists());
 }
 
 #[test]

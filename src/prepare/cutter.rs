@@ -1,14 +1,15 @@
-//! From mono samples to segment files: listening, deciding, cutting.
+//! From what one ear hears to chunks: listening and deciding.
 
-use std::{io, time::Instant};
+use std::{io, path::PathBuf};
 
-use super::{cuts::Cuts, ear::Ear, level::Level, seconds, tape::Tape};
+use super::{ear::Ear, level::Level, memory::Memory, tape::Tape};
 use crate::{
-    output::Staging,
+    audio::to_pcm16,
     vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment, VadError},
 };
 
-/// Cuts one recording. It keeps just the samples that a segment may still need.
+/// Listens to one channel, or to a mix of them, and decides where to cut. It keeps just the samples that a segment may
+/// still need.
 pub(super) struct Cutter<'e> {
     ear: Ear<'e>,
     segmenter: Segmenter,
@@ -19,8 +20,9 @@ pub(super) struct Cutter<'e> {
     heard: Vec<f32>,
     decided: Vec<SpeechSegment>,
     chunks: Vec<Chunk>,
-    tape: Tape,
-    cuts: Cuts,
+    tape: Tape<i16>,
+    /// Samples heard so far.
+    samples: u64,
 }
 
 /// Why a recording could not be cut to its end.
@@ -33,7 +35,8 @@ pub(super) enum CutError {
 }
 
 impl<'e> Cutter<'e> {
-    pub fn new(ear: Ear<'e>, segmenter: Segmenter, parameters: &Parameters, staging: Staging) -> Self {
+    /// What does not fit into memory waits in a file within `folder`.
+    pub fn new(ear: Ear<'e>, segmenter: Segmenter, parameters: &Parameters, folder: PathBuf) -> Self {
         Self {
             ear,
             segmenter,
@@ -42,48 +45,64 @@ impl<'e> Cutter<'e> {
             heard: Vec::new(),
             decided: Vec::new(),
             chunks: Vec::new(),
-            tape: Tape::new(staging.root().to_owned()),
-            cuts: Cuts::new(staging, parameters),
+            tape: Tape::new(folder),
+            samples: 0,
         }
     }
 
-    /// Seconds listened to so far.
-    pub fn seconds(&self) -> f64 {
-        seconds(self.cuts.samples as i64)
-    }
-
-    /// Listens to the next samples and writes the segments that they decide.
-    pub fn listen(&mut self, pcm: &[f32]) -> Result<(), CutError> {
-        let start = Instant::now();
-        self.cuts.samples += pcm.len() as u64;
-        self.tape.record(pcm)?;
+    /// Listens to the next samples; returns the chunks that they decide.
+    pub fn listen(&mut self, pcm: &[f32]) -> Result<Vec<Chunk>, CutError> {
+        self.samples += pcm.len() as u64;
+        self.tape.record(pcm.iter().copied().map(to_pcm16))?;
         let known = self.heard.len();
         self.ear.push(pcm, &mut self.heard)?;
         self.decide(known);
         self.merge()?;
-        let next = self.segmenter.needed_from();
-        self.merger.wait(next, &mut self.chunks);
-        self.cuts.vad_time += start.elapsed();
-        self.write()?;
-        self.tape.forget_before(self.merger.needed_from(next));
-        Ok(())
+        self.merger.wait(self.segmenter.needed_from(), &mut self.chunks);
+        Ok(std::mem::take(&mut self.chunks))
     }
 
-    /// Ends the recording: what is still open is decided and written. Returns the cuts and all probabilities, or nothing
-    /// where what was remembered belongs to other audio.
-    pub fn finish(mut self) -> Result<Option<(Cuts, Vec<f32>)>, CutError> {
-        let start = Instant::now();
+    /// Ends the recording; returns what was open still, or nothing where what was remembered belongs to other audio.
+    pub fn finish(&mut self) -> Result<Option<Vec<Chunk>>, CutError> {
         let known = self.heard.len();
         if !self.ear.finish(&mut self.heard)? {
             return Ok(None);
         }
         self.decide(known);
-        self.segmenter.clone().finish(self.cuts.samples, &mut self.decided);
+        self.segmenter.clone().finish(self.samples, &mut self.decided);
         self.merge()?;
         self.merger.clone().finish(&mut self.chunks);
-        self.cuts.vad_time += start.elapsed();
-        self.write()?;
-        Ok(Some((self.cuts, self.heard)))
+        Ok(Some(std::mem::take(&mut self.chunks)))
+    }
+
+    /// What is known of the recording.
+    pub fn memory(&self) -> Option<&'e Memory<'e>> {
+        self.ear.memory()
+    }
+
+    /// What was heard from the chunk's first sample to its last.
+    pub fn tape(&self) -> &Tape<i16> {
+        &self.tape
+    }
+
+    /// Samples heard so far, at 16 kHz.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// The probabilities of all windows so far.
+    pub fn heard(&self) -> &[f32] {
+        &self.heard
+    }
+
+    /// No chunk to come begins before this sample.
+    pub fn needed_from(&self) -> u64 {
+        self.merger.needed_from(self.segmenter.needed_from())
+    }
+
+    /// Lets go of what no chunk to come needs.
+    pub fn forget(&mut self) {
+        self.tape.forget_before(self.needed_from());
     }
 
     /// Segments from the probabilities that are new.
@@ -102,18 +121,6 @@ impl<'e> Cutter<'e> {
                 continue;
             }
             self.merger.push(speech, &mut self.chunks);
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        for chunk in self.chunks.drain(..) {
-            if let Some(memory) = self.ear.memory()
-                && self.cuts.reuse(&chunk, memory)?
-            {
-                continue;
-            }
-            self.cuts.write(&chunk, &self.tape)?;
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ mod level;
 mod memory;
 mod reading;
 mod recall;
+mod session;
+mod source_tape;
 mod tape;
 mod track;
 
@@ -17,17 +19,17 @@ use std::{
 };
 
 use self::{
-    cuts::Cuts,
-    cutter::{CutError, Cutter},
-    ear::Ear,
+    cutter::CutError,
+    ear::Ears,
     memory::Memory,
+    session::{Done, Manner, Session},
 };
 use crate::{
-    audio::{AudioError, Damage, PcmStream},
+    audio::{AudioError, ChannelChoice, Damage, PcmStream, SegmentFiles, Wanted, channels_alike},
     output::{Output, Staging},
     recipe::Recipe,
     store::{Known, Outcome, Probabilities, StageTimes},
-    vad::{Engine, Listener, Parameters, SAMPLE_RATE, Segmenter, VadError, WINDOW},
+    vad::{Engine, Listener, Parameters, SAMPLE_RATE, Segmenter, VadError},
 };
 
 pub use self::{error::PrepareError, reading::Reading};
@@ -38,6 +40,9 @@ const LISTEN_EVERY: usize = 4 * SAMPLE_RATE as usize;
 
 /// From this length on a recording is worth lanes of its own, seconds.
 const LONG_S: f64 = 120.0;
+
+/// Listeners that a worker keeps from one recording to the next: as many as most recordings have channels.
+const KEPT_LISTENERS: usize = 2;
 
 /// What a recording's preparation tells while it runs, and asks.
 pub trait Watch: Sync {
@@ -77,8 +82,7 @@ pub struct Prepared {
 /// What all recordings of a run share.
 pub struct Preparer {
     engine: Engine,
-    parameters: Parameters,
-    segmenter: Segmenter,
+    manner: Manner,
     recipe: Recipe,
     output: Output,
     keeps_probabilities: bool,
@@ -92,19 +96,24 @@ impl Preparer {
     /// # Errors
     /// Where the parameters contradict each other.
     pub fn new(engine: Engine, parameters: &Parameters, output: Output) -> Result<Self, VadError> {
-        let recipe = Recipe::new(&engine, parameters);
+        let (channels, files) = (ChannelChoice::default(), Some(SegmentFiles::default()));
         let segmenter = Segmenter::new(parameters)?;
-        let parameters = parameters.clone();
         Ok(Self {
+            recipe: Recipe::new(&engine, parameters, channels, files.as_ref()),
+            manner: Manner { channels, files, parameters: parameters.clone(), segmenter },
             engine,
-            parameters,
-            segmenter,
-            recipe,
             output,
             keeps_probabilities: true,
             reading: Reading::default(),
             lanes: false,
         })
+    }
+
+    /// Which channels are listened to, and how segments are written; without `files` there will be rows only.
+    pub fn cutting(mut self, channels: ChannelChoice, files: Option<SegmentFiles>) -> Self {
+        self.recipe = Recipe::new(&self.engine, &self.manner.parameters, channels, files.as_ref());
+        (self.manner.channels, self.manner.files) = (channels, files);
+        self
     }
 
     /// Whether the probabilities are to be kept, so that other parameters can be tried without listening again.
@@ -122,9 +131,12 @@ impl Preparer {
         Self { reading, ..self }
     }
 
-    /// Identity of the model.
-    pub fn model_sha256(&self) -> &str {
-        self.engine.sha256()
+    /// Identity of what is heard: of the model, and of the channels where they are not mixed.
+    pub fn hearing(&self) -> String {
+        match self.manner.channels {
+            ChannelChoice::Mix => self.engine.sha256().to_owned(),
+            channels => format!("{}/{channels}", self.engine.sha256()),
+        }
     }
 
     /// Identity of model and parameters.
@@ -139,35 +151,46 @@ impl Preparer {
 
     /// Decodes, resamples, listens, cuts and writes one recording. What is known of it already is not done again.
     ///
-    /// `listener` is the worker's own, kept from recording to recording; the first recording makes it.
+    /// `listeners` are the worker's own, kept from recording to recording; they are made as they are needed.
     ///
     /// # Errors
     /// [`PrepareError`], after which no file of the claim is left.
     pub fn prepare(
         &self,
         task: &Task,
-        listener: &mut Option<Listener>,
+        listeners: &mut Vec<Listener>,
         watch: &dyn Watch,
     ) -> Result<Prepared, PrepareError> {
-        if let Some(memory) = remember(task) {
+        if let Some(memory) = self.remember(task) {
             self.check_known(memory.known).map_err(|error| PrepareError::Audio { path: task.path.clone(), error })?;
             if let Some(prepared) = self.recall(task, &memory, watch)? {
                 return Ok(prepared);
             }
-            if let Some(prepared) = self.cut(task, Ear::remembering(&memory), watch)? {
-                return Ok(prepared);
+            match self.cut(task, Ears::Remembering(&memory), watch) {
+                Err(Halt::OtherAudio) => {
+                    tracing::warn!("not the audio that was listened to before; it is listened to again");
+                }
+                Err(Halt::Failed(error)) => return Err(error),
+                Ok(prepared) => return Ok(prepared),
             }
-            tracing::warn!("not the audio that was listened to before; it is listened to again");
         }
-        let listener = match listener {
-            Some(listener) => listener,
-            none => {
-                let unheard = |error| PrepareError::Vad { path: task.path.clone(), error };
-                none.insert(self.engine.listener().map_err(unheard)?)
+        let prepared = self.cut(task, Ears::Listening(&self.engine, listeners), watch).map_err(|halt| match halt {
+            Halt::Failed(error) => error,
+            Halt::OtherAudio => PrepareError::Stopped, // a listener hears whatever comes
+        });
+        listeners.truncate(KEPT_LISTENERS);
+        prepared
+    }
+
+    /// What is known of the task's recording, unpacked. What cannot be read is done without.
+    fn remember<'t>(&self, task: &'t Task) -> Option<Memory<'t>> {
+        match Memory::new(task.known.as_ref()?, &self.recipe) {
+            Ok(memory) => Some(memory),
+            Err(error) => {
+                tracing::warn!(%error, "the kept probabilities cannot be used; it is listened to again");
+                None
             }
-        };
-        let prepared = self.cut(task, Ear::listening(listener), watch)?;
-        prepared.ok_or(PrepareError::Stopped) // a listener hears whatever comes
+        }
     }
 
     /// Whether what is known of a recording lets it be wanted.
@@ -184,55 +207,95 @@ impl Preparer {
         watch.opened(Some(seconds(memory.known.samples)));
         let folder = self.output.folder(&task.source, &self.recipe.id);
         let staging = || self.output.stage(&task.source, &self.recipe.id, &task.claim_id);
-        let cuts = recall::recall(memory, &self.parameters, self.segmenter.clone(), staging);
-        let Some(cuts) = cuts.map_err(|error| PrepareError::Write { folder, error })? else {
+        let done = recall::recall(memory, &self.manner, staging);
+        let Some(done) = done.map_err(|error| PrepareError::Write { folder, error })? else {
             return Ok(None);
         };
         watch.advanced(seconds(memory.known.samples));
+        let kept = &memory.known.probabilities;
         let facts = self.facts_known(memory.known);
-        Ok(Some(self.conclude(facts, cuts, Some(memory.known.probabilities.data.clone()), started)))
+        Ok(Some(self.conclude(facts, done, (kept.windows, kept.data.clone()), started)))
     }
 
-    /// From the file. Nothing comes back where what is remembered belongs to other audio.
-    fn cut(&self, task: &Task, ear: Ear, watch: &dyn Watch) -> Result<Option<Prepared>, PrepareError> {
+    /// From the file.
+    fn cut(&self, task: &Task, ears: Ears, watch: &dyn Watch) -> Result<Prepared, Halt> {
         let started = Instant::now();
+        let path = || task.path.clone();
+        let unreadable = |error| Halt::Failed(PrepareError::Audio { path: path(), error });
+        let unheard = |error| Halt::Failed(PrepareError::Vad { path: path(), error });
         let folder = self.output.folder(&task.source, &self.recipe.id);
-        let unreadable = |error| PrepareError::Audio { path: task.path.clone(), error };
-        let unheard = |error| PrepareError::Vad { path: task.path.clone(), error };
-        let unwritable = |error| PrepareError::Write { folder: folder.clone(), error };
+        let unwritable = |error| Halt::Failed(PrepareError::Write { folder: folder.clone(), error });
         let uncut = |error| match error {
             CutError::Listen(error) => unheard(error),
             CutError::Write(error) => unwritable(error),
         };
 
-        let mut source = PcmStream::open(&task.path, self.reading.decoder).map_err(unreadable)?;
+        let alike = self.are_channels_alike(task, ears.memory(), watch)?;
+        let cut = self.manner.files.and_then(|files| files.cut());
+        let wanted = Wanted { channels: self.manner.channels, alike, cut };
+        let mut source = PcmStream::open(&task.path, self.reading.decoder, wanted).map_err(unreadable)?;
         self.reading.check_bytes(source.info().bytes).map_err(unreadable)?;
-        let bytes = source.info().bytes as i64;
-        if ear.memory().is_some_and(|memory| memory.known.bytes != bytes) {
-            return Ok(None);
+        let (bytes, depth) = (source.info().bytes as i64, source.info().bits);
+        if ears.memory().is_some_and(|memory| memory.known.bytes != bytes) {
+            return Err(Halt::OtherAudio);
         }
         watch.opened(source.promised_seconds());
         let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(unwritable)?;
-        let mut cutter = Cutter::new(ear, self.segmenter.clone(), &self.parameters, staging);
+        let (mut beginning, mut session) = (Some((ears, staging)), None);
         let lanes = self.lanes && source.promised_seconds().is_none_or(|seconds| seconds >= LONG_S);
-        source.each_block(LISTEN_EVERY, lanes, unreadable, |pcm| {
-            cutter.listen(pcm).map_err(uncut)?;
+        source.each_block(LISTEN_EVERY, lanes, unreadable, |sound| {
+            if let Some((ears, staging)) = beginning.take() {
+                let ears = ears.make(sound.ears.len()).map_err(unheard)?.ok_or(Halt::OtherAudio)?;
+                session = Some(Session::new(&self.manner, ears, sound, depth, staging));
+            }
+            let Some(session) = &mut session else { return Ok(()) };
+            session.listen(sound).map_err(uncut)?;
             #[cfg(feature = "fault-injection")]
             crate::faults::strike(&task.source);
-            watch.advanced(cutter.seconds());
-            self.reading.check_seconds(cutter.seconds()).map_err(unreadable)?;
-            watch.go_on()
+            let heard = seconds(session.samples() as i64);
+            watch.advanced(heard);
+            self.reading.check_seconds(heard).map_err(unreadable)?;
+            Ok(watch.go_on()?)
         })?;
         self.reading.check_damage(source.damage()).map_err(unreadable)?;
-        let Some((cuts, heard)) = cutter.finish().map_err(uncut)? else { return Ok(None) };
-        let track = if self.keeps_probabilities { Some(track::pack(&heard).map_err(unwritable)?) } else { None };
-        Ok(Some(self.conclude(self.facts(&source), cuts, track, started)))
+        let session = session.ok_or(AudioError::NoSamples).map_err(unreadable)?;
+        let done = session.finish().map_err(uncut)?.ok_or(Halt::OtherAudio)?;
+        let windows = done.heard.len() as i64;
+        let packed = if self.keeps_probabilities { track::pack(&done.heard).map_err(unwritable)? } else { Vec::new() };
+        Ok(self.conclude(self.facts(&source, alike), done, (windows, packed), started))
+    }
+
+    /// Whether the channels need not be listened to one by one, as they are all the same.
+    fn are_channels_alike(
+        &self,
+        task: &Task,
+        memory: Option<&Memory>,
+        watch: &dyn Watch,
+    ) -> Result<bool, PrepareError> {
+        match (self.manner.channels, memory) {
+            (ChannelChoice::Split, Some(memory)) => Ok(memory.is_of_one_ear()),
+            (ChannelChoice::Split, None) => channels_alike(&task.path, self.reading.decoder, || watch.go_on()),
+            _ => Ok(false),
+        }
     }
 
     /// What the file told.
-    fn facts(&self, source: &PcmStream) -> Outcome {
+    fn facts(&self, source: &PcmStream, alike: bool) -> Outcome {
         let (info, damage) = (source.info(), source.damage());
         let (decode, resample) = source.times();
+        let mut warnings = Vec::new();
+        if damage.truncated {
+            warnings.push("truncated".to_owned());
+        }
+        if damage.decode_errors > 0 {
+            warnings.push(format!("decode_errors: {}", damage.decode_errors));
+        }
+        if source.channels_cancel() {
+            warnings.push("phase_inverted".to_owned());
+        }
+        if alike && info.channels > 1 {
+            warnings.push("dual_mono".to_owned());
+        }
         Outcome {
             container: info.container.clone(),
             codec: info.codec.clone(),
@@ -241,6 +304,7 @@ impl Preparer {
             bytes: info.bytes as i64,
             decode_errors: damage.decode_errors as i64,
             truncated: damage.truncated,
+            warnings,
             times: StageTimes {
                 decode_ms: milliseconds(decode),
                 resample_ms: milliseconds(resample),
@@ -260,15 +324,18 @@ impl Preparer {
             bytes: known.bytes,
             decode_errors: known.decode_errors,
             truncated: known.truncated != 0,
+            warnings: known.warnings.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
             ..Outcome::default()
         }
     }
 
-    fn conclude(&self, facts: Outcome, cuts: Cuts, track: Option<Vec<u8>>, started: Instant) -> Prepared {
-        let Cuts { samples, speech, segments, staging, vad_time, write_time, .. } = cuts;
-        let windows = samples.div_ceil(WINDOW as u64) as i64;
-        let probabilities = track.filter(|_| self.keeps_probabilities).map(|data| Probabilities {
-            model_sha256: self.model_sha256().to_owned(),
+    /// `windows` and their probabilities, packed.
+    fn conclude(&self, facts: Outcome, done: Done, (windows, data): (i64, Vec<u8>), started: Instant) -> Prepared {
+        let Done { samples, cuts, vad_time, .. } = done;
+        let (speech, write_time) = (cuts.speech, cuts.write_time);
+        let (segments, staging) = cuts.settle();
+        let probabilities = self.keeps_probabilities.then(|| Probabilities {
+            hearing: self.hearing(),
             coding: track::CODING,
             windows,
             data,
@@ -293,14 +360,16 @@ impl Preparer {
     }
 }
 
-/// What is known of the task's recording, unpacked. What cannot be read is done without.
-fn remember(task: &Task) -> Option<Memory<'_>> {
-    match Memory::new(task.known.as_ref()?) {
-        Ok(memory) => Some(memory),
-        Err(error) => {
-            tracing::warn!(%error, "the kept probabilities cannot be used; it is listened to again");
-            None
-        }
+/// Why a recording was not cut.
+enum Halt {
+    Failed(PrepareError),
+    /// What is remembered is not of this audio.
+    OtherAudio,
+}
+
+impl From<PrepareError> for Halt {
+    fn from(error: PrepareError) -> Self {
+        Self::Failed(error)
     }
 }
 

@@ -7,18 +7,18 @@ use std::{
     path::PathBuf,
 };
 
-use crate::audio::to_pcm16;
+use crate::audio::Sample;
 
-/// Samples that are kept in memory: 4 min, 8 MB. Segments are rarely longer; an hour of speech without a pause, or music
-/// that is taken for it, goes to the disk until it is cut.
+/// Samples that are kept in memory: 4 min at 16 kHz, 8 MB. Segments are rarely longer; an hour of speech without a
+/// pause, or music that is taken for it, goes to the disk until it is cut.
 const IN_MEMORY: usize = 1 << 22;
 
 /// Samples that are read back from the disk at once.
 const READ: usize = 1 << 16;
 
-/// The last part of the recording.
-pub(super) struct Tape {
-    samples: Vec<i16>,
+/// The last part of the recording. Positions count samples, interleaved ones each by itself.
+pub(super) struct Tape<S> {
+    samples: Vec<S>,
     /// Position of the first of them in the recording.
     first: u64,
     /// How many samples at the front are no longer needed. They go when they are the larger part, so that each sample
@@ -39,20 +39,23 @@ struct Spool {
     first: u64,
 }
 
-impl Tape {
+impl<S: Sample> Tape<S>
+where
+    [S]: ToOwned<Owned = Vec<S>>,
+{
     /// A tape that keeps what does not fit into memory in a file within `folder`.
     pub fn new(folder: PathBuf) -> Self {
         Self { samples: Vec::new(), first: 0, stale: 0, spool: None, in_memory: IN_MEMORY, folder }
     }
 
     /// Records the next samples.
-    pub fn record(&mut self, pcm: &[f32]) -> io::Result<()> {
-        self.samples.extend(pcm.iter().copied().map(to_pcm16));
+    pub fn record(&mut self, samples: impl Iterator<Item = S>) -> io::Result<()> {
+        self.samples.extend(samples);
         if self.samples.len() - self.stale > self.in_memory { self.spill() } else { Ok(()) }
     }
 
     /// The samples from `start` to before `end`, in blocks.
-    pub fn play(&self, start: u64, end: u64) -> impl Iterator<Item = io::Result<Cow<'_, [i16]>>> {
+    pub fn play(&self, start: u64, end: u64) -> impl Iterator<Item = io::Result<Cow<'_, [S]>>> {
         let from_disk = start.min(self.first)..end.min(self.first);
         let in_memory = start.max(self.first)..end.max(self.first);
         let blocks = from_disk.clone().step_by(READ).map(move |at| {
@@ -61,6 +64,11 @@ impl Tape {
         });
         let rest = &self.samples[(in_memory.start - self.first) as usize..(in_memory.end - self.first) as usize];
         blocks.chain((!rest.is_empty()).then_some(Ok(Cow::Borrowed(rest))))
+    }
+
+    /// Position of what comes next.
+    pub fn end(&self) -> u64 {
+        self.first + self.samples.len() as u64
     }
 
     /// Nothing before `position` is asked for any more.
@@ -83,9 +91,11 @@ impl Tape {
             Some(spool) => spool,
             none => none.insert(Spool { file: tempfile::tempfile_in(&self.folder)?, first }),
         };
-        let bytes: Vec<u8> = self.samples[self.stale..].iter().flat_map(|sample| sample.to_le_bytes()).collect();
         spool.file.seek(SeekFrom::End(0))?;
-        spool.file.write_all(&bytes)?;
+        let mut file = io::BufWriter::with_capacity(1 << 16, &spool.file);
+        self.samples[self.stale..].iter().try_for_each(|sample| file.write_all(sample.to_bytes().as_ref()))?;
+        file.flush()?;
+        drop(file);
         self.first += self.samples.len() as u64;
         self.samples.clear();
         self.stale = 0;
@@ -94,12 +104,12 @@ impl Tape {
 }
 
 impl Spool {
-    fn read(&self, at: u64, len: usize) -> io::Result<Vec<i16>> {
-        let mut bytes = vec![0; 2 * len];
+    fn read<S: Sample>(&self, at: u64, len: usize) -> io::Result<Vec<S>> {
+        let mut bytes = vec![0; size_of::<S>() * len];
         let mut file = &self.file;
-        file.seek(SeekFrom::Start(2 * (at - self.first)))?;
+        file.seek(SeekFrom::Start(size_of::<S>() as u64 * (at - self.first)))?;
         file.read_exact(&mut bytes)?;
-        Ok(bytes.as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect())
+        Ok(bytes.chunks_exact(size_of::<S>()).map(S::from_bytes).collect())
     }
 }
 
@@ -123,9 +133,9 @@ mod tests {
             let mut tape = Tape { in_memory, ..Tape::new(std::env::temp_dir()) };
             let (mut end, mut needed) = (0, 0);
             for (len, back, forget) in steps {
-                let pcm: Vec<f32> = (end..end + len).map(|n| f32::from(value(n)) / 32_768.0).collect();
-                tape.record(&pcm).unwrap();
+                tape.record((end..end + len).map(value)).unwrap();
                 end += len;
+                prop_assert_eq!(tape.end(), end);
                 if forget {
                     needed = needed.max(end.saturating_sub(back));
                     tape.forget_before(needed);

@@ -5,8 +5,8 @@ use super::Segment;
 /// The probabilities of a recording's windows, packed.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Probabilities {
-    /// The model that gave them.
-    pub model_sha256: String,
+    /// What gave them: the SHA-256 of the model and, where channels were not mixed, a slash and `split` or the channel.
+    pub hearing: String,
     /// How they are packed.
     pub coding: i64,
     /// How many they are.
@@ -36,11 +36,23 @@ pub struct Known {
     pub decode_errors: i64,
     /// Not 0 where the file ended before its own header said so.
     pub truncated: i64,
+    /// What a user should know of it, a JSON array of texts.
+    pub warnings: Option<String>,
     /// What the model said of it.
     #[sqlx(flatten)]
     pub probabilities: Probabilities,
     /// Segments that were cut from it, under any recipe, as far as they came from the very same probabilities: the same
     /// boundaries hold the same audio.
     #[sqlx(skip)]
-    pub segments: Vec<Segment>,
+    pub segments: Vec<KnownSegment>,
+}
+
+/// A segment that was cut from a source before.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct KnownSegment {
+    /// The recipe that it was cut by, in words.
+    pub parameters: Option<String>,
+    /// The segment itself.
+    #[sqlx(flatten)]
+    pub segment: Segment,
 }

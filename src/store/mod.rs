@@ -22,7 +22,7 @@ use serde::Serialize;
 
 pub use error::{Problem, StoreError};
 pub use foreign::ForeignRows;
-pub use kept::{Known, Probabilities};
+pub use kept::{Known, KnownSegment, Probabilities};
 pub use news::News;
 pub use url::DatabaseUrl;
 
@@ -145,6 +145,8 @@ pub struct Outcome {
     pub decode_errors: i64,
     /// The file ended before its own header said so.
     pub truncated: bool,
+    /// What a user should know of it: `truncated`, `decode_errors: 3`, `phase_inverted`, `dual_mono`.
+    pub warnings: Vec<String>,
     /// Time spent in each stage, milliseconds.
     pub times: StageTimes,
     /// The speech segments in order.
@@ -169,10 +171,12 @@ pub struct StageTimes {
 }
 
 /// One segment row.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, sqlx::FromRow)]
 pub struct Segment {
     /// Position in the recording, from 0.
     pub idx: i64,
+    /// The channel that it was found in, from 1; none where channels were mixed.
+    pub channel: Option<i64>,
     /// First sample, at 16 kHz.
     pub start_sample: i64,
     /// One past the last sample, at 16 kHz.
@@ -181,10 +185,16 @@ pub struct Segment {
     pub start_s: f64,
     /// End in seconds.
     pub end_s: f64,
-    /// The segment's file.
-    pub path: String,
+    /// The segment's file; none with `--no-audio`.
+    pub path: Option<String>,
     /// SHA-256 of the file, in hex.
-    pub sha256: String,
+    pub sha256: Option<String>,
+    /// Its length in bytes. Older rows have none.
+    pub bytes: Option<i64>,
+    /// Its sample rate, Hz. Older rows have none: 16,000.
+    pub sample_rate: Option<i64>,
+    /// Its channels. Older rows have none: 1.
+    pub channels: Option<i64>,
     /// Mean speech probability of the segment's windows.
     pub mean_probability: f64,
     /// Least speech probability of the segment's windows.
@@ -447,18 +457,18 @@ pub trait Store: Send + Sync {
     async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook>;
 
     /// How many sources of `of` [`Store::resegment`] would add a row for.
-    async fn resegmentable(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;
+    async fn resegmentable(&self, of: &Selection, recipe: &str, hearing: &str) -> Result<u64>;
 
-    /// How many done sources of `of` are neither under `recipe` nor have kept probabilities of this model, so that
+    /// How many done sources of `of` are neither under `recipe` nor have kept probabilities of this hearing, so that
     /// [`Store::resegment`] passes them over.
-    async fn forgotten(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;
+    async fn forgotten(&self, of: &Selection, recipe: &str, hearing: &str) -> Result<u64>;
 
-    /// Adds a pending row for `recipe` for each source that is done with kept probabilities of this model and has no row
+    /// Adds a pending row for `recipe` for each source that is done with kept probabilities of this hearing and has no row
     /// of this recipe. Returns how many.
-    async fn resegment(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64>;
+    async fn resegment(&self, of: &Selection, recipe: &str, hearing: &str) -> Result<u64>;
 
-    /// What is known of a source from its done recording with kept probabilities of this model, the newest one.
-    async fn known(&self, source: &str, model_sha256: &str) -> Result<Option<Known>>;
+    /// What is known of a source from its done recording with kept probabilities of this hearing, the newest one.
+    async fn known(&self, source: &str, hearing: &str) -> Result<Option<Known>>;
 
     /// Recordings back to pending with all their attempts; returns how many.
     async fn retry(&self, again: Again<'_>) -> Result<u64>;

@@ -13,7 +13,7 @@ use super::{ClaimKey, Problem, Result, StoreError};
 /// Sources to an INSERT: few enough that a million of them are not held twice.
 pub const ADD_AT_ONCE: usize = 10_000;
 
-/// Segments to an INSERT: fourteen parameters each, and SQLite takes 32,766.
+/// Segments to an INSERT: eighteen parameters each, and SQLite takes 32,766.
 pub const SEGMENTS_AT_ONCE: usize = 500;
 
 /// How long connections may take to end.
@@ -207,7 +207,8 @@ macro_rules! impl_store {
                             .bind(o.times.vad_ms)
                             .bind(o.times.write_ms)
                             .bind(o.times.total_ms)
-                            .bind(rows(o.segments.len()));
+                            .bind(rows(o.segments.len()))
+                            .bind((!o.warnings.is_empty()).then(|| json!(o.warnings).to_string()));
                         // The fence comes first: it holds the row for the rest of the transaction.
                         let former: Vec<i64> = facts.fetch_all(&mut *tx).await?;
                         let Some(&former) = former.first() else {
@@ -236,12 +237,16 @@ macro_rules! impl_store {
                                     .push_bind(segment.min_probability)
                                     .push_bind(&segment.cut)
                                     .push_bind(segment.level_dbfs)
-                                    .push_bind(&segment.parts);
+                                    .push_bind(&segment.parts)
+                                    .push_bind(segment.channel)
+                                    .push_bind(segment.bytes)
+                                    .push_bind(segment.sample_rate)
+                                    .push_bind(segment.channels);
                             });
                             insert.build().persistent(false).execute(&mut *tx).await?;
                         }
                         if let Some(kept) = &o.probabilities {
-                            let insert = query(sql::INSERT_PROBABILITIES).bind(held.id).bind(&kept.model_sha256);
+                            let insert = query(sql::INSERT_PROBABILITIES).bind(held.id).bind(&kept.hearing);
                             let insert = insert.bind(kept.coding).bind(kept.windows).bind(&kept.data);
                             insert.execute(&mut *tx).await?;
                         }
@@ -328,8 +333,8 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn resegmentable(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
-                    let (db, recipe, model) = (self.session(), recipe.to_owned(), model_sha256.to_owned());
+                async fn resegmentable(&self, of: &Selection, recipe: &str, hearing: &str) -> Result<u64> {
+                    let (db, recipe, model) = (self.session(), recipe.to_owned(), hearing.to_owned());
                     let (text, value) = sql::resegment(sql::RESEGMENTABLE, of);
                     to_the_end(&self.name, async move {
                         let count = query_scalar(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
@@ -338,8 +343,8 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn forgotten(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
-                    let (db, recipe, model) = (self.session(), recipe.to_owned(), model_sha256.to_owned());
+                async fn forgotten(&self, of: &Selection, recipe: &str, hearing: &str) -> Result<u64> {
+                    let (db, recipe, model) = (self.session(), recipe.to_owned(), hearing.to_owned());
                     let (text, value) = sql::resegment(sql::FORGOTTEN, of);
                     to_the_end(&self.name, async move {
                         let count = query_scalar(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
@@ -348,8 +353,8 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn resegment(&self, of: &Selection, recipe: &str, model_sha256: &str) -> Result<u64> {
-                    let (db, recipe, model) = (self.session(), recipe.to_owned(), model_sha256.to_owned());
+                async fn resegment(&self, of: &Selection, recipe: &str, hearing: &str) -> Result<u64> {
+                    let (db, recipe, model) = (self.session(), recipe.to_owned(), hearing.to_owned());
                     let (text, value) = sql::resegment(sql::RESEGMENT, of);
                     to_the_end(&self.name, async move {
                         let add = query(AssertSqlSafe(text)).bind(value).bind(recipe).bind(model);
@@ -358,8 +363,8 @@ macro_rules! impl_store {
                     .await
                 }
 
-                async fn known(&self, source: &str, model_sha256: &str) -> Result<Option<Known>> {
-                    let (db, source, model) = (self.session(), source.to_owned(), model_sha256.to_owned());
+                async fn known(&self, source: &str, hearing: &str) -> Result<Option<Known>> {
+                    let (db, source, model) = (self.session(), source.to_owned(), hearing.to_owned());
                     to_the_end(&self.name, async move {
                         let known = query_as(sql::KNOWN).bind(source).bind(model);
                         let known: Option<Known> = known.fetch_optional(&db.reads).await?;

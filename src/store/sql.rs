@@ -116,7 +116,7 @@ UPDATE recording
 SET state = 'done', lease_until = NULL, finished_at = {now},
     parameters = $4, model = $5, container = $6, codec = $7, sample_rate = $8, channels = $9, bytes = $10,
     samples = $11, duration_s = $12, speech_s = $13, decode_errors = $14, truncated = $15,
-    decode_ms = $16, resample_ms = $17, vad_ms = $18, write_ms = $19, total_ms = $20, segments = $21
+    decode_ms = $16, resample_ms = $17, vad_ms = $18, write_ms = $19, total_ms = $20, segments = $21, warnings = $22
 WHERE {fence}
 RETURNING (SELECT COUNT(*) FROM segment s WHERE s.recording_id = recording.id)
         + (SELECT COUNT(*) FROM probabilities p WHERE p.recording_id = recording.id)";
@@ -131,27 +131,27 @@ pub const DELETE_SEGMENTS: &str = "DELETE FROM segment WHERE recording_id = $1";
 /// The start of an INSERT of many rows, whose values are in the order of [`super::Segment`].
 pub const INSERT_SEGMENTS: &str = "
 INSERT INTO segment (recording_id, token, idx, start_sample, end_sample, start_s, end_s, path, sha256,
-                     mean_probability, min_probability, cut, level_dbfs, parts) ";
+                     mean_probability, min_probability, cut, level_dbfs, parts, channel, bytes, sample_rate, channels) ";
 
 /// `$1` recording.
 pub const DELETE_PROBABILITIES: &str = "DELETE FROM probabilities WHERE recording_id = $1";
 
 /// `$1` recording, and the fields of [`super::Probabilities`] in their order.
 pub const INSERT_PROBABILITIES: &str = "
-INSERT INTO probabilities (recording_id, model_sha256, coding, windows, data) VALUES ($1, $2, $3, $4, $5)";
+INSERT INTO probabilities (recording_id, hearing, coding, windows, data) VALUES ($1, $2, $3, $4, $5)";
 
-/// `$1` what `{which}` needs, `$2` recipe, `$3` model.
+/// `$1` what `{which}` needs, `$2` recipe, `$3` hearing.
 pub const RESEGMENTABLE: &str = "SELECT COUNT(DISTINCT r.source) {resegmentable}";
 
-/// `$1` what `{which}` needs, `$2` recipe, `$3` model: done sources that [`RESEGMENT`] has nothing to work with for.
+/// `$1` what `{which}` needs, `$2` recipe, `$3` hearing: done sources that [`RESEGMENT`] has nothing to work with for.
 pub const FORGOTTEN: &str = "
 SELECT COUNT(DISTINCT r.source) FROM recording r
 WHERE {which} AND r.state = 'done'
   AND NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $2)
   AND NOT EXISTS (SELECT 1 FROM recording k JOIN probabilities p ON p.recording_id = k.id
-                  WHERE k.source = r.source AND k.state = 'done' AND p.model_sha256 = $3)";
+                  WHERE k.source = r.source AND k.state = 'done' AND p.hearing = $3)";
 
-/// `$1` what `{which}` needs, `$2` recipe, `$3` model.
+/// `$1` what `{which}` needs, `$2` recipe, `$3` hearing.
 pub const RESEGMENT: &str = "
 INSERT INTO recording (source, recipe, priority, max_attempts, metadata)
 SELECT r.source, $2, MIN(r.priority), MAX(r.max_attempts), MAX(r.metadata) {resegmentable}
@@ -161,21 +161,21 @@ ON CONFLICT DO NOTHING";
 /// What `{resegmentable}` stands for.
 pub const FROM_RESEGMENTABLE: &str = "
 FROM recording r JOIN probabilities p ON p.recording_id = r.id
-WHERE {which} AND r.state = 'done' AND p.model_sha256 = $3
+WHERE {which} AND r.state = 'done' AND p.hearing = $3
   AND NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $2)";
 
-/// `$1` source, `$2` model.
+/// `$1` source, `$2` hearing.
 pub const KNOWN: &str = "
 SELECT r.id, r.container, r.codec, r.sample_rate, r.channels, r.bytes, r.samples, r.decode_errors, r.truncated,
-       p.model_sha256, p.coding, p.windows, p.data
+       r.warnings, p.hearing, p.coding, p.windows, p.data
 FROM recording r JOIN probabilities p ON p.recording_id = r.id
-WHERE r.source = $1 AND r.state = 'done' AND p.model_sha256 = $2
+WHERE r.source = $1 AND r.state = 'done' AND p.hearing = $2
 ORDER BY r.finished_at DESC, r.id DESC LIMIT 1";
 
 /// `$1` recording: the segments of all recordings of its source that heard the very same.
 pub const KNOWN_SEGMENTS: &str = "
-SELECT s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256, s.mean_probability,
-       s.min_probability, s.cut, s.level_dbfs, s.parts
+SELECT r.parameters, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256, s.mean_probability,
+       s.min_probability, s.cut, s.level_dbfs, s.parts, s.channel, s.bytes, s.sample_rate, s.channels
 FROM recording k JOIN probabilities kp ON kp.recording_id = k.id
      JOIN recording r ON r.source = k.source AND r.samples = k.samples AND r.state = 'done'
      JOIN probabilities p ON p.recording_id = r.id AND p.data = kp.data
@@ -315,7 +315,7 @@ ORDER BY r.id LIMIT $3";
 /// `$1` what `{which}` needs, `$2` and `$3` the recording and position to start behind, `$4` limit.
 pub const SEGMENTS: &str = "
 SELECT s.recording_id, r.source, r.recipe, r.metadata, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256,
-       s.mean_probability, s.min_probability, s.cut, s.level_dbfs, s.parts
+       s.mean_probability, s.min_probability, s.cut, s.level_dbfs, s.parts, s.channel, s.bytes, s.sample_rate, s.channels
 FROM segment s JOIN recording r ON r.id = s.recording_id
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
 ORDER BY s.recording_id, s.idx LIMIT $4";
@@ -323,7 +323,7 @@ ORDER BY s.recording_id, s.idx LIMIT $4";
 /// `$1` and `$2` the recording and position to start behind, `$3` limit.
 pub const REFERENCED: &str = "
 SELECT recording_id, idx, path FROM segment JOIN recording r ON r.id = recording_id
-WHERE (recording_id, idx) > ($1, $2) ORDER BY recording_id, idx LIMIT $3";
+WHERE (recording_id, idx) > ($1, $2) AND path IS NOT NULL ORDER BY recording_id, idx LIMIT $3";
 
 /// What tells this database from others.
 pub const IDENTITY: &str = "SELECT id FROM identity";

@@ -138,7 +138,10 @@ impl Run {
     async fn known(&self, claim: &Claim) -> Result<Option<Known>, StoreError> {
         match self.settings.scope {
             Scope::Any => Ok(None),
-            Scope::Bound => self.steady(|| self.store.known(&claim.source, self.preparer.model_sha256())).await,
+            Scope::Bound => {
+                let hearing = self.preparer.hearing();
+                self.steady(|| self.store.known(&claim.source, &hearing)).await
+            }
         }
     }
 }
@@ -257,12 +260,12 @@ async fn work(run: &Arc<Run>) -> Result<(), RunError> {
     for slot in 0..workers {
         let (run, receive, finisher) = (Arc::clone(run), Arc::clone(&receive), Arc::clone(&finisher));
         tasks.spawn(async move {
-            let mut listener = None;
+            let mut listeners = Vec::new();
             loop {
                 let Some(assigned) = receive.lock().await.recv().await else { break };
                 let span =
                     tracing::error_span!("recording", id = assigned.claim.key.id, source = assigned.claim.source);
-                prepare_one(&run, slot, assigned, &mut listener, &finisher).instrument(span).await;
+                prepare_one(&run, slot, assigned, &mut listeners, &finisher).instrument(span).await;
             }
         });
     }
@@ -279,7 +282,7 @@ async fn prepare_one(
     run: &Arc<Run>,
     slot: usize,
     assigned: claimer::Assigned,
-    listener: &mut Option<Listener>,
+    listeners: &mut Vec<Listener>,
     finisher: &Arc<Finisher>,
 ) {
     let claimer::Assigned { claim, known, stop, permits } = assigned;
@@ -290,8 +293,8 @@ async fn prepare_one(
         known,
     };
     let (shared, span, pace) = (Arc::clone(run), tracing::Span::current(), Arc::new(Pace::begin(run.settings.timeout)));
-    // One that is lost in a panic or with a thread is replaced with the next recording.
-    let mut own = listener.take();
+    // Those that are lost in a panic or with a thread are replaced with the next recording.
+    let mut own = std::mem::take(listeners);
     let watch =
         SlotWatch { run: shared, slot, source: task.source.clone(), stop: stop.clone(), pace: Arc::clone(&pace) };
     let answer = run.pool.run(move || {
@@ -302,7 +305,7 @@ async fn prepare_one(
     let attempt = tokio::select! {
         answer = answer => match answer {
             Ok((prepared, own)) => {
-                *listener = own;
+                *listeners = own;
                 Attempt::Answered(prepared.map(Box::new))
             }
             Err(panic) => Attempt::Panicked(panic.0),

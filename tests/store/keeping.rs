@@ -17,7 +17,9 @@ pub async fn keeps_what_a_recording_is_known_by(place: Place) {
     let known = store.known("a", "model").await.unwrap().unwrap();
     assert_eq!((known.id, known.samples, known.truncated), (key.id, outcome.samples, 1));
     assert_eq!(Some(known.probabilities), outcome.probabilities);
-    assert_eq!(known.segments, outcome.segments);
+    assert_eq!(known.warnings.as_deref(), Some(r#"["truncated","decode_errors: 3"]"#));
+    assert!(known.segments.iter().all(|known| known.parameters.as_deref() == Some(&outcome.parameters)));
+    assert!(known.segments.iter().map(|known| &known.segment).eq(&outcome.segments));
     assert_eq!(store.known("a", "another model").await.unwrap(), None);
 }
 

@@ -164,16 +164,19 @@ pub fn outcome(number: i64) -> Outcome {
         end_sample: idx * 1600 + 801,
         start_s: idx as f64 / 10.0,
         end_s: idx as f64 / 10.0 + 801.0 / 16_000.0,
-        path: format!("out/déjà \"vu\" {idx}.wav"),
-        sha256: format!("{idx:064x}"),
+        channel: (idx % 3 > 0).then_some(idx % 3),
+        path: (idx != 3).then(|| format!("out/déjà \"vu\" {idx}.wav")),
+        sha256: (idx != 3).then(|| format!("{idx:064x}")),
+        bytes: Some(1_646),
+        sample_rate: Some(44_100),
+        channels: Some(2),
         mean_probability: 0.9 + 0.1 / 3.0,
         min_probability: 1.0 / 3.0,
         cut: Some("silence".to_owned()),
         level_dbfs: Some(-70.0 / 3.0),
         parts: (idx % 2 == 0).then(|| format!("[[{},{}]]", idx * 1600, idx * 1600 + 801)),
     });
-    let probabilities =
-        Probabilities { model_sha256: "model".to_owned(), coding: 1, windows: 313, data: vec![0, 1, 255] };
+    let probabilities = Probabilities { hearing: "model".to_owned(), coding: 1, windows: 313, data: vec![0, 1, 255] };
     Outcome {
         parameters: r#"{"threshold":0.5}"#.to_owned(),
         model: "silero 6.2".to_owned(),
@@ -187,6 +190,7 @@ pub fn outcome(number: i64) -> Outcome {
         speech_s: 0.1 + 0.2,
         decode_errors: 3,
         truncated: true,
+        warnings: vec!["truncated".to_owned(), "decode_errors: 3".to_owned()],
         segments: segments.collect(),
         probabilities: Some(probabilities),
         ..Outcome::default()

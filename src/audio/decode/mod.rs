@@ -4,7 +4,6 @@ mod aac;
 mod block;
 mod codecs;
 mod ffmpeg;
-mod libopus;
 mod mkv;
 mod mp4;
 mod names;
@@ -37,6 +36,8 @@ pub struct SourceInfo {
     pub sample_rate: u32,
     /// Channels.
     pub channels: usize,
+    /// Bits of a sample, where the codec keeps them as they were recorded.
+    pub bits: Option<u32>,
     /// Length of the file in bytes.
     pub bytes: u64,
 }

@@ -52,6 +52,7 @@ impl Native {
             codec: decoder.codec_info().short_name.to_owned(),
             sample_rate: params.sample_rate.unwrap_or(0),
             channels: params.channels.as_ref().map_or(0, |c| c.count()),
+            bits: params.bits_per_sample,
             bytes,
         };
         check_header(&params)?;

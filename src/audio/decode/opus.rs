@@ -11,8 +11,8 @@ use symphonia::core::{
     packet::PacketRef,
 };
 
-pub(super) use super::libopus::RATE;
-use super::libopus::{LONGEST, Layout, LibOpus};
+pub(super) use crate::audio::libopus::RATE;
+use crate::audio::libopus::{LONGEST, Layout, LibOpus};
 
 /// For one to eight channels: which of Vorbis' order stands at each place of ours, which is that of WAV.
 const ORDERS: [&[u8]; 8] = [

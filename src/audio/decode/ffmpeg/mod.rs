@@ -50,7 +50,8 @@ pub(super) struct Ffmpeg {
 impl Ffmpeg {
     pub fn open(ffmpeg: &Path, path: &Path, bytes: u64, instead: Option<AudioError>) -> Result<Self, AudioError> {
         let child = Child::start(ffmpeg, path)?;
-        let info = SourceInfo { container: "?".into(), codec: "ffmpeg:?".into(), sample_rate: 0, channels: 0, bytes };
+        let (container, codec) = ("?".into(), "ffmpeg:?".into());
+        let info = SourceInfo { container, codec, sample_rate: 0, channels: 0, bits: None, bytes };
         Ok(Self {
             child,
             bytes: VecDeque::new(),

@@ -1,0 +1,16 @@
+-- Channels, formats, and rows without files.
+
+-- What a user should know of a done recording: a JSON array of texts, as ["truncated", "decode_errors: 3"].
+ALTER TABLE recording ADD COLUMN warnings TEXT;
+
+-- With --no-audio segments have no file.
+ALTER TABLE segment ALTER COLUMN path DROP NOT NULL, ALTER COLUMN sha256 DROP NOT NULL;
+ALTER TABLE segment ADD CHECK ((path IS NULL) = (sha256 IS NULL));
+ALTER TABLE segment ADD COLUMN channel BIGINT; -- from 1; none where channels were mixed
+ALTER TABLE segment ADD COLUMN bytes BIGINT; -- of the file, as are the next two
+ALTER TABLE segment ADD COLUMN sample_rate BIGINT; -- Hz
+ALTER TABLE segment ADD COLUMN channels BIGINT;
+
+-- Probabilities depend on which channels were listened to: the model's SHA-256, and after a slash `split` or a channel's
+-- number where the channels were not mixed.
+ALTER TABLE probabilities RENAME COLUMN model_sha256 TO hearing;

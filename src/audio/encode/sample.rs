@@ -1,0 +1,105 @@
+//! Samples as whole numbers.
+
+/// A sample of 16 bits, or of up to 24 in 32.
+pub trait Sample: Copy + Send + Sync + 'static {
+    /// Its bytes where it waits on disk.
+    type Bytes: AsRef<[u8]>;
+
+    /// As 16 bits, which it has.
+    fn to_i16(self) -> i16;
+    /// As a whole number.
+    fn to_i32(self) -> i32;
+    /// To the disk.
+    fn to_bytes(self) -> Self::Bytes;
+    /// And back; bytes that are missing are 0.
+    fn from_bytes(bytes: &[u8]) -> Self;
+}
+
+impl Sample for i16 {
+    type Bytes = [u8; 2];
+
+    fn to_i16(self) -> i16 {
+        self
+    }
+
+    fn to_i32(self) -> i32 {
+        self.into()
+    }
+
+    fn to_bytes(self) -> [u8; 2] {
+        self.to_le_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+impl Sample for i32 {
+    type Bytes = [u8; 4];
+
+    fn to_i16(self) -> i16 {
+        self as i16
+    }
+
+    fn to_i32(self) -> i32 {
+        self
+    }
+
+    fn to_bytes(self) -> [u8; 4] {
+        self.to_le_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The nearest 16-bit value of a sample of full scale 1.0, ties to even; what lies outside is clipped.
+///
+/// Samples that came from 16-bit audio come back bit for bit.
+pub fn to_pcm16(sample: f32) -> i16 {
+    // Added to it, a small number is rounded to its last bit, by the rule of IEEE 754 and without a call to `rintf`, so
+    // that the loop over samples becomes SIMD on any processor.
+    const TO_INTEGER: f32 = 12_582_912.0; // 1.5 * 2^23
+    let scaled = (sample * 32_768.0).clamp(-32_768.0, 32_767.0) + TO_INTEGER;
+    (scaled.to_bits() as i32 - TO_INTEGER.to_bits() as i32) as i16
+}
+
+/// The same with 24 bits, all of which an `f32` holds.
+pub fn to_pcm24(sample: f32) -> i32 {
+    const FULL: f32 = 8_388_608.0; // 2^23
+    (sample * FULL).round_ties_even().clamp(-FULL, FULL - 1.0) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_16_bit_value_survives() {
+        for value in i16::MIN..=i16::MAX {
+            assert_eq!(to_pcm16(f32::from(value) / 32_768.0), value);
+        }
+    }
+
+    #[test]
+    fn loud_samples_are_clipped_not_wrapped() {
+        let loud = [1.0, 1.5, f32::INFINITY, -1.0, -2.0, f32::MIN];
+        assert_eq!(loud.map(to_pcm16), [i16::MAX, i16::MAX, i16::MAX, i16::MIN, i16::MIN, i16::MIN]);
+        let (most, least) = ((1 << 23) - 1, -(1 << 23));
+        assert_eq!(loud.map(to_pcm24), [most, most, most, least, least, least]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn rounding_is_that_of_the_standard_library(sample in -1.1f32..1.1) {
+            proptest::prop_assert_eq!(to_pcm16(sample), (sample * 32_768.0).round_ties_even() as i16);
+        }
+
+        #[test]
+        fn any_24_bit_value_survives(value in -(1i32 << 23)..(1 << 23)) {
+            proptest::prop_assert_eq!(to_pcm24(value as f32 / 8_388_608.0), value);
+        }
+    }
+}
