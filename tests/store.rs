@@ -72,5 +72,5 @@ promises! {
         pages_through_referenced_files tells_what_is_left tells_its_schema;
     operating: cancels_all_but_what_is_done cancels_what_waits_and_nothing_else cancelling_takes_the_claim_away
         tries_again_what_failed_for_a_reason tells_who_holds_what keeps_priority_and_metadata lists_the_quarantined
-        tells_how_long_a_suspect_waits brings_news_within_a_second;
+        tells_how_long_a_suspect_waits brings_news_of_what_is_added;
 }

@@ -39,6 +39,14 @@ fn around(desk: &Desk) -> Vec<(PathBuf, Vec<u8>)> {
     .collect()
 }
 
+/// Names of the folders that recordings have in the output, where a list of databases lies beside them. A folder's
+/// entries come in any order.
+fn folders_of_recordings(desk: &Desk) -> Vec<String> {
+    let entries = fs::read_dir(desk.path("work/segments")).unwrap().map(Result::unwrap);
+    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
 fn run(desk: &Desk, args: &[&str]) -> crate::support::desk::Said {
     desk.command(args).current_dir(desk.path("work")).output().unwrap().into()
 }
@@ -102,9 +110,7 @@ fn no_name_leads_out_of_the_output() {
     assert_eq!(said["failed"], broken.len(), "{said}");
     assert!(said["errors"].get("panic").is_none(), "{said}");
     assert!(around(&desk) == before, "something was written outside of the output");
-    let folders = fs::read_dir(desk.path("work/segments")).unwrap().map(|entry| entry.unwrap().file_name());
-    let folders = folders.map(|name| name.into_string().unwrap()).filter(|name| !name.starts_with('.'));
-    let folders: Vec<String> = folders.collect();
+    let folders = folders_of_recordings(&desk);
     assert_eq!(folders.len(), sources.len() + leading_out.len(), "a folder each");
     for folder in &folders {
         assert!(folder.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)), "{folder:?}");
@@ -124,7 +130,7 @@ fn links_planted_in_the_output_are_refused() {
     let desk = Desk::new();
     desk.copy(SPEECH, "work/a.wav");
     run(&desk, &["fetch", "a.wav"]).exits(0);
-    let folder = fs::read_dir(desk.path("work/segments")).unwrap().next().unwrap().unwrap().path();
+    let folder = desk.path("work/segments").join(&folders_of_recordings(&desk)[0]);
     fs::remove_dir_all(&folder).unwrap();
     desk.write("elsewhere/precious", "precious");
     desk.write("elsewhere/.tmp.precious", "precious");

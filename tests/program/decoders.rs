@@ -54,7 +54,7 @@ fn a_silent_ffmpeg_outlives_no_timeout() {
     let pid = desk.path("pid");
     ffmpeg(&desk, &format!("echo $$ > '{}'; exec /bin/sleep 300", pid.display()));
     let started = Instant::now();
-    let said = fetch(&desk, &["--timeout", "1s"]).exits(3).json();
+    let said = fetch(&desk, &["--timeout", "3s"]).exits(3).json();
     assert_eq!(said["errors"]["timeout"], 1, "{said}");
     assert!(started.elapsed().as_secs() < 20);
     let pid = fs::read_to_string(pid).unwrap();

@@ -160,11 +160,14 @@ fn a_database_file_that_was_moved_is_missed() {
     let desk = Desk::new();
     desk.long_recordings("in", 6);
     desk.run(&["add", "in"]).exits(0);
+    // One is kept for later, so that the run cannot be over before the file is moved.
+    row(&desk, "UPDATE recording SET available_at = 99999999999999 WHERE id = 6");
     let ends = ["", "-wal", "-shm"];
     let mut child = desk.start(&["fetch", "--workers", "1", "--json"]);
     let started = std::time::Instant::now();
     while desk.count("done") == 0 {
         assert!(started.elapsed().as_secs() < 60);
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
     for end in ends {
         let _ = std::fs::rename(desk.path(format!("prepare-audio.db{end}")), desk.path(format!("away.db{end}")));
@@ -174,6 +177,7 @@ fn a_database_file_that_was_moved_is_missed() {
     for end in ends {
         let _ = std::fs::rename(desk.path(format!("away.db{end}")), desk.path(format!("prepare-audio.db{end}")));
     }
+    row(&desk, "UPDATE recording SET available_at = 0 WHERE id = 6");
     let said = crate::support::desk::Said::from(child.wait_with_output().unwrap()).exits(0);
     assert!(said.err.contains("paused: the database") && said.err.contains("answers again"), "{}", said.err);
     assert_eq!(desk.count("done"), 6);

@@ -1,6 +1,6 @@
 //! What goes into the queue, and who gets it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use prepare_audio::store::{Added, Company, NewRecording, Store};
 
@@ -176,6 +176,9 @@ async fn claim_all(store: Arc<dyn Store>, worker: String) -> Vec<String> {
         let claims = store.claim(&claimer(&worker, "recipe"), 3, Company::Many).await.unwrap();
         assert!(claims.len() <= 3);
         empty = if claims.is_empty() { empty + 1 } else { 0 };
+        if empty > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await; // until they have it
+        }
         sources.extend(claims.into_iter().map(|claim| claim.source));
     }
     sources

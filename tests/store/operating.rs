@@ -155,10 +155,12 @@ pub async fn tells_how_long_a_suspect_waits(place: Place) {
     assert_eq!(store.suspect_waits().await.unwrap(), None, "it runs");
 }
 
-/// By another process, and by a user's own SQL.
-pub async fn brings_news_within_a_second(place: Place) {
+/// By another process, and by a user's own SQL. Within a second, where the machine is not busy with other tests; what is
+/// never told, as it would be without a listener, is what this looks for.
+pub async fn brings_news_of_what_is_added(place: Place) {
     use std::time::Duration;
     use tokio::time::timeout;
+    const AT_MOST: Duration = Duration::from_secs(5);
     let store = place.with(&["a"]).await;
     let news = store.news();
     let other = place.open().await;
@@ -166,8 +168,8 @@ pub async fn brings_news_within_a_second(place: Place) {
     while timeout(Duration::from_millis(700), news.next()).await.is_ok() {}
     for number in 0..3 {
         other.add(&[format!("{number}").into()], None).await.unwrap();
-        timeout(Duration::from_secs(1), news.next()).await.expect("told within a second");
+        timeout(AT_MOST, news.next()).await.expect("it is told");
         place.execute(&format!("INSERT INTO recording (source) VALUES ('own {number}')")).await;
-        timeout(Duration::from_secs(1), news.next()).await.expect("a user's own row is told too");
+        timeout(AT_MOST, news.next()).await.expect("a user's own row is told too");
     }
 }
