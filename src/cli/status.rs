@@ -62,10 +62,12 @@ fn as_text(states: &[StateCount], failures: &[Failure], rates: Option<Rates>) ->
     if let Some(rates) = rates {
         text += &rates_text(&rates);
     }
-    let damaged: i64 = states.iter().map(|s| s.damaged).sum();
-    if damaged > 0 {
-        let told = format::count(damaged as u64, "recording");
-        text += &format!("\n{told} damaged (truncated or decode_errors in their rows): prepared what they hold\n");
+    let warned: i64 = states.iter().map(|s| s.warned).sum();
+    if warned > 0 {
+        let told = format::count(warned as u64, "recording");
+        text +=
+            &format!("\n{told} prepared with warnings (damage, channels that cancel each other): see `warnings` in ");
+        text += "the table recording\n";
     }
     if !failures.is_empty() {
         text += &failures_text(failures, states);

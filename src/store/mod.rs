@@ -310,8 +310,8 @@ pub struct StateCount {
     pub speech_s: f64,
     /// Their segments.
     pub segments: i64,
-    /// How many of them were truncated or had packets that did not decode.
-    pub damaged: i64,
+    /// How many of them are done with warnings: [`Outcome::warnings`].
+    pub warned: i64,
     /// Their time of preparation, milliseconds, summed over recordings.
     pub total_ms: f64,
 }

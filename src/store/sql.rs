@@ -295,7 +295,7 @@ pub const COUNTS: &str = "
 SELECT state, COUNT(*) AS recordings, COALESCE(SUM(duration_s), 0.0) AS duration_s,
        COALESCE(SUM(speech_s), 0.0) AS speech_s, CAST(COALESCE(SUM(segments), 0) AS BIGINT) AS segments,
        COALESCE(SUM(total_ms), 0.0) AS total_ms,
-       CAST(SUM(CASE WHEN truncated <> 0 OR decode_errors > 0 THEN 1 ELSE 0 END) AS BIGINT) AS damaged
+       CAST(SUM(CASE WHEN truncated <> 0 OR decode_errors > 0 OR warnings IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT) AS warned
 FROM recording GROUP BY state";
 
 /// `$1` limit. `{states}` are the states that are wanted.

@@ -107,9 +107,8 @@ impl Finisher {
         self.run.report.done(&outcome);
         let (duration_s, speech_s, segments) = (outcome.duration_s, outcome.speech_s, outcome.segments.len());
         self.run.progress.ended();
-        if outcome.truncated || outcome.decode_errors > 0 {
-            let errors = outcome.decode_errors;
-            tracing::warn!(truncated = outcome.truncated, decode_errors = errors, "damaged: prepared what it holds");
+        if !outcome.warnings.is_empty() {
+            tracing::warn!(warnings = outcome.warnings.join(", "), "prepared what it holds");
         }
         let x_real_time = (duration_s * 1000.0 / outcome.times.total_ms.max(0.001)).round();
         tracing::info!(segments, duration_s, speech_s, x_real_time, "done");
