@@ -10,8 +10,6 @@ const HEARD_RATE: u32 = 16_000;
 pub struct Wanted {
     /// Which channels are listened to.
     pub channels: ChannelChoice,
-    /// Whether all channels are known to be the same, so that one of them tells all.
-    pub alike: bool,
     /// What segments are cut from, where that is not what is listened to.
     pub cut: Option<Cut>,
 }
@@ -39,6 +37,13 @@ impl Sound {
         self.ears.iter().chain(&self.cut).all(Vec::is_empty)
     }
 
+    /// Whether there is enough to be handed on: `len` samples at 16 kHz, or as much as many channels hold sooner.
+    pub(super) fn is_full(&self, len: usize) -> bool {
+        const CHANNELS: usize = 8;
+        let all: usize = self.ears.iter().chain(&self.cut).map(Vec::len).sum();
+        self.len() >= len || all / CHANNELS >= len
+    }
+
     /// Makes room for the next samples.
     pub fn clear(&mut self) {
         self.ears.iter_mut().chain(&mut self.cut).for_each(Vec::clear);
@@ -64,6 +69,8 @@ pub(super) struct Frames<'a> {
 #[derive(Default)]
 pub(super) struct Front {
     wanted: Wanted,
+    /// Whether all channels are known to be the same, so that one of them tells all.
+    alike: bool,
     mixer: Mixer,
     /// How many channels the recording began with.
     channels: usize,
@@ -79,6 +86,11 @@ pub(super) struct Front {
 impl Front {
     pub fn new(wanted: Wanted) -> Self {
         Self { wanted, ..Self::default() }
+    }
+
+    /// Before the first frames: all channels are the same, and one ear is enough for them.
+    pub fn all_are_alike(&mut self) {
+        self.alike = true;
     }
 
     /// Whether the channels cancelled each other where they were to be mixed.
@@ -120,7 +132,7 @@ impl Front {
             ChannelChoice::One(wanted) if usize::from(wanted) > frames.channels => {
                 return Err(AudioError::NoSuchChannel { wanted, channels: frames.channels });
             }
-            ChannelChoice::Split if !self.wanted.alike => frames.channels,
+            ChannelChoice::Split if !self.alike => frames.channels,
             _ => 1,
         };
         self.channels = frames.channels;
@@ -209,7 +221,9 @@ mod tests {
         let split = Wanted { channels: ChannelChoice::Split, ..Wanted::default() };
         let sound = through(split, &[(&STEREO, 2, 16_000)]).unwrap();
         assert_eq!(sound.ears, [[0.5, 0.25, 0.0], [0.1, 0.2, 0.3]]);
-        let alike = through(Wanted { alike: true, ..split }, &[(&STEREO, 2, 16_000)]).unwrap();
+        let (mut front, mut alike) = (Front::new(split), Sound::default());
+        front.all_are_alike();
+        front.push(Frames { samples: &STEREO, channels: 2, rate: 16_000 }, &mut alike).unwrap();
         assert_eq!(alike.ears, [[0.5, 0.25, 0.0]]);
         let second = Wanted { channels: ChannelChoice::One(2), ..Wanted::default() };
         assert_eq!(through(second, &[(&STEREO, 2, 16_000)]).unwrap().ears, [[0.1, 0.2, 0.3]]);
@@ -238,7 +252,6 @@ mod tests {
         let wanted = Wanted {
             channels: ChannelChoice::Split,
             cut: Some(Cut { rate: SegmentRate::Source, all_channels: true, format: SegmentFormat::Wav }),
-            alike: false,
         };
         let sound = through(wanted, &[(&STEREO, 2, 16_000), (&[0.4; 8], 1, 8_000)]).unwrap();
         assert_eq!(sound.ears[0][..3], [0.5, 0.25, 0.0]);

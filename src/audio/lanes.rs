@@ -98,7 +98,7 @@ fn resample(
         let started = Instant::now();
         front.push(Frames { samples: &samples, channels, rate }, &mut sound)?;
         worked += started.elapsed();
-        if sound.len() >= len && out.send(sound.take()).is_err() {
+        if sound.is_full(len) && out.send(sound.take()).is_err() {
             return Ok(worked);
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         let mut files = 0;
         for entry in folder.read_dir().unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
             let cut = Some(Cut { rate: SegmentRate::Source, all_channels: true, format: SegmentFormat::Wav });
-            for wanted in [Wanted::default(), Wanted { channels: ChannelChoice::Split, cut, alike: false }] {
+            for wanted in [Wanted::default(), Wanted { channels: ChannelChoice::Split, cut }] {
                 let (alone, _) = samples(&entry.path(), false, wanted);
                 let (side_by_side, _) = samples(&entry.path(), true, wanted);
                 assert!(!alone[0].is_empty() && alone == side_by_side, "{}", entry.path().display());

@@ -35,8 +35,14 @@ impl PcmStream {
         })
     }
 
-    /// Hands the recording to `listen` in blocks of at least `len` samples at 16 kHz, and the rest; with `lanes` it is
-    /// decoded and resampled beside that, on threads of their own. All blocks have as many channels as the first.
+    /// Before the first samples: all channels are the same, as [`channels_alike`](super::channels_alike) found, and one ear
+    /// is enough for them.
+    pub fn all_are_alike(&mut self) {
+        self.front.all_are_alike();
+    }
+
+    /// Hands the recording to `listen` in blocks of at least `len` samples at 16 kHz (fewer where there are many channels),
+    /// and the rest; with `lanes` it is decoded and resampled beside that, on threads of their own. All blocks have as many channels as the first.
     ///
     /// # Errors
     /// Those of [`Decoder::next_block`], as `unreadable` puts them, and the first one of `listen`.
@@ -61,13 +67,13 @@ impl PcmStream {
         Ok(())
     }
 
-    /// Appends samples to `sound` until it holds at least `len` at 16 kHz, or the recording is over, which `false`
-    /// tells. Where they come slowly it holds less.
+    /// Appends samples to `sound` until it holds at least `len` at 16 kHz (fewer where there are many channels), or the
+    /// recording is over, which `false` tells. Where they come slowly it holds less.
     ///
     /// # Errors
     /// Those of [`Decoder::next_block`].
     pub fn fill(&mut self, sound: &mut Sound, len: usize) -> Result<bool, AudioError> {
-        while !self.over && sound.len() < len && self.step(sound)? {}
+        while !self.over && !sound.is_full(len) && self.step(sound)? {}
         Ok(!self.over)
     }
 

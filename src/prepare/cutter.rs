@@ -1,6 +1,6 @@
 //! From what one ear hears to chunks: listening and deciding.
 
-use std::{io, path::PathBuf};
+use std::io;
 
 use super::{ear::Ear, level::Level, memory::Memory, tape::Tape};
 use crate::{
@@ -35,8 +35,8 @@ pub(super) enum CutError {
 }
 
 impl<'e> Cutter<'e> {
-    /// What does not fit into memory waits in a file within `folder`.
-    pub fn new(ear: Ear<'e>, segmenter: Segmenter, parameters: &Parameters, folder: PathBuf) -> Self {
+    /// Where to keep what was heard is `tape`'s matter.
+    pub fn new(ear: Ear<'e>, segmenter: Segmenter, parameters: &Parameters, tape: Tape<i16>) -> Self {
         Self {
             ear,
             segmenter,
@@ -45,7 +45,7 @@ impl<'e> Cutter<'e> {
             heard: Vec::new(),
             decided: Vec::new(),
             chunks: Vec::new(),
-            tape: Tape::new(folder),
+            tape,
             samples: 0,
         }
     }

@@ -4,6 +4,7 @@ mod cuts;
 mod cutter;
 mod ear;
 mod error;
+mod facts;
 mod level;
 mod memory;
 mod reading;
@@ -213,7 +214,7 @@ impl Preparer {
         };
         watch.advanced(seconds(memory.known.samples));
         let kept = &memory.known.probabilities;
-        let facts = self.facts_known(memory.known);
+        let facts = facts::remembered(memory.known);
         Ok(Some(self.conclude(facts, done, (kept.windows, kept.data.clone()), started)))
     }
 
@@ -230,9 +231,8 @@ impl Preparer {
             CutError::Write(error) => unwritable(error),
         };
 
-        let alike = self.are_channels_alike(task, ears.memory(), watch)?;
         let cut = self.manner.files.and_then(|files| files.cut());
-        let wanted = Wanted { channels: self.manner.channels, alike, cut };
+        let wanted = Wanted { channels: self.manner.channels, cut };
         let mut source = PcmStream::open(&task.path, self.reading.decoder, wanted).map_err(unreadable)?;
         self.reading.check_bytes(source.info().bytes).map_err(unreadable)?;
         let (bytes, depth) = (source.info().bytes as i64, source.info().bits);
@@ -240,6 +240,10 @@ impl Preparer {
             return Err(Halt::OtherAudio);
         }
         watch.opened(source.promised_seconds());
+        let alike = self.are_channels_alike(task, ears.memory(), watch)?;
+        if alike {
+            source.all_are_alike();
+        }
         let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(unwritable)?;
         let (mut beginning, mut session) = (Some((ears, staging)), None);
         let lanes = self.lanes && source.promised_seconds().is_none_or(|seconds| seconds >= LONG_S);
@@ -262,7 +266,7 @@ impl Preparer {
         let done = session.finish().map_err(uncut)?.ok_or(Halt::OtherAudio)?;
         let windows = done.heard.len() as i64;
         let packed = if self.keeps_probabilities { track::pack(&done.heard).map_err(unwritable)? } else { Vec::new() };
-        Ok(self.conclude(self.facts(&source, alike), done, (windows, packed), started))
+        Ok(self.conclude(facts::told(&source, alike), done, (windows, packed), started))
     }
 
     /// Whether the channels need not be listened to one by one, as they are all the same.
@@ -276,56 +280,6 @@ impl Preparer {
             (ChannelChoice::Split, Some(memory)) => Ok(memory.is_of_one_ear()),
             (ChannelChoice::Split, None) => channels_alike(&task.path, self.reading.decoder, || watch.go_on()),
             _ => Ok(false),
-        }
-    }
-
-    /// What the file told.
-    fn facts(&self, source: &PcmStream, alike: bool) -> Outcome {
-        let (info, damage) = (source.info(), source.damage());
-        let (decode, resample) = source.times();
-        let mut warnings = Vec::new();
-        if damage.truncated {
-            warnings.push("truncated".to_owned());
-        }
-        if damage.decode_errors > 0 {
-            warnings.push(format!("decode_errors: {}", damage.decode_errors));
-        }
-        if source.channels_cancel() {
-            warnings.push("phase_inverted".to_owned());
-        }
-        if alike && info.channels > 1 {
-            warnings.push("dual_mono".to_owned());
-        }
-        Outcome {
-            container: info.container.clone(),
-            codec: info.codec.clone(),
-            sample_rate: i64::from(info.sample_rate),
-            channels: info.channels as i64,
-            bytes: info.bytes as i64,
-            decode_errors: damage.decode_errors as i64,
-            truncated: damage.truncated,
-            warnings,
-            times: StageTimes {
-                decode_ms: milliseconds(decode),
-                resample_ms: milliseconds(resample),
-                ..StageTimes::default()
-            },
-            ..Outcome::default()
-        }
-    }
-
-    /// What it told before.
-    fn facts_known(&self, known: &Known) -> Outcome {
-        Outcome {
-            container: known.container.clone(),
-            codec: known.codec.clone(),
-            sample_rate: known.sample_rate,
-            channels: known.channels,
-            bytes: known.bytes,
-            decode_errors: known.decode_errors,
-            truncated: known.truncated != 0,
-            warnings: known.warnings.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
-            ..Outcome::default()
         }
     }
 

@@ -13,12 +13,18 @@ use super::{
     ear::Ear,
     level::Level,
     source_tape::SourceTape,
+    tape::Tape,
 };
 use crate::{
     audio::{ChannelChoice, SegmentFiles, Sound, Spec},
     output::Staging,
     vad::{Chunk, Parameters, Segmenter},
 };
+
+/// Bytes of what is heard that are kept in memory, of all channels together, and as many of what is cut from: 4 min of
+/// one channel at 16 kHz. Segments are rarely longer; an hour of speech without a pause, or music that is taken for it,
+/// goes to the disk until it is cut.
+const IN_MEMORY: usize = 8 << 20;
 
 /// How recordings are cut.
 #[derive(Clone)]
@@ -60,7 +66,11 @@ impl<'e> Session<'e> {
     pub fn new(manner: &Manner, ears: Vec<Ear<'e>>, sound: &Sound, depth: Option<u32>, staging: Staging) -> Self {
         let folder = staging.root().to_owned();
         let Manner { channels, files, parameters, segmenter } = manner;
-        let cutter = |ear| Cutter::new(ear, segmenter.clone(), parameters, folder.clone());
+        let bytes = IN_MEMORY / ears.len().max(1);
+        let cutter = |ear| {
+            let tape = Tape::new(folder.clone(), bytes);
+            Cutter::new(ear, segmenter.clone(), parameters, tape)
+        };
         Self {
             channels: *channels,
             files: *files,
@@ -177,6 +187,8 @@ fn tapes(files: &SegmentFiles, sound: &Sound, depth: Option<u32>, folder: &Path)
         bits,
         opus_bitrate: files.opus_bitrate,
     };
-    let tape = |channels| SourceTape::new(spec(channels), folder.to_owned());
-    if cut.all_channels { vec![tape(sound.cut.len())] } else { sound.cut.iter().map(|_| tape(1)).collect() }
+    let tapes = if cut.all_channels { 1 } else { sound.cut.len() };
+    let channels = if cut.all_channels { sound.cut.len() } else { 1 };
+    let tape = |_| SourceTape::new(spec(channels), folder.to_owned(), IN_MEMORY / tapes.max(1));
+    (0..tapes).map(tape).collect()
 }

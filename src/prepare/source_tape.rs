@@ -15,9 +15,9 @@ pub(super) struct SourceTape {
 }
 
 impl SourceTape {
-    /// For frames as `spec` has them. What does not fit into memory waits in a file within `folder`.
-    pub fn new(spec: Spec, folder: PathBuf) -> Self {
-        Self { tape: Tape::new(folder), spec }
+    /// For frames as `spec` has them, about so many bytes of them in memory, the rest in a file within `folder`.
+    pub fn new(spec: Spec, folder: PathBuf, bytes: usize) -> Self {
+        Self { tape: Tape::new(folder, bytes), spec }
     }
 
     /// What its frames are.
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn frames_are_played_as_they_came() {
         let spec = Spec { rate: 32_000, channels: 2, bits: 24, ..Spec::heard(SegmentFormat::Wav, None) };
-        let mut tape = SourceTape::new(spec, std::env::temp_dir());
+        let mut tape = SourceTape::new(spec, std::env::temp_dir(), 1_000);
         let left: Vec<f32> = (0..1_000).map(|n| n as f32 / 8_388_608.0).collect();
         let right: Vec<f32> = left.iter().map(|sample| -sample).collect();
         tape.record(&[left, right]).unwrap();

@@ -9,10 +9,6 @@ use std::{
 
 use crate::audio::Sample;
 
-/// Samples that are kept in memory: 4 min at 16 kHz, 8 MB. Segments are rarely longer; an hour of speech without a
-/// pause, or music that is taken for it, goes to the disk until it is cut.
-const IN_MEMORY: usize = 1 << 22;
-
 /// Samples that are read back from the disk at once.
 const READ: usize = 1 << 16;
 
@@ -43,9 +39,10 @@ impl<S: Sample> Tape<S>
 where
     [S]: ToOwned<Owned = Vec<S>>,
 {
-    /// A tape that keeps what does not fit into memory in a file within `folder`.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { samples: Vec::new(), first: 0, stale: 0, spool: None, in_memory: IN_MEMORY, folder }
+    /// A tape that keeps about so many bytes in memory, and what does not fit in a file within `folder`.
+    pub fn new(folder: PathBuf, bytes: usize) -> Self {
+        let in_memory = (bytes / size_of::<S>()).max(1);
+        Self { samples: Vec::new(), first: 0, stale: 0, spool: None, in_memory, folder }
     }
 
     /// Records the next samples.
@@ -130,7 +127,7 @@ mod tests {
             steps in prop::collection::vec((1u64..400, 0u64..3000, prop::bool::ANY), 1..60),
             in_memory in 100usize..2000,
         ) {
-            let mut tape = Tape { in_memory, ..Tape::new(std::env::temp_dir()) };
+            let mut tape = Tape::new(std::env::temp_dir(), 2 * in_memory);
             let (mut end, mut needed) = (0, 0);
             for (len, back, forget) in steps {
                 tape.record((end..end + len).map(value)).unwrap();
