@@ -472,6 +472,9 @@ pub trait Store: Send + Sync {
     /// The newest failures, newest first; quarantined ones only, where these are wanted.
     async fn failures(&self, quarantined_only: bool, limit: usize) -> Result<Vec<Failure>>;
 
+    /// The error codes of failed and quarantined recordings, with how many have each.
+    async fn error_codes(&self) -> Result<Vec<(String, i64)>>;
+
     /// Sources of the pending recordings that `recipe` may claim, in pages by id: `(id, source)`, ids above `after`.
     async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>>;
 

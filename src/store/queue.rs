@@ -400,6 +400,11 @@ macro_rules! impl_store {
                     .await
                 }
 
+                async fn error_codes(&self) -> Result<Vec<(String, i64)>> {
+                    let db = self.session();
+                    to_the_end(&self.name, async move { query_as(sql::ERROR_CODES).fetch_all(&db.reads).await }).await
+                }
+
                 async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>> {
                     let (db, recipe) = (self.session(), recipe.to_owned());
                     to_the_end(&self.name, async move {

@@ -305,6 +305,11 @@ SELECT r.id, r.source, r.state, COALESCE(r.error_code, '') AS error_code, COALES
 FROM recording r WHERE r.state IN ({states})
 ORDER BY r.finished_at DESC, r.id DESC LIMIT $1";
 
+/// What recordings failed with.
+pub const ERROR_CODES: &str = "
+SELECT error_code, COUNT(*) FROM recording
+WHERE state IN ('failed', 'quarantined') AND error_code IS NOT NULL GROUP BY error_code ORDER BY error_code";
+
 /// `$1` recipe, `$2` id to start behind, `$3` limit.
 pub const PENDING: &str = "
 SELECT r.id, r.source FROM recording r

@@ -54,6 +54,14 @@ fn what_failed_for_a_reason_is_tried_again() {
     row(&desk, "UPDATE recording SET state = 'quarantined', error_code = 'crashed' WHERE id = 3");
     let said = desk.run(&["requeue", "--where-error", "read_error"]).exits(0);
     assert!(said.out.contains("no recording failed with read_error"), "{}", said.out);
+    // A misspelt one among others changes nothing.
+    let said = desk.run(&["requeue", "--where-error", "disk_ful", "--where-error", "corrupt"]).exits(2);
+    for words in
+        ["no code disk_ful;", "failed with corrupt (1), crashed (1), disk_full (1)", "empty_file, ffmpeg_error"]
+    {
+        assert!(said.err.contains(words), "{words} is missing in {}", said.err);
+    }
+    assert_eq!(desk.count("pending"), 0);
     let said = desk.run(&["requeue", "--where-error", "disk_full", "--where-error", "crashed", "--json"]).exits(0);
     assert_eq!(said.json()["requeued"], 2);
     assert_eq!((desk.count("pending"), desk.count("failed")), (2, 1));
