@@ -74,9 +74,10 @@ impl PostgresStore {
     }
 
     /// A server that was cut off leaves calls hanging for as long as TCP hopes. They keep the old pool.
-    fn forget(&self) {
+    fn forget(&self) -> StoreError {
         let new = pool().connect_lazy_with((*self.options).clone());
         *self.pool.write().unwrap_or_else(PoisonError::into_inner) = new;
+        StoreError::problem(Problem::Unreachable, &self.name, "it does not answer")
     }
 
     fn listen(&self) -> News {

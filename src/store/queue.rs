@@ -163,8 +163,7 @@ macro_rules! impl_store {
                 }
 
                 fn renew(&self) -> StoreError {
-                    self.forget();
-                    StoreError::problem(Problem::Unreachable, &self.name, "it does not answer")
+                    self.forget()
                 }
 
                 async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>> {
@@ -314,7 +313,10 @@ macro_rules! impl_store {
                 async fn retry(&self, again: Again<'_>) -> Result<u64> {
                     let (db, (text, value)) = (self.session(), sql::retry(&again));
                     to_the_end(&self.name, async move {
-                        Ok(query($dialect.sql(&text)).bind(value).execute(&db.writes).await?.rows_affected())
+                        let mut tx = db.begin().await?;
+                        let retried = query($dialect.sql(&text)).bind(value).execute(&mut *tx).await?.rows_affected();
+                        tx.commit().await?;
+                        Ok(retried)
                     })
                     .await
                 }
@@ -322,8 +324,11 @@ macro_rules! impl_store {
                 async fn cancel(&self, of: &Selection) -> Result<u64> {
                     let (db, (which, value)) = (self.session(), sql::which(of));
                     to_the_end(&self.name, async move {
+                        let mut tx = db.begin().await?;
                         let cancel = query($dialect.sql(&sql::CANCEL.replace("{which}", which))).bind(value);
-                        Ok(cancel.execute(&db.writes).await?.rows_affected())
+                        let cancelled = cancel.execute(&mut *tx).await?.rows_affected();
+                        tx.commit().await?;
+                        Ok(cancelled)
                     })
                     .await
                 }

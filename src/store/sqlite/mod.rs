@@ -4,11 +4,13 @@ mod files;
 mod leases;
 mod network;
 mod place;
+pub(super) mod writer;
 
 use std::{
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
@@ -44,6 +46,12 @@ const DIALECT: Dialect = Dialect {
 /// How long a write waits for the other processes' writes.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// How long a write waits for others without a word.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// ... and how often it says that it still does.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// How often a watcher asks whether the file has changed: it costs some microseconds.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -58,6 +66,8 @@ pub struct SqliteStore {
     /// One connection: writers within this process queue here, in order, instead of racing for the file's lock.
     writes: SqlitePool,
     watched: Arc<Mutex<Watched>>,
+    /// When it was last said that a write waits for another process.
+    told: Arc<Mutex<Option<Instant>>>,
 }
 
 impl SqliteStore {
@@ -77,6 +87,7 @@ impl SqliteStore {
             path: path.into(),
             name,
             watched: Arc::default(),
+            told: Arc::default(),
         };
         drop(gate);
         Ok(store)
@@ -84,7 +95,23 @@ impl SqliteStore {
 
     /// Starts a transaction that may write from its first moment on, so that it never has to wait half way.
     async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
-        self.writes.begin_with("BEGIN IMMEDIATE").await
+        let mut beginning = pin!(self.writes.begin_with("BEGIN IMMEDIATE"));
+        match tokio::time::timeout(SILENCE, &mut beginning).await {
+            Ok(begun) => begun,
+            Err(_) => {
+                self.tell_that_it_waits();
+                beginning.await
+            }
+        }
+    }
+
+    /// Says for whom this process waits, though not with each write that does.
+    fn tell_that_it_waits(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            *told = Some(Instant::now());
+            tracing::warn!("waiting for the database {}: {}", self.name, writer::told(&self.name));
+        }
     }
 
     /// Announces `worker` by a file that stays locked until its process is dead.
@@ -99,8 +126,10 @@ impl SqliteStore {
         self.clone()
     }
 
-    /// Nothing lies between this process and the file that could hang.
-    fn forget(&self) {}
+    /// Nothing lies between this process and the file that could hang: it waits for somebody else's write.
+    fn forget(&self) -> StoreError {
+        StoreError::held(&self.name)
+    }
 
     fn listen(&self) -> News {
         let options = options(&self.path);
@@ -136,7 +165,7 @@ impl SqliteStore {
     ) -> sqlx::Result<Option<Vec<i64>>> {
         let leases: Vec<Lease> = sqlx::query_as(DIALECT.sql(sql::LEASES)).fetch_all(connection).await?;
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Some(watched.lapsed(&leases, signs, patience, std::time::Instant::now())))
+        Ok(Some(watched.lapsed(&leases, signs, patience, Instant::now())))
     }
 }
 
@@ -241,5 +270,23 @@ mod tests {
             let added = store.add(&[number.to_string().into()], None).await.unwrap();
             assert_eq!(added.inserted, 1);
         }
+    }
+
+    /// "database is locked" is what SQLite says to it.
+    #[tokio::test]
+    async fn a_write_that_waits_in_vain_tells_for_whom() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.db");
+        let (store, other) = (SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap());
+        sqlx::query("PRAGMA busy_timeout = 50").execute(&store.writes).await.unwrap();
+        let writing = other.begin().await.unwrap();
+        let error = store.add(&["a".into()], None).await.unwrap_err();
+        assert_eq!((error.code(), error.is_passing()), ("database_busy", true));
+        let told = error.to_string();
+        assert!(told.contains("cannot be written at the moment") && !told.contains("locked"), "{told}");
+        #[cfg(target_os = "linux")]
+        assert!(told.contains("an earlier write of this process"), "{told}");
+        drop(writing);
+        store.add(&["a".into()], None).await.unwrap();
     }
 }
