@@ -37,6 +37,17 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Arc<dyn Store>> {
     })
 }
 
+/// Opens a database to look at it, also where that is all that this user may do. Writing then fails with
+/// [`Problem::ReadOnly`].
+pub async fn look(url: &DatabaseUrl) -> Result<Arc<dyn Store>> {
+    match (connect(url).await, url) {
+        (Err(StoreError::Database { problem: Problem::ReadOnly, .. }), DatabaseUrl::Sqlite(path)) => {
+            Ok(Arc::new(sqlite::SqliteStore::open_to_read(path).await?))
+        }
+        (opened, _) => opened,
+    }
+}
+
 /// Where a recording stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]

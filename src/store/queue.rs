@@ -8,6 +8,8 @@
 
 use std::{future::Future, time::Duration};
 
+use sqlx::migrate::Migrator;
+
 use super::{ClaimKey, Problem, Result, StoreError};
 
 /// Sources to an INSERT: few enough that a million of them are not held twice.
@@ -39,6 +41,11 @@ where
 pub fn milliseconds(time: Duration) -> i64 {
     const CENTURY: i64 = 100 * 365 * 86_400_000;
     i64::try_from(time.as_millis()).map_or(CENTURY, |ms| ms.min(CENTURY))
+}
+
+/// Whether the tables have gone through just the changes that this program knows; `applied` are their numbers and hashes.
+pub fn is_up_to_date(known: &Migrator, applied: &[(i64, Vec<u8>)]) -> bool {
+    known.iter().map(|change| (change.version, &*change.checksum)).eq(applied.iter().map(|(v, hash)| (*v, &**hash)))
 }
 
 /// A number of rows, as the statements take it.

@@ -340,6 +340,9 @@ pub const IDENTITY: &str = "SELECT id FROM identity";
 /// What sqlx wrote down when it brought the tables up to date.
 pub const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";
 
+/// The same, change by change.
+pub const APPLIED: &str = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
+
 /// `$1` what `{which}` needs.
 pub const MATCHING: &str = "SELECT COUNT(*) FROM recording r WHERE {which}";
 

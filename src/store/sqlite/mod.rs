@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     DatabaseUrl, Enlistment, News, Problem, Result, StoreError,
-    queue::impl_store,
+    queue::{impl_store, is_up_to_date},
     sql::{self, Dialect},
 };
 
@@ -68,6 +68,7 @@ pub struct SqliteStore {
     watched: Arc<Mutex<Watched>>,
     /// When it was last said that a write waits for another process.
     told: Arc<Mutex<Option<Instant>>>,
+    only_read: bool,
 }
 
 impl SqliteStore {
@@ -88,9 +89,26 @@ impl SqliteStore {
             name,
             watched: Arc::default(),
             told: Arc::default(),
+            only_read: false,
         };
         drop(gate);
         Ok(store)
+    }
+
+    /// Opens a database that this user may not write, to look at it.
+    pub async fn open_to_read(path: &Path) -> Result<Self> {
+        let name: Arc<str> = DatabaseUrl::Sqlite(path.to_owned()).to_string().into();
+        let path = absolute(&name, path)?;
+        let (reads, writes) = pools_to_read(&path);
+        let (watched, told) = Default::default();
+        let store = Self { writes, reads, path: path.into(), name, watched, told, only_read: true };
+        let applied = sqlx::query_as(sql::APPLIED).fetch_all(&store.reads).await;
+        let applied: Vec<(i64, Vec<u8>)> = applied.map_err(|error| StoreError::driver(&store.name, &error))?;
+        if is_up_to_date(&MIGRATIONS, &applied) {
+            return Ok(store);
+        }
+        let cause = "they are of another version, and this user may not write the database to bring them up to date";
+        Err(StoreError::Schema { database: store.name.to_string(), cause: cause.to_owned() })
     }
 
     /// Starts a transaction that may write from its first moment on, so that it never has to wait half way.
@@ -123,7 +141,14 @@ impl SqliteStore {
     }
 
     fn session(&self) -> Self {
-        self.clone()
+        match self.only_read {
+            false => self.clone(),
+            // Whether there is a log beside the file may have changed since the last call.
+            true => {
+                let (reads, writes) = pools_to_read(&self.path);
+                Self { reads, writes, ..self.clone() }
+            }
+        }
     }
 
     /// Nothing lies between this process and the file that could hang: it waits for somebody else's write.
@@ -224,6 +249,16 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .foreign_keys(true)
+}
+
+/// Connections that do not write. Where no log lies beside the file, nobody has it open, and SQLite must not try to make
+/// one.
+fn pools_to_read(path: &Path) -> (SqlitePool, SqlitePool) {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let options = options(path).read_only(true).immutable(!Path::new(&log).exists());
+    let place = Arc::new(Mutex::new(Place::of(path)));
+    (pool(1, &place).connect_lazy_with(options.clone()), pool(1, &place).connect_lazy_with(options))
 }
 
 /// Connections that leave a file when it is moved or removed. Otherwise work would go on in a file that nobody finds any
