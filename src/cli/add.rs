@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use anyhow::Context;
 use prepare_audio::{
     sources::{Found, Query, Resolver},
     store::{Added, DatabaseUrl, Store},
@@ -57,14 +56,8 @@ async fn copy(
 ) -> anyhow::Result<u64> {
     let mut passed_over = 0;
     loop {
-        let page = query.page().await.with_context(|| {
-            format!(
-                "{} added before this, which stay: the same command again goes on",
-                count(added.inserted, "recording")
-            )
-        })?;
-        let Some(page) = page else { break };
-        let new = store.add(&page.recordings, None).await?;
+        let Some(page) = query.page().await.map_err(|error| told(error.into(), added))? else { break };
+        let new = store.add(&page.recordings, None).await.map_err(|error| told(error.into(), added))?;
         added.inserted += new.inserted;
         added.known += new.known;
         passed_over += page.passed_over;
@@ -81,6 +74,15 @@ async fn copy(
         tracing::warn!("{rows} of {url} passed over: the path is NULL or empty, or has a NUL character in it");
     }
     Ok(passed_over)
+}
+
+/// Says what an error in the middle leaves behind.
+fn told(error: anyhow::Error, added: &Added) -> anyhow::Error {
+    if added.inserted == 0 {
+        return error;
+    }
+    let before = count(added.inserted, "recording");
+    error.context(format!("{before} added before this, which stay: the same command again goes on"))
 }
 
 /// Finds what the typed names stand for.

@@ -133,7 +133,8 @@ async fn connect_patiently(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>
     }
 }
 
-/// Opens a database to look at, which must be there: a mistyped name is not to make an empty one.
+/// Opens a database to look at, which must be there: a mistyped name is not to make an empty one. To look, no right to
+/// write is needed.
 async fn connect_existing(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>> {
     if let DatabaseUrl::Sqlite(path) = &global.database
         && !path.exists()
@@ -141,7 +142,7 @@ async fn connect_existing(global: &GlobalArgs) -> anyhow::Result<Arc<dyn Store>>
         let told = format!("{}: no such database; `prepare-audio add` and `fetch` make it", global.database);
         anyhow::bail!(exit::NoDatabase(told));
     }
-    connect(global).await
+    Ok(store::look(&global.database).await?)
 }
 
 /// Prints a line, or tells that nobody reads any more.

@@ -98,13 +98,23 @@ fn integer(value: Option<&RawValue>) -> Result<Option<i64>, String> {
 }
 
 impl SourceError {
-    /// What the database says of a query itself is the fault of the one who typed it.
+    /// What the database says of a query itself is the fault of the one who typed it; all else is the database's.
     fn of_query(error: StoreError) -> Self {
         match error {
-            StoreError::Database { problem: Problem::Other, cause, .. } => {
+            // As the table of another SELECT, what is no SELECT is no SQL.
+            StoreError::Database { problem: Problem::Statement, cause, .. } if is_syntax(&cause) => {
                 Self::Query(format!("{cause} (it must be one SELECT)"))
+            }
+            StoreError::Database { problem: Problem::Statement, cause, .. } => Self::Query(cause),
+            StoreError::Database { problem: Problem::ReadOnly, cause, .. } => {
+                Self::Query(format!("{cause}: the other database is only read, and the query must not change it"))
             }
             other => Self::Store(other),
         }
     }
+}
+
+/// Whether a database says that it cannot read the statement, in the words that SQLite and PostgreSQL have for it.
+fn is_syntax(cause: &str) -> bool {
+    ["syntax error", "incomplete input", "multiple commands"].iter().any(|words| cause.contains(words))
 }

@@ -5,6 +5,8 @@
 
 use sqlx::{migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
 
+use super::sqlite::writer;
+
 /// What can go wrong with the database. The messages name the database without its password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -41,14 +43,18 @@ pub enum Problem {
     Unreachable,
     /// The server answered and does not let the program in: wrong password, no such database.
     Refused,
-    /// Others held it locked for too long, or it has no connection left.
+    /// The server has no connection left, or two writes met.
     Busy,
+    /// Another process is in the middle of a write to the file, which all others have to wait for.
+    Held,
     /// No room is left where it lies.
     Full,
     /// It cannot be written.
     ReadOnly,
     /// The disk that it lies on does not read or write.
     Disk,
+    /// The statement is wrong, or meets values that it cannot work with.
+    Statement,
     /// Anything else.
     Other,
 }
@@ -60,10 +66,11 @@ impl Problem {
             Self::Unreachable => ("cannot be reached", "Check that it is there, and that its address is right"),
             Self::Refused => ("refuses the connection", "Check the user, the password and the database's name"),
             Self::Busy => ("is busy", "Try again, or run fewer workers at once"),
+            Self::Held => ("cannot be written at the moment", "This step has changed nothing"),
             Self::Full => ("has no space left", "Free some: nothing is lost"),
             Self::ReadOnly => ("cannot be written", "Check the rights on its file and folder, or those of its user"),
             Self::Disk => ("cannot use its disk", "Check that the disk is there, whole and not full"),
-            Self::Other => ("reports an error", "Nothing was changed by this step"),
+            Self::Statement | Self::Other => ("reports an error", "Nothing was changed by this step"),
         }
     }
 }
@@ -77,23 +84,23 @@ impl StoreError {
             Self::Schema { .. } => "database_schema",
             Self::Database { problem, .. } => match problem {
                 Problem::Unreachable | Problem::Refused => "database_unreachable",
-                Problem::Busy => "database_busy",
+                Problem::Busy | Problem::Held => "database_busy",
                 Problem::Full => "database_full",
                 Problem::ReadOnly => "database_read_only",
-                Problem::Disk | Problem::Other => "database_error",
+                Problem::Disk | Problem::Statement | Problem::Other => "database_error",
             },
         }
     }
 
     /// Whether the same call succeeds as soon as what is wrong outside of the program has passed or was mended.
     pub fn is_retryable(&self) -> bool {
-        use Problem::{Busy, Disk, Full, ReadOnly, Unreachable};
-        matches!(self, Self::Database { problem: Unreachable | Busy | Full | ReadOnly | Disk, .. })
+        use Problem::{Busy, Disk, Full, Held, ReadOnly, Unreachable};
+        matches!(self, Self::Database { problem: Unreachable | Busy | Held | Full | ReadOnly | Disk, .. })
     }
 
     /// Whether it may well pass without anybody doing anything.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Database { problem: Problem::Unreachable | Problem::Busy, .. })
+        matches!(self, Self::Database { problem: Problem::Unreachable | Problem::Busy | Problem::Held, .. })
     }
 
     /// Trouble of a known kind at `database` (named without its password).
@@ -114,8 +121,21 @@ impl StoreError {
             sqlx::Error::Database(said) if said.try_downcast_ref::<PgDatabaseError>().is_some() => {
                 Self::problem(problem(error), database, said.message())
             }
-            _ => Self::problem(problem(error), database, error),
+            _ => match (problem(error), error) {
+                // "database is locked" says neither by whom nor what to do.
+                (Problem::Held, _) => Self::held(database),
+                // What is wrong with a statement is said in words, and needs no code.
+                (Problem::Statement, sqlx::Error::Database(said)) => {
+                    Self::problem(Problem::Statement, database, said.message())
+                }
+                (other, _) => Self::problem(other, database, error),
+            },
         }
+    }
+
+    /// A write to an SQLite file that waited in vain for somebody else's.
+    pub(super) fn held(database: &str) -> Self {
+        Self::problem(Problem::Held, database, writer::told(database))
     }
 
     /// Puts an error of the file system, met beside an SQLite database, into words.
@@ -156,7 +176,7 @@ fn problem(error: &sqlx::Error) -> Problem {
             Problem::Unreachable
         }
         sqlx::Error::Tls(_) => Problem::Refused,
-        sqlx::Error::PoolTimedOut => Problem::Busy,
+        sqlx::Error::PoolTimedOut => Problem::Held, // of a server it was told above
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             if error.try_downcast_ref::<SqliteError>().is_some() {
@@ -174,7 +194,8 @@ fn problem(error: &sqlx::Error) -> Problem {
 /// Reads a result code of SQLite, whose low byte is the kind: <https://www.sqlite.org/rescode.html>.
 fn sqlite_problem(code: &str) -> Problem {
     match code.parse::<u32>().unwrap_or_default() & 0xff {
-        5 | 6 => Problem::Busy,
+        1 | 20 => Problem::Statement,
+        5 | 6 => Problem::Held,
         8 => Problem::ReadOnly,
         10 => Problem::Disk,
         13 => Problem::Full,
@@ -193,6 +214,8 @@ fn postgres_problem(code: &str) -> Problem {
         "40001" | "40P01" | "53000" | "53200" | "53300" | "55P03" => Problem::Busy,
         // The server ended a session that was silent within a transaction, as one of a machine that was cut off.
         "25P03" => Problem::Unreachable,
+        "42501" => Problem::Other, // a right is missing
+        _ if code.starts_with("42") || code.starts_with("22") => Problem::Statement,
         _ if code.starts_with("28") => Problem::Refused,
         _ if code.starts_with("08") || code.starts_with("57P") => Problem::Unreachable,
         _ => Problem::Other,
@@ -206,13 +229,15 @@ mod tests {
     #[test]
     fn reads_the_codes_of_both_databases() {
         for (code, problem) in [
-            ("5", Problem::Busy),         // SQLITE_BUSY
-            ("517", Problem::Busy),       // SQLITE_BUSY_SNAPSHOT
+            ("5", Problem::Held),         // SQLITE_BUSY
+            ("517", Problem::Held),       // SQLITE_BUSY_SNAPSHOT
             ("13", Problem::Full),        // SQLITE_FULL
             ("1032", Problem::ReadOnly),  // SQLITE_READONLY_DBMOVED
             ("14", Problem::Unreachable), // SQLITE_CANTOPEN
             ("4874", Problem::Disk),      // SQLITE_IOERR_SHMSIZE, as on a full tmpfs
             ("2067", Problem::Other),     // SQLITE_CONSTRAINT_UNIQUE
+            ("1", Problem::Statement),    // SQLITE_ERROR: no such table, say
+            ("26", Problem::Other),       // SQLITE_NOTADB
         ] {
             assert_eq!(sqlite_problem(code), problem, "{code}");
         }
@@ -223,6 +248,9 @@ mod tests {
             ("28P01", Problem::Refused),     // invalid_password
             ("57P01", Problem::Unreachable), // admin_shutdown
             ("23505", Problem::Other),       // unique_violation
+            ("42703", Problem::Statement),   // undefined_column
+            ("22012", Problem::Statement),   // division_by_zero
+            ("42501", Problem::Other),       // insufficient_privilege
         ] {
             assert_eq!(postgres_problem(code), problem, "{code}");
         }

@@ -87,7 +87,8 @@ async fn sqlite(name: &str, path: &Path, query: &str, pages: &Pages) -> Result<(
     let text = format!("SELECT * FROM ({query}\n) AS q");
     let rows = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch(&mut connection);
     let rows = rows.map_err(driver);
-    let objects = rows.and_then(async |row| object(&row).map_err(|why| StoreError::problem(Problem::Other, name, why)));
+    let objects =
+        rows.and_then(async |row| object(&row).map_err(|why| StoreError::problem(Problem::Statement, name, why)));
     by_pages(Box::pin(objects), pages).await?;
     connection.close().await.map_err(driver)
 }

@@ -37,6 +37,17 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Arc<dyn Store>> {
     })
 }
 
+/// Opens a database to look at it, also where that is all that this user may do. Writing then fails with
+/// [`Problem::ReadOnly`].
+pub async fn look(url: &DatabaseUrl) -> Result<Arc<dyn Store>> {
+    match (connect(url).await, url) {
+        (Err(StoreError::Database { problem: Problem::ReadOnly, .. }), DatabaseUrl::Sqlite(path)) => {
+            Ok(Arc::new(sqlite::SqliteStore::open_to_read(path).await?))
+        }
+        (opened, _) => opened,
+    }
+}
+
 /// Where a recording stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]
@@ -481,6 +492,9 @@ pub trait Store: Send + Sync {
 
     /// The newest failures, newest first; quarantined ones only, where these are wanted.
     async fn failures(&self, quarantined_only: bool, limit: usize) -> Result<Vec<Failure>>;
+
+    /// The error codes of failed and quarantined recordings, with how many have each.
+    async fn error_codes(&self) -> Result<Vec<(String, i64)>>;
 
     /// Sources of the pending recordings that `recipe` may claim, in pages by id: `(id, source)`, ids above `after`.
     async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>>;

@@ -12,7 +12,11 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-use super::{DatabaseUrl, Enlistment, News, Problem, Result, StoreError, queue::impl_store, sql::Dialect};
+use super::{
+    DatabaseUrl, Enlistment, News, Problem, Result, StoreError,
+    queue::{impl_store, is_up_to_date},
+    sql::{self, Dialect},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -74,9 +78,10 @@ impl PostgresStore {
     }
 
     /// A server that was cut off leaves calls hanging for as long as TCP hopes. They keep the old pool.
-    fn forget(&self) {
+    fn forget(&self) -> StoreError {
         let new = pool().connect_lazy_with((*self.options).clone());
         *self.pool.write().unwrap_or_else(PoisonError::into_inner) = new;
+        StoreError::problem(Problem::Unreachable, &self.name, "it does not answer")
     }
 
     fn listen(&self) -> News {
@@ -132,6 +137,11 @@ async fn migrate(name: &str, options: &PgConnectOptions) -> Result<()> {
     let connecting = connecting.map_err(|_| StoreError::problem(Problem::Unreachable, name, "it does not answer"))?;
     let mut connection = connecting.map_err(driver)?;
     quiet(&mut connection).await.map_err(driver)?;
+    // A user who may only read them cannot bring the tables up to date, which mostly they are.
+    let applied: sqlx::Result<Vec<(i64, Vec<u8>)>> = sqlx::query_as(sql::APPLIED).fetch_all(&mut connection).await;
+    if applied.is_ok_and(|applied| is_up_to_date(&MIGRATIONS, &applied)) {
+        return connection.close().await.map_err(driver);
+    }
     // Not `run`: its future cannot be spawned ("implementation of `Acquire` is not general enough").
     let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
     migrated.map_err(|error| StoreError::migration(name, &error))?;

@@ -8,6 +8,8 @@
 
 use std::{future::Future, time::Duration};
 
+use sqlx::migrate::Migrator;
+
 use super::{ClaimKey, Problem, Result, StoreError};
 
 /// Sources to an INSERT: few enough that a million of them are not held twice.
@@ -39,6 +41,11 @@ where
 pub fn milliseconds(time: Duration) -> i64 {
     const CENTURY: i64 = 100 * 365 * 86_400_000;
     i64::try_from(time.as_millis()).map_or(CENTURY, |ms| ms.min(CENTURY))
+}
+
+/// Whether the tables have gone through just the changes that this program knows; `applied` are their numbers and hashes.
+pub fn is_up_to_date(known: &Migrator, applied: &[(i64, Vec<u8>)]) -> bool {
+    known.iter().map(|change| (change.version, &*change.checksum)).eq(applied.iter().map(|(v, hash)| (*v, &**hash)))
 }
 
 /// A number of rows, as the statements take it.
@@ -163,8 +170,7 @@ macro_rules! impl_store {
                 }
 
                 fn renew(&self) -> StoreError {
-                    self.forget();
-                    StoreError::problem(Problem::Unreachable, &self.name, "it does not answer")
+                    self.forget()
                 }
 
                 async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>> {
@@ -319,7 +325,10 @@ macro_rules! impl_store {
                 async fn retry(&self, again: Again<'_>) -> Result<u64> {
                     let (db, (text, value)) = (self.session(), sql::retry(&again));
                     to_the_end(&self.name, async move {
-                        Ok(query($dialect.sql(&text)).bind(value).execute(&db.writes).await?.rows_affected())
+                        let mut tx = db.begin().await?;
+                        let retried = query($dialect.sql(&text)).bind(value).execute(&mut *tx).await?.rows_affected();
+                        tx.commit().await?;
+                        Ok(retried)
                     })
                     .await
                 }
@@ -327,8 +336,11 @@ macro_rules! impl_store {
                 async fn cancel(&self, of: &Selection) -> Result<u64> {
                     let (db, (which, value)) = (self.session(), sql::which(of));
                     to_the_end(&self.name, async move {
+                        let mut tx = db.begin().await?;
                         let cancel = query($dialect.sql(&sql::CANCEL.replace("{which}", which))).bind(value);
-                        Ok(cancel.execute(&db.writes).await?.rows_affected())
+                        let cancelled = cancel.execute(&mut *tx).await?.rows_affected();
+                        tx.commit().await?;
+                        Ok(cancelled)
                     })
                     .await
                 }
@@ -403,6 +415,11 @@ macro_rules! impl_store {
                         failures.bind(rows(limit)).fetch_all(&db.reads).await
                     })
                     .await
+                }
+
+                async fn error_codes(&self) -> Result<Vec<(String, i64)>> {
+                    let db = self.session();
+                    to_the_end(&self.name, async move { query_as(sql::ERROR_CODES).fetch_all(&db.reads).await }).await
                 }
 
                 async fn pending(&self, recipe: &str, after: i64, limit: usize) -> Result<Vec<(i64, String)>> {

@@ -92,9 +92,10 @@ FROM chosen
 WHERE recording.id = chosen.id
 RETURNING recording.id, token, claim_id, source, attempts, max_attempts, crashes";
 
-/// How long the first suspected recording could have been claimed already; NULL where there is none.
+/// How long the first suspected recording has been waiting since its last attempt ended, or since it may be claimed; NULL
+/// where there is none.
 pub const SUSPECT_WAITS: &str = "
-SELECT {now} - MIN(r.available_at) FROM recording r
+SELECT {now} - MIN(CASE WHEN r.finished_at > r.available_at THEN r.finished_at ELSE r.available_at END) FROM recording r
 WHERE r.state = 'pending' AND r.crashes > 0 AND r.available_at <= {now}";
 
 /// `$1` worker: the claims that it has according to the table.
@@ -216,7 +217,7 @@ WHERE id = $1 AND token = $2 AND claim_id = $3 AND state IN ('pending', 'failed'
 
 /// The attempt is taken back; the token stays, because it never falls.
 pub const RELEASE: &str = "
-UPDATE recording SET state = 'pending', lease_until = NULL, attempts = attempts - 1 WHERE {fence}";
+UPDATE recording SET state = 'pending', lease_until = NULL, finished_at = {now}, attempts = attempts - 1 WHERE {fence}";
 
 /// What a reaper has to know of the running rows where a lease alone does not tell.
 pub const LEASES: &str = "
@@ -224,6 +225,9 @@ SELECT id, token, COALESCE(worker, '') AS worker, lease_until, CASE WHEN lease_u
 FROM recording WHERE state = 'running'";
 
 /// Takes back what nobody holds any more: `$1` their ids as JSON, or NULL for all whose lease ran out.
+///
+/// They may be claimed at once, as they could before. `available_at` does not become now: on SQLite that is this process's
+/// clock, and where somebody sets it back later, they would wait until it has caught up.
 pub const REAP: &str = "
 WITH lapsed AS MATERIALIZED (
     SELECT r.id FROM recording r
@@ -232,7 +236,7 @@ WITH lapsed AS MATERIALIZED (
 )
 UPDATE recording
 SET state = CASE WHEN attempts < max_attempts THEN 'pending' ELSE 'quarantined' END,
-    token = token + 1, crashes = crashes + 1, lease_until = NULL, finished_at = {now}, available_at = {now},
+    token = token + 1, crashes = crashes + 1, lease_until = NULL, finished_at = {now},
     error_code = 'crashed',
     error = 'the worker ' || COALESCE(worker, '?') || ' vanished while it held this recording (attempt '
         || attempts || ' of ' || max_attempts || '): its process died, or its machine was cut off'
@@ -305,6 +309,11 @@ SELECT r.id, r.source, r.state, COALESCE(r.error_code, '') AS error_code, COALES
 FROM recording r WHERE r.state IN ({states})
 ORDER BY r.finished_at DESC, r.id DESC LIMIT $1";
 
+/// What recordings failed with.
+pub const ERROR_CODES: &str = "
+SELECT error_code, COUNT(*) FROM recording
+WHERE state IN ('failed', 'quarantined') AND error_code IS NOT NULL GROUP BY error_code ORDER BY error_code";
+
 /// `$1` recipe, `$2` id to start behind, `$3` limit.
 pub const PENDING: &str = "
 SELECT r.id, r.source FROM recording r
@@ -330,6 +339,9 @@ pub const IDENTITY: &str = "SELECT id FROM identity";
 
 /// What sqlx wrote down when it brought the tables up to date.
 pub const SCHEMA: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+
+/// The same, change by change.
+pub const APPLIED: &str = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
 
 /// `$1` what `{which}` needs.
 pub const MATCHING: &str = "SELECT COUNT(*) FROM recording r WHERE {which}";

@@ -3,8 +3,15 @@
 use std::io::{BufRead, BufReader};
 
 use serde_json::Value;
+use sqlx::{ConnectOptions, Connection};
 
-use crate::{queueing::row, support::desk::Desk};
+use crate::{
+    queueing::row,
+    support::{
+        desk::{Desk, Said, count_in},
+        postgres::somebody_else,
+    },
+};
 
 const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
 
@@ -54,6 +61,14 @@ fn what_failed_for_a_reason_is_tried_again() {
     row(&desk, "UPDATE recording SET state = 'quarantined', error_code = 'crashed' WHERE id = 3");
     let said = desk.run(&["requeue", "--where-error", "read_error"]).exits(0);
     assert!(said.out.contains("no recording failed with read_error"), "{}", said.out);
+    // A misspelt one among others changes nothing.
+    let said = desk.run(&["requeue", "--where-error", "disk_ful", "--where-error", "corrupt"]).exits(2);
+    for words in
+        ["no code disk_ful;", "failed with corrupt (1), crashed (1), disk_full (1)", "empty_file, ffmpeg_error"]
+    {
+        assert!(said.err.contains(words), "{words} is missing in {}", said.err);
+    }
+    assert_eq!(desk.count("pending"), 0);
     let said = desk.run(&["requeue", "--where-error", "disk_full", "--where-error", "crashed", "--json"]).exits(0);
     assert_eq!(said.json()["requeued"], 2);
     assert_eq!((desk.count("pending"), desk.count("failed")), (2, 1));
@@ -155,4 +170,64 @@ fn the_manual_has_a_page_for_each_command() {
     }
     let completions = Desk::new().run(&["completions", "bash"]).exits(0).out;
     assert!(completions.contains("--all-pending") && completions.contains("--from-database"));
+}
+
+/// `program` for a user who may read the desk and nothing else: root's tests have to become somebody else for that.
+#[cfg(target_os = "linux")]
+fn as_reader(program: &std::path::Path, desk: &Desk, args: &[&str]) -> Said {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    let mut command = std::process::Command::new(program);
+    command.args(args).current_dir(desk.path("")).env_clear().stdin(std::process::Stdio::null());
+    if let Some((uid, gid)) = somebody_else() {
+        command.uid(uid).gid(gid);
+    }
+    let allow = |rights: [u32; 2]| {
+        for entry in walkdir::WalkDir::new(desk.path("")).into_iter().map(Result::unwrap) {
+            let rights = rights[usize::from(entry.file_type().is_file())];
+            std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(rights)).unwrap();
+        }
+    };
+    allow([0o555, 0o444]);
+    let said = command.output().unwrap().into();
+    allow([0o755, 0o644]);
+    said
+}
+
+/// Neither the file nor its folder may be written, whether somebody has the file open or not.
+#[cfg(target_os = "linux")]
+#[test]
+fn to_look_needs_no_right_to_write() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = waiting(&["a.wav", "b.wav"]);
+    desk.run(&["fetch"]).exits(0);
+    // Where somebody else can reach it.
+    let reachable = Desk::new();
+    std::fs::set_permissions(reachable.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = reachable.path("prepare-audio");
+    std::fs::copy(env!("CARGO_BIN_EXE_prepare-audio"), &program).unwrap();
+    let as_reader = |args: &[&str]| as_reader(&program, &desk, args);
+    let look = |done: i64| {
+        let status = as_reader(&["status", "--json"]).exits(0).json();
+        assert_eq!(count_in(&status, "done"), done);
+        assert_eq!(as_reader(&["segments", "--json"]).exits(0).json_lines().len() as i64, done);
+        as_reader(&["workers"]).exits(0);
+    };
+    look(2);
+    assert!(!desk.path("prepare-audio.db-wal").exists(), "nothing was left beside it");
+    let said = as_reader(&["retry", "1"]).exits(4);
+    assert!(said.err.contains("cannot be written") && said.err.contains("rights"), "{}", said.err);
+    as_reader(&["add", "a.wav"]).exits(4);
+    // While somebody has it open, what is new lies in the log beside it.
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(desk.path("prepare-audio.db"));
+    crate::support::place::runtime().block_on(async {
+        let mut open = options.connect().await.unwrap();
+        sqlx::query("UPDATE recording SET state = 'failed' WHERE id = 2").execute(&mut open).await.unwrap();
+        assert!(desk.path("prepare-audio.db-wal").exists());
+        look(1);
+        open.close().await.unwrap();
+    });
+    // A table of another version is told, and not read as if it were ours.
+    row(&desk, "DELETE FROM _sqlx_migrations WHERE version > 1");
+    let said = as_reader(&["status"]).exits(4);
+    assert!(said.err.contains("another version"), "{}", said.err);
 }

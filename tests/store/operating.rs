@@ -145,9 +145,11 @@ pub async fn tells_how_long_a_suspect_waits(place: Place) {
     store.reap(crate::support::place::PATIENCE).await.unwrap();
     let waits = store.suspect_waits().await.unwrap().unwrap();
     assert!(waits.as_secs() < 20, "{waits:?}");
-    place.execute("UPDATE recording SET available_at = available_at - 60000 WHERE crashes > 0").await;
+    place.execute("UPDATE recording SET finished_at = finished_at - 60000 WHERE crashes > 0").await;
     let waits = store.suspect_waits().await.unwrap().unwrap();
     assert!((60..90).contains(&waits.as_secs()), "{waits:?}");
+    place.execute("UPDATE recording SET finished_at = 99999999999999 WHERE crashes > 0").await;
+    assert!(store.suspect_waits().await.unwrap().unwrap().is_zero(), "the clock was set back meanwhile");
     place.execute("UPDATE recording SET available_at = 99999999999999 WHERE crashes > 0").await;
     assert_eq!(store.suspect_waits().await.unwrap(), None, "it is not its turn yet");
     place.execute("UPDATE recording SET available_at = 0 WHERE crashes > 0").await;

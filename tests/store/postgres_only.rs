@@ -3,6 +3,7 @@
 use prepare_audio::store::{self, DatabaseUrl};
 
 use crate::support::{
+    audit,
     place::{PATIENCE, Place, runtime},
     postgres::{PASSWORD, Server},
 };
@@ -58,4 +59,21 @@ fn a_database_that_may_only_be_read() {
         url
     });
     assert_eq!(refusal(&url).code(), "database_read_only");
+}
+
+/// Tables that are up to date need nothing of the right to change them.
+#[test]
+fn a_user_who_may_only_read_can_look() {
+    let Some(server) = Server::get() else { return };
+    let url = runtime().block_on(server.database());
+    runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
+    let grant = "CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader";
+    audit::execute(&url.parse().unwrap(), ["", grant]);
+    let url = url.replace("//postgres:", "//reader:");
+    runtime().block_on(async {
+        let store = store::look(&url.parse().unwrap()).await.unwrap();
+        assert_eq!(store.counts().await.unwrap(), []);
+        let error = store.add(&["a".into()], None).await.unwrap_err().to_string();
+        assert!(error.contains("permission denied"), "{error}");
+    });
 }

@@ -17,6 +17,7 @@ pub async fn takes_back_what_lapsed(place: Place) {
     let late = store.complete(&dead.key, &outcome(1)).await.unwrap_err();
     assert_eq!(late, StoreError::Lost(dead.key.id), "the worker was only slow");
     assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0], "not beside others");
+    assert_eq!(place.number(dead.key.id, "available_at").await, 0, "no clock that is set later makes it wait");
     let again = claim_suspect(&store).await;
     assert_eq!((again.key.id, again.crashes, again.attempts), (dead.key.id, 1, 2));
     assert!(again.key.token > dead.key.token + 1, "the reaping counts, and so does the claim");

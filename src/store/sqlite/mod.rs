@@ -4,11 +4,13 @@ mod files;
 mod leases;
 mod network;
 mod place;
+pub(super) mod writer;
 
 use std::{
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
@@ -26,7 +28,7 @@ use self::{
 };
 use super::{
     DatabaseUrl, Enlistment, News, Problem, Result, StoreError,
-    queue::impl_store,
+    queue::{impl_store, is_up_to_date},
     sql::{self, Dialect},
 };
 
@@ -44,6 +46,12 @@ const DIALECT: Dialect = Dialect {
 /// How long a write waits for the other processes' writes.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// How long a write waits for others without a word.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// ... and how often it says that it still does.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// How often a watcher asks whether the file has changed: it costs some microseconds.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -58,6 +66,9 @@ pub struct SqliteStore {
     /// One connection: writers within this process queue here, in order, instead of racing for the file's lock.
     writes: SqlitePool,
     watched: Arc<Mutex<Watched>>,
+    /// When it was last said that a write waits for another process.
+    told: Arc<Mutex<Option<Instant>>>,
+    only_read: bool,
 }
 
 impl SqliteStore {
@@ -77,14 +88,48 @@ impl SqliteStore {
             path: path.into(),
             name,
             watched: Arc::default(),
+            told: Arc::default(),
+            only_read: false,
         };
         drop(gate);
         Ok(store)
     }
 
+    /// Opens a database that this user may not write, to look at it.
+    pub async fn open_to_read(path: &Path) -> Result<Self> {
+        let name: Arc<str> = DatabaseUrl::Sqlite(path.to_owned()).to_string().into();
+        let path = absolute(&name, path)?;
+        let (reads, writes) = pools_to_read(&path);
+        let (watched, told) = Default::default();
+        let store = Self { writes, reads, path: path.into(), name, watched, told, only_read: true };
+        let applied = sqlx::query_as(sql::APPLIED).fetch_all(&store.reads).await;
+        let applied: Vec<(i64, Vec<u8>)> = applied.map_err(|error| StoreError::driver(&store.name, &error))?;
+        if is_up_to_date(&MIGRATIONS, &applied) {
+            return Ok(store);
+        }
+        let cause = "they are of another version, and this user may not write the database to bring them up to date";
+        Err(StoreError::Schema { database: store.name.to_string(), cause: cause.to_owned() })
+    }
+
     /// Starts a transaction that may write from its first moment on, so that it never has to wait half way.
     async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
-        self.writes.begin_with("BEGIN IMMEDIATE").await
+        let mut beginning = pin!(self.writes.begin_with("BEGIN IMMEDIATE"));
+        match tokio::time::timeout(SILENCE, &mut beginning).await {
+            Ok(begun) => begun,
+            Err(_) => {
+                self.tell_that_it_waits();
+                beginning.await
+            }
+        }
+    }
+
+    /// Says for whom this process waits, though not with each write that does.
+    fn tell_that_it_waits(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+            *told = Some(Instant::now());
+            tracing::warn!("waiting for the database {}: {}", self.name, writer::told(&self.name));
+        }
     }
 
     /// Announces `worker` by a file that stays locked until its process is dead.
@@ -96,11 +141,20 @@ impl SqliteStore {
     }
 
     fn session(&self) -> Self {
-        self.clone()
+        match self.only_read {
+            false => self.clone(),
+            // Whether there is a log beside the file may have changed since the last call.
+            true => {
+                let (reads, writes) = pools_to_read(&self.path);
+                Self { reads, writes, ..self.clone() }
+            }
+        }
     }
 
-    /// Nothing lies between this process and the file that could hang.
-    fn forget(&self) {}
+    /// Nothing lies between this process and the file that could hang: it waits for somebody else's write.
+    fn forget(&self) -> StoreError {
+        StoreError::held(&self.name)
+    }
 
     fn listen(&self) -> News {
         let options = options(&self.path);
@@ -136,7 +190,7 @@ impl SqliteStore {
     ) -> sqlx::Result<Option<Vec<i64>>> {
         let leases: Vec<Lease> = sqlx::query_as(DIALECT.sql(sql::LEASES)).fetch_all(connection).await?;
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Some(watched.lapsed(&leases, signs, patience, std::time::Instant::now())))
+        Ok(Some(watched.lapsed(&leases, signs, patience, Instant::now())))
     }
 }
 
@@ -197,6 +251,16 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
 }
 
+/// Connections that do not write. Where no log lies beside the file, nobody has it open, and SQLite must not try to make
+/// one.
+fn pools_to_read(path: &Path) -> (SqlitePool, SqlitePool) {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let options = options(path).read_only(true).immutable(!Path::new(&log).exists());
+    let place = Arc::new(Mutex::new(Place::of(path)));
+    (pool(1, &place).connect_lazy_with(options.clone()), pool(1, &place).connect_lazy_with(options))
+}
+
 /// Connections that leave a file when it is moved or removed. Otherwise work would go on in a file that nobody finds any
 /// more; so the next call says that the file cannot be opened, and the run pauses until it is back.
 fn pool(connections: u32, place: &Arc<Mutex<Place>>) -> SqlitePoolOptions {
@@ -241,5 +305,23 @@ mod tests {
             let added = store.add(&[number.to_string().into()], None).await.unwrap();
             assert_eq!(added.inserted, 1);
         }
+    }
+
+    /// "database is locked" is what SQLite says to it.
+    #[tokio::test]
+    async fn a_write_that_waits_in_vain_tells_for_whom() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.db");
+        let (store, other) = (SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap());
+        sqlx::query("PRAGMA busy_timeout = 50").execute(&store.writes).await.unwrap();
+        let writing = other.begin().await.unwrap();
+        let error = store.add(&["a".into()], None).await.unwrap_err();
+        assert_eq!((error.code(), error.is_passing()), ("database_busy", true));
+        let told = error.to_string();
+        assert!(told.contains("cannot be written at the moment") && !told.contains("locked"), "{told}");
+        #[cfg(target_os = "linux")]
+        assert!(told.contains("an earlier write of this process"), "{told}");
+        drop(writing);
+        store.add(&["a".into()], None).await.unwrap();
     }
 }
