@@ -63,17 +63,16 @@ impl Timeline {
         self.edit.as_ref().and_then(|edit| edit.end).is_none_or(|end| packet.pts.get() < end)
     }
 
-    /// Leaves out of the decoded samples of `packet` what comes before the recording's beginning.
-    pub fn trim(&mut self, packet: &Packet, (rate, channels): (u32, usize), samples: &mut Vec<f32>) {
+    /// How many of the `frames` decoded frames of the packet at `pts` come before the recording's beginning.
+    pub fn skip(&mut self, pts: i64, rate: u32, frames: usize) -> usize {
         if !self.begun {
             self.begun = true;
             if let Some(edit) = &self.edit {
-                self.skip = edit.frames_before(packet.pts.get(), rate);
+                self.skip = edit.frames_before(pts, rate);
             }
         }
-        let frames = (samples.len() / channels) as u64;
-        let dropped = self.skip.min(frames);
-        self.skip -= dropped;
-        samples.drain(..dropped as usize * channels);
+        let skipped = self.skip.min(frames as u64);
+        self.skip -= skipped;
+        skipped as usize
     }
 }
