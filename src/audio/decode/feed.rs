@@ -33,7 +33,7 @@ impl Feed {
     /// The track's next packet. Where the last one is to be cut, each is held back until another follows.
     fn next_of_track(&mut self) -> Result<Option<Packet>, SymphoniaError> {
         loop {
-            let packet = match self.reader.next_packet() {
+            let mut packet = match self.reader.next_packet() {
                 Ok(Some(packet)) if packet.track_id != self.track => continue,
                 Ok(Some(packet)) => packet,
                 Ok(None) => {
@@ -44,6 +44,7 @@ impl Feed {
                 // The error comes again at the next call.
                 Err(error) => return self.held.take().map_or(Err(error), |packet| Ok(Some(packet))),
             };
+            self.timeline.mend(&mut packet);
             if !self.timeline.looks_ahead() {
                 return Ok(Some(packet));
             }

@@ -84,9 +84,10 @@ impl Native {
         })
     }
 
-    /// Vorbis of more than two channels: symphonia 0.6.1 decodes some of them 20 to 30 dB off libvorbis and ffmpeg.
+    /// Vorbis of more than two channels: symphonia 0.6.1 decodes some of them 20 to 30 dB off libvorbis and ffmpeg. And
+    /// HE-AAC, of which it decodes the core.
     pub fn is_better_by_ffmpeg(&self) -> bool {
-        self.info.codec == "vorbis" && self.info.channels > 2
+        self.info.codec == "vorbis" && self.info.channels > 2 || self.feed.timeline.is_of_core()
     }
 
     /// Decodes with so many threads, where the codec lets them give the same samples. To be said before the first block.

@@ -125,6 +125,36 @@ fn ones_own_files_come_out_the_same() {
     }
 }
 
+/// A header tells the length of its own recording, not of what was put behind it; and the length of one without a header
+/// is guessed from its first packets.
+#[test]
+fn mpeg_audio_is_heard_to_its_end() {
+    let read = |name: &str| {
+        let path = ["speech", "formats"].map(fixtures).concat().into_iter().find(|path| path.ends_with(name)).unwrap();
+        fs::read(path).unwrap()
+    };
+    let (large, small) = (read("mp3_44k1_stereo.mp3"), read("mp3_cbr_no_header.mp3"));
+    let mut headless = large.clone();
+    let tag = headless.windows(4).position(|word| word == b"Info" || word == b"Xing").unwrap();
+    headless[tag..tag + 4].fill(0);
+    let folder = tempfile::tempdir().unwrap();
+    let frames = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        same(&path);
+        let blocks = hear(&path, 1).blocks;
+        blocks.iter().map(|(_, channels, samples)| samples.len() / channels).sum::<usize>()
+    };
+    assert_eq!(frames("large.mp3", &large), 303_246);
+    // Where they meet, a packet may want data of one that is not before it.
+    let is_whole = |heard: usize, all: usize| heard <= all && heard + 9 * 1152 >= all;
+    let more = small.repeat(9);
+    assert!(is_whole(frames("more.mp3", &more), 9 * 29_952));
+    assert!(is_whole(frames("behind.mp3", &[large, more.clone()].concat()), 303_246 + 9 * 29_952));
+    let whole = frames("headless.mp3", &headless);
+    assert!(is_whole(frames("guessed.mp3", &[headless, more].concat()), whole + 9 * 29_952));
+}
+
 #[test]
 fn who_stops_listening_ends_the_threads() {
     let path = fixtures("speech").into_iter().find(|path| path.ends_with("mp3_44k1_stereo.mp3")).unwrap();
