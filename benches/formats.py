@@ -27,7 +27,7 @@ LOSSLESS = ("pcm", "flac", "alac", "wavpack", "tta", "adpcm")
 SECONDS = 120
 NOTES = """
 - `chained_vorbis.ogg`: two equal links, which come out equal here. ffmpeg plays 256 frames of the second one's start-up.
-- `he_aac_48k.m4a`: its core, at half the rate.
+- `he_aac_48k.m4a`: without an ffmpeg it is its core, at half the rate, in its place in time.
 - Opus is compared with libopus through ffmpeg, which hands out 16 bits: hence some 80 dB. ffmpeg's own decoder differs from
   libopus by 12 to 15 dB where speech is coded at low rates.
 - Opus chains: each link's start-up is left out, as RFC 7845 has it; ffmpeg plays that of all links but the first."""

@@ -54,6 +54,7 @@ impl PcmStream {
         mut listen: impl FnMut(&Sound) -> Result<(), E>,
     ) -> Result<(), E> {
         if lanes && self.decoder.is_native() {
+            self.decoder.spread().map_err(&unreadable)?;
             let (decoding, resampling) = lanes::drive(&mut self.decoder, &mut self.front, len, unreadable, listen)?;
             self.decode_time += decoding;
             self.resample_time += resampling;

@@ -7,6 +7,10 @@ const LC: u32 = 2;
 const SBR: u32 = 5;
 const PS: u32 = 29;
 
+/// Frames of the core by which a decoder with spectral band replication is later, for which encoders allow: its filterbanks'
+/// delay, 962 frames at the full rate (so measured against ffmpeg).
+pub(super) const CORE_IS_EARLIER: u64 = 481;
+
 /// The configuration of the core; `None` where `config` is not HE-AAC's.
 pub(super) fn core_of(config: &[u8]) -> Option<Box<[u8]>> {
     let mut bits = Bits { bytes: config, at: 0 };

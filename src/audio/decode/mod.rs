@@ -1,8 +1,10 @@
 //! From a file to blocks of samples: through symphonia, or through an ffmpeg on the machine.
 
 mod aac;
+mod batch;
 mod block;
 mod codecs;
+mod feed;
 mod ffmpeg;
 mod mkv;
 mod mp4;
@@ -10,9 +12,12 @@ mod names;
 mod native;
 mod open;
 mod opus;
+mod packet;
+mod run_in;
+mod spread;
 mod timeline;
 
-use std::path::Path;
+use std::{path::Path, thread::available_parallelism};
 
 pub use self::{block::Block, ffmpeg::find_ffmpeg};
 use self::{ffmpeg::Ffmpeg, native::Native, open::check_file};
@@ -24,6 +29,9 @@ const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
 /// More channels than any recorder writes.
 const MAX_CHANNELS: usize = 64;
+
+/// Threads that decode one recording, at most: what four decode one alone cannot listen to.
+const MOST_THREADS: usize = 4;
 
 /// What the file says of itself, corrected by what the decoder found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +136,18 @@ impl Decoder {
     /// Whether this process decodes, not a child.
     pub fn is_native(&self) -> bool {
         matches!(self.0, Either::Native(_))
+    }
+
+    /// Lets threads decode parts of a long recording beside each other, where its codec allows that: the blocks stay what
+    /// they are, to the bit. To be said before the first block.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::open`].
+    pub fn spread(&mut self) -> Result<(), AudioError> {
+        match &mut self.0 {
+            Either::Native(native) => native.spread(available_parallelism().map_or(1, usize::from).min(MOST_THREADS)),
+            Either::Ffmpeg(_) => Ok(()),
+        }
     }
 
     /// The samples that come next; `None` at the end. A block may be empty: a child process has nothing yet.

@@ -3,15 +3,20 @@
 use std::path::Path;
 
 use symphonia::core::{
-    audio::GenericAudioBufferRef,
     codecs::audio::{AudioCodecParameters, AudioDecoder, CODEC_ID_NULL_AUDIO},
     errors::Error as SymphoniaError,
     formats::{FormatReader, Track, TrackType},
-    packet::Packet,
 };
 
 use super::{
-    Block, Damage, RATES, SourceInfo, check_spec, codecs::make_decoder, open::open_container, timeline::Timeline,
+    Block, Damage, RATES, SourceInfo, check_spec,
+    codecs::make_decoder,
+    feed::Feed,
+    open::open_container,
+    packet::{Outcome, decode},
+    run_in::RunIn,
+    spread::{Decoded, Spread},
+    timeline::Timeline,
 };
 use crate::audio::AudioError;
 
@@ -20,12 +25,10 @@ const TRUNCATION_SLACK: u64 = 4096;
 
 /// A recording that symphonia reads.
 pub(super) struct Native {
-    reader: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track: u32,
-    timeline: Timeline,
-    /// A packet that may be the last one.
-    held: Option<Packet>,
+    feed: Feed,
+    hands: Hands,
+    /// How many threads may decode.
+    threads: usize,
     /// Frames that the header promises.
     promised: Option<u64>,
     /// Whether the promise is the header's own and no estimate.
@@ -33,8 +36,21 @@ pub(super) struct Native {
     info: SourceInfo,
     damage: Damage,
     frames: u64,
-    samples: Vec<f32>,
     over: bool,
+}
+
+/// Who decodes: a decoder here, or several beside each other.
+enum Hands {
+    One { decoder: Box<dyn AudioDecoder>, samples: Vec<f32> },
+    Many(Box<Spread>),
+}
+
+/// A packet that held something to be heard.
+struct Found {
+    rate: u32,
+    channels: usize,
+    /// Samples at its beginning that are not part of the recording.
+    skipped: usize,
 }
 
 impl Native {
@@ -57,24 +73,29 @@ impl Native {
         };
         check_header(&params)?;
         Ok(Self {
-            reader,
-            decoder,
-            track: id,
-            timeline,
-            held: None,
+            feed: Feed::new(reader, id, timeline),
+            hands: Hands::One { decoder, samples: Vec::new() },
+            threads: 1,
             promised,
             vouched,
             info,
             damage: Damage::default(),
             frames: 0,
-            samples: Vec::new(),
             over: false,
         })
     }
 
-    /// Vorbis of more than two channels: symphonia 0.6.1 decodes some of them 20 to 30 dB off libvorbis and ffmpeg.
+    /// Vorbis of more than two channels: symphonia 0.6.1 decodes some of them 20 to 30 dB off libvorbis and ffmpeg. And
+    /// HE-AAC, of which it decodes the core.
     pub fn is_better_by_ffmpeg(&self) -> bool {
-        self.info.codec == "vorbis" && self.info.channels > 2
+        self.info.codec == "vorbis" && self.info.channels > 2 || self.feed.timeline.is_of_core()
+    }
+
+    /// Decodes with so many threads, where the codec lets them give the same samples. To be said before the first block.
+    pub fn spread(&mut self, threads: usize) -> Result<(), AudioError> {
+        self.threads = threads;
+        self.hands = self.new_hands()?;
+        Ok(())
     }
 
     pub fn info(&self) -> &SourceInfo {
@@ -93,85 +114,73 @@ impl Native {
     /// The samples of the next packet that holds some; `None` at the end.
     pub fn next_block(&mut self) -> Result<Option<Block<'_>>, AudioError> {
         while !self.over {
-            if let Some((rate, channels)) = self.step()? {
-                return Ok(Some(Block { samples: &self.samples, channels, rate }));
+            if let Some(Found { rate, channels, skipped }) = self.step()? {
+                return Ok(Some(Block { samples: &self.hands.samples()[skipped..], channels, rate }));
             }
         }
         Ok(None)
     }
 
-    /// Reads one packet; its rate and channels where it held samples.
-    fn step(&mut self) -> Result<Option<(u32, usize)>, AudioError> {
-        let packet = match self.next_packet() {
-            Ok(Some(packet)) => packet,
+    /// Decodes one packet.
+    fn step(&mut self) -> Result<Option<Found>, AudioError> {
+        let (pts, outcome) = match self.hands.next(&mut self.feed) {
+            Ok(Some(decoded)) => decoded,
             Ok(None) => return self.end(false),
             Err(SymphoniaError::ResetRequired) => return self.reset().map(|()| None),
             Err(error) => return self.end_by(error),
         };
-        if !self.timeline.plays(&packet) {
-            return Ok(None);
-        }
-        match self.decoder.decode(&packet) {
-            Ok(buffer) => {
-                let spec = take_samples(&buffer, &mut self.samples)?;
-                self.timeline.trim(&packet, spec, &mut self.samples);
-                self.account(spec)
+        match outcome {
+            Outcome::Samples { rate, channels, len } => {
+                let frames = self.feed.timeline.skip(pts, rate, len / channels);
+                Ok(self.account(Found { rate, channels, skipped: frames * channels }, len))
             }
-            Err(SymphoniaError::ResetRequired) => self.reset().map(|()| None),
-            Err(error) => {
-                tracing::debug!(%error, "packet left out");
+            Outcome::Damaged => {
                 self.damage.decode_errors += 1;
                 Ok(None)
             }
+            Outcome::Reset => self.reset().map(|()| None),
+            Outcome::Absurd(error) => Err(error),
         }
     }
 
-    /// The track's next packet. Where the last one is to be cut, each is held back until another follows.
-    fn next_packet(&mut self) -> Result<Option<Packet>, SymphoniaError> {
-        loop {
-            let packet = match self.reader.next_packet() {
-                Ok(Some(packet)) if packet.track_id != self.track => continue,
-                Ok(Some(packet)) => packet,
-                Ok(None) => {
-                    let mut last = self.held.take();
-                    last.iter_mut().for_each(|packet| self.timeline.end_at(packet));
-                    return Ok(last);
-                }
-                // The error comes again at the next call.
-                Err(error) => return self.held.take().map_or(Err(error), |packet| Ok(Some(packet))),
-            };
-            if !self.timeline.looks_ahead() {
-                return Ok(Some(packet));
-            }
-            if let Some(before) = self.held.replace(packet) {
-                return Ok(Some(before));
-            }
-        }
-    }
-
-    /// Books a decoded buffer. The decoder knows better than the header: HE-AAC doubles the rate.
-    fn account(&mut self, (rate, channels): (u32, usize)) -> Result<Option<(u32, usize)>, AudioError> {
-        if self.samples.is_empty() {
-            return Ok(None);
+    /// Books a decoded packet of `len` samples. The decoder knows better than the header: HE-AAC doubles the rate.
+    fn account(&mut self, found: Found, len: usize) -> Option<Found> {
+        let frames = (len - found.skipped) / found.channels;
+        if frames == 0 {
+            return None;
         }
         if self.frames == 0 {
-            (self.info.sample_rate, self.info.channels) = (rate, channels);
+            (self.info.sample_rate, self.info.channels) = (found.rate, found.channels);
         }
-        self.frames += (self.samples.len() / channels) as u64;
-        Ok(Some((rate, channels)))
+        self.frames += frames as u64;
+        Some(found)
     }
 
     /// Goes on with a new stream, as chained Ogg files have them.
     fn reset(&mut self) -> Result<(), AudioError> {
         let container = self.info.container.as_str();
-        let track = audio_track(&*self.reader)?;
+        let track = audio_track(&*self.feed.reader)?;
         let params = audio_params(track, container)?;
         check_header(params)?;
-        self.decoder = make_decoder(params, container)?;
-        self.timeline = Timeline::of_stream(params);
+        self.feed.timeline = Timeline::of_stream(params);
         // The frames of the first stream say nothing of the second's.
-        (self.track, self.promised) = (track.id, None);
+        (self.feed.track, self.promised) = (track.id, None);
+        self.hands = self.new_hands()?;
         Ok(())
+    }
+
+    /// For the stream that begins.
+    fn new_hands(&self) -> Result<Hands, AudioError> {
+        let container = self.info.container.clone();
+        let params = audio_params(audio_track(&*self.feed.reader)?, &container)?.clone();
+        let decoder = make_decoder(&params, &container)?;
+        Ok(match RunIn::of(params.codec).filter(|_| self.threads > 1) {
+            Some(run_in) => {
+                let make = Box::new(move || make_decoder(&params, &container).ok());
+                Hands::Many(Box::new(Spread::new(decoder, run_in, self.threads, make)))
+            }
+            None => Hands::One { decoder, samples: Vec::new() },
+        })
     }
 
     /// The container gave up: an end where there is something to keep, an error where there is not.
@@ -194,6 +203,27 @@ impl Native {
             (0, 0) => Err(AudioError::NoSamples),
             (0, n) => Err(AudioError::Corrupt(format!("none of its {n} packets can be decoded"))),
             _ => Ok(None),
+        }
+    }
+}
+
+impl Hands {
+    fn next(&mut self, feed: &mut Feed) -> Result<Option<Decoded>, SymphoniaError> {
+        match self {
+            Self::One { decoder, samples } => {
+                samples.clear();
+                let packet = feed.next()?;
+                Ok(packet.map(|packet| (packet.pts.get(), decode(&mut **decoder, &packet, samples))))
+            }
+            Self::Many(spread) => spread.next(feed),
+        }
+    }
+
+    /// Those of the latest packet.
+    fn samples(&self) -> &[f32] {
+        match self {
+            Self::One { samples, .. } => samples,
+            Self::Many(spread) => spread.samples(),
         }
     }
 }
@@ -226,11 +256,4 @@ fn audio_params<'t>(track: &'t Track, container: &str) -> Result<&'t AudioCodecP
 fn check_header(params: &AudioCodecParameters) -> Result<(), AudioError> {
     let channels = params.channels.as_ref().map_or(1, |c| c.count());
     check_spec(params.sample_rate.unwrap_or(*RATES.start()), channels)
-}
-
-fn take_samples(buffer: &GenericAudioBufferRef<'_>, samples: &mut Vec<f32>) -> Result<(u32, usize), AudioError> {
-    let spec = (buffer.spec().rate(), buffer.spec().channels().count());
-    check_spec(spec.0, spec.1)?;
-    buffer.copy_to_vec_interleaved(samples);
-    Ok(spec)
 }

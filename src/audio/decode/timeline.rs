@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use symphonia::core::{
-    codecs::audio::{AudioCodecParameters, well_known::CODEC_ID_OPUS},
+    codecs::audio::{
+        AudioCodecParameters,
+        well_known::{CODEC_ID_AAC, CODEC_ID_OPUS},
+    },
     formats::Track,
     packet::Packet,
 };
 
 use super::{
-    mkv,
+    aac, mkv,
     mp4::{self, Edit},
     opus::{self, Head},
 };
@@ -21,6 +24,10 @@ pub(super) struct Timeline {
     edit: Option<Edit>,
     /// Frames to leave out at the beginning.
     skip: u64,
+    /// Frames by which a decoder of the whole would be later than the one that is used.
+    late: u64,
+    /// Packets that begin here or later are whole, whatever the reader takes off their ends.
+    whole_from: Option<i64>,
     /// Frames that the last packet has too many.
     padding: u64,
     begun: bool,
@@ -33,6 +40,7 @@ impl Timeline {
         let mut timeline = Self::of_stream(params);
         match container {
             "isomp4" => timeline.edit = mp4::edit(path, track.id),
+            "mp1" | "mp2" | "mp3" => timeline.whole_from = Some(told_end(track)),
             "matroska" if is_opus => {
                 let nanoseconds = u128::from(mkv::discard_padding(path, track.id).unwrap_or(0));
                 timeline.padding = ((nanoseconds * u128::from(opus::RATE) + 500_000_000) / 1_000_000_000) as u64;
@@ -45,12 +53,29 @@ impl Timeline {
     /// What the codec's own header says, as at the beginning of a chained stream.
     pub fn of_stream(params: &AudioCodecParameters) -> Self {
         let head = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_OPUS).and_then(Head::read);
-        Self { skip: head.map_or(0, |head| u64::from(head.pre_skip)), ..Self::default() }
+        let core = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_AAC).and_then(aac::core_of);
+        Self {
+            skip: head.map_or(0, |head| u64::from(head.pre_skip)),
+            late: core.map_or(0, |_| aac::CORE_IS_EARLIER),
+            ..Self::default()
+        }
+    }
+
+    /// Whether only the core of HE-AAC is decoded.
+    pub fn is_of_core(&self) -> bool {
+        self.late > 0
     }
 
     /// Whether the last packet must be known to be the last.
     pub fn looks_ahead(&self) -> bool {
         self.padding > 0
+    }
+
+    /// Gives back what the reader should not have taken off.
+    pub fn mend(&self, packet: &mut Packet) {
+        if self.whole_from.is_some_and(|from| packet.pts.get() >= from) {
+            packet.trim_end = 0u64.into();
+        }
     }
 
     /// Takes the padding off the last packet.
@@ -63,17 +88,37 @@ impl Timeline {
         self.edit.as_ref().and_then(|edit| edit.end).is_none_or(|end| packet.pts.get() < end)
     }
 
-    /// Leaves out of the decoded samples of `packet` what comes before the recording's beginning.
-    pub fn trim(&mut self, packet: &Packet, (rate, channels): (u32, usize), samples: &mut Vec<f32>) {
+    /// How many of the `frames` decoded frames of the packet at `pts` come before the recording's beginning.
+    pub fn skip(&mut self, pts: i64, rate: u32, frames: usize) -> usize {
         if !self.begun {
             self.begun = true;
             if let Some(edit) = &self.edit {
-                self.skip = edit.frames_before(packet.pts.get(), rate);
+                self.skip = edit.frames_before(pts, rate).saturating_sub(self.late);
             }
         }
-        let frames = (samples.len() / channels) as u64;
-        let dropped = self.skip.min(frames);
-        self.skip -= dropped;
-        samples.drain(..dropped as usize * channels);
+        let skipped = self.skip.min(frames as u64);
+        self.skip -= skipped;
+        skipped as usize
+    }
+}
+
+/// Where MPEG audio ends by its own word, padding included. The reader takes for silence what comes after it: but that is
+/// another recording, put behind the first. And where LAME's header is missing, it only guesses where the end will be.
+fn told_end(track: &Track) -> i64 {
+    let told = track.delay.and(track.num_frames).map(|frames| frames.saturating_add(track.padding.unwrap_or(0).into()));
+    told.map_or(i64::MIN, |end| i64::try_from(end).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_core_of_he_aac_waits_for_the_rest() {
+        let edit = Edit { start: 2048, end: None, timescale: 48_000 };
+        let mut whole = Timeline { edit: Some(edit.clone()), ..Timeline::default() };
+        let mut core = Timeline { edit: Some(edit), late: aac::CORE_IS_EARLIER, ..Timeline::default() };
+        assert_eq!([whole.skip(0, 24_000, 1024), whole.skip(2048, 24_000, 1024)], [1024, 0]);
+        assert_eq!([core.skip(0, 24_000, 1024), core.skip(2048, 24_000, 1024)], [543, 0]);
     }
 }
