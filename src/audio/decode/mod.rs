@@ -2,21 +2,31 @@
 
 mod aac;
 mod block;
+mod books;
+mod boxes;
+mod careful;
 mod codecs;
 mod ffmpeg;
+mod honest;
 mod libopus;
+mod marks;
 mod mkv;
 mod mp4;
 mod names;
 mod native;
 mod open;
 mod opus;
+mod source;
 mod timeline;
 
 use std::path::Path;
 
 pub use self::{block::Block, ffmpeg::find_ffmpeg};
-use self::{ffmpeg::Ffmpeg, native::Native, open::check_file};
+use self::{
+    ffmpeg::Ffmpeg,
+    native::Native,
+    open::{check_file, read_at},
+};
 use super::AudioError;
 
 /// Sample rates outside these are lies: a WAV header may claim 4,294,967,295 Hz, for which a resampler would try to

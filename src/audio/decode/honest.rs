@@ -1,0 +1,115 @@
+//! A container's reader that is held to what a file can hold.
+//!
+//! The tables of MP4 may name the same bytes a million times, or four billion packets of no bytes; a chain of Ogg streams
+//! may have a thousand heads and no sound. None of that takes more than some bytes of a file, and the reader would go on
+//! for days. In an honest file each byte is in one packet.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use symphonia::core::{
+    errors::{Error, Result},
+    formats::{Attachment, FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
+    io::MediaSourceStream,
+    meta::{ChapterGroup, Metadata},
+    packet::Packet,
+};
+
+/// Packets that every file may have, however short.
+const PACKETS_AT_LEAST: u64 = 10_000;
+
+/// Streams that may follow each other in every file, and bytes that each further one must have on the average: the heads of
+/// one alone have some hundred.
+const STREAMS_AT_LEAST: u64 = 100;
+const BYTES_OF_A_STREAM: u64 = 2_000;
+
+/// A reader, and what it may still hand out.
+pub(super) struct Honest {
+    inner: Box<dyn FormatReader>,
+    full: Left,
+    left: Left,
+    streams: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Left {
+    packets: u64,
+    bytes: u64,
+}
+
+impl Honest {
+    /// The reader of a file of `len` bytes.
+    pub fn of(inner: Box<dyn FormatReader>, len: u64) -> Self {
+        let full = Left { packets: len.saturating_add(PACKETS_AT_LEAST), bytes: len.saturating_mul(2) };
+        Self { inner, full, left: full, streams: STREAMS_AT_LEAST + len / BYTES_OF_A_STREAM }
+    }
+
+    fn pay(&mut self, bytes: u64) -> Result<()> {
+        let Left { packets, bytes: all } = self.left;
+        let left = packets.checked_sub(1).zip(all.checked_sub(bytes));
+        let (packets, bytes) = left.ok_or(Error::DecodeError("its packets have more bytes than the file"))?;
+        self.left = Left { packets, bytes };
+        Ok(())
+    }
+}
+
+/// What a panic in symphonia is to those who call it.
+pub(super) fn caught(panic: &(dyn Any + Send)) -> Error {
+    let told = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::debug!(panic = told, "symphonia gave up");
+    Error::DecodeError("it contradicts itself")
+}
+
+impl FormatReader for Honest {
+    fn format_info(&self) -> &FormatInfo {
+        self.inner.format_info()
+    }
+
+    fn media_info(&self) -> &MediaInfo {
+        self.inner.media_info()
+    }
+
+    fn attachments(&self) -> &[Attachment] {
+        self.inner.attachments()
+    }
+
+    fn chapters(&self) -> Option<&ChapterGroup> {
+        self.inner.chapters()
+    }
+
+    fn metadata(&mut self) -> Metadata<'_> {
+        self.inner.metadata()
+    }
+
+    fn seek(&mut self, mode: SeekMode, to: SeekTo) -> Result<SeekedTo> {
+        self.left = self.full;
+        catch_unwind(AssertUnwindSafe(|| self.inner.seek(mode, to))).unwrap_or_else(|panic| Err(caught(&*panic)))
+    }
+
+    fn tracks(&self) -> &[Track] {
+        self.inner.tracks()
+    }
+
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        // A reader that has panicked is not asked again: the error ends the recording.
+        let next = catch_unwind(AssertUnwindSafe(|| self.inner.next_packet()));
+        match next.unwrap_or_else(|panic| Err(caught(&*panic))) {
+            Ok(Some(packet)) => self.pay(packet.data.len() as u64).map(|()| Some(packet)),
+            Err(Error::ResetRequired) => {
+                let told = "it has more streams than bytes for their heads";
+                self.streams = self.streams.checked_sub(1).ok_or(Error::DecodeError(told))?;
+                Err(Error::ResetRequired)
+            }
+            other => other,
+        }
+    }
+
+    fn into_inner<'s>(self: Box<Self>) -> MediaSourceStream<'s>
+    where
+        Self: 's,
+    {
+        self.inner.into_inner()
+    }
+}
