@@ -7,7 +7,7 @@ mod lanes;
 mod pcm;
 mod resample;
 
-pub use decode::{Block, Damage, Decoder, DecoderChoice, SourceInfo, find_ffmpeg, probe_seconds};
+pub use decode::{Block, Damage, Decoder, DecoderChoice, SourceInfo, find_ffmpeg, is_guarded, probe_seconds};
 pub use encode::{Written, hash_file, to_pcm16, write_wav};
 pub use error::{AudioError, NoFile};
 pub use pcm::PcmStream;

@@ -1,7 +1,5 @@
 //! A decoder that may panic: a packet that makes it do so is one that does not decode.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use symphonia::core::{
     audio::GenericAudioBufferRef,
     codecs::{
@@ -12,7 +10,7 @@ use symphonia::core::{
     packet::PacketRef,
 };
 
-use super::honest::caught;
+use super::guard::guard;
 
 /// Makes the decoder anew.
 type Make = Box<dyn Fn() -> Result<Box<dyn AudioDecoder>> + Send + Sync>;
@@ -20,18 +18,16 @@ type Make = Box<dyn Fn() -> Result<Box<dyn AudioDecoder>> + Send + Sync>;
 /// A decoder, and how to get another after a panic has left it in whatever state.
 pub(super) struct Careful {
     inner: Box<dyn AudioDecoder>,
+    /// Whether it may be in a state that it must not be used in.
+    is_spoilt: bool,
     make: Make,
 }
 
 impl Careful {
     /// The decoder that `make` makes.
     pub fn of(make: Make) -> Result<Self> {
-        Ok(Self { inner: attempt(&make)?, make })
+        Ok(Self { inner: guard(&make)?, is_spoilt: false, make })
     }
-}
-
-fn attempt(make: &Make) -> Result<Box<dyn AudioDecoder>> {
-    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(caught(&*panic)))
 }
 
 impl AudioDecoder for Careful {
@@ -48,15 +44,13 @@ impl AudioDecoder for Careful {
     }
 
     fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
-        match catch_unwind(AssertUnwindSafe(|| self.inner.decode_ref(packet).map(|_| ()))) {
-            Ok(Ok(())) => Ok(self.inner.last_decoded()),
-            Ok(Err(error)) => Err(error),
-            Err(panic) => {
-                let error = caught(&*panic);
-                self.inner = attempt(&self.make)?;
-                Err(error)
-            }
+        if self.is_spoilt {
+            self.inner = guard(&self.make)?;
         }
+        self.is_spoilt = true;
+        let decoded = guard(|| Ok(self.inner.decode_ref(packet).map(|_| ())))?;
+        self.is_spoilt = false;
+        decoded.map(|()| self.inner.last_decoded())
     }
 
     fn finalize(&mut self) -> FinalizeResult {

@@ -4,11 +4,6 @@
 //! may have a thousand heads and no sound. None of that takes more than some bytes of a file, and the reader would go on
 //! for days. In an honest file each byte is in one packet.
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
-
 use symphonia::core::{
     errors::{Error, Result},
     formats::{Attachment, FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
@@ -16,6 +11,8 @@ use symphonia::core::{
     meta::{ChapterGroup, Metadata},
     packet::Packet,
 };
+
+use super::guard::guard;
 
 /// Packets that every file may have, however short.
 const PACKETS_AT_LEAST: u64 = 10_000;
@@ -31,6 +28,8 @@ pub(super) struct Honest {
     full: Left,
     left: Left,
     streams: u64,
+    /// Whether its end is not where its header has it.
+    is_cut_off: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -41,9 +40,9 @@ struct Left {
 
 impl Honest {
     /// The reader of a file of `len` bytes.
-    pub fn of(inner: Box<dyn FormatReader>, len: u64) -> Self {
+    pub fn of(inner: Box<dyn FormatReader>, len: u64, is_cut_off: bool) -> Self {
         let full = Left { packets: len.saturating_add(PACKETS_AT_LEAST), bytes: len.saturating_mul(2) };
-        Self { inner, full, left: full, streams: STREAMS_AT_LEAST + len / BYTES_OF_A_STREAM }
+        Self { inner, full, left: full, streams: STREAMS_AT_LEAST + len / BYTES_OF_A_STREAM, is_cut_off }
     }
 
     fn pay(&mut self, bytes: u64) -> Result<()> {
@@ -53,13 +52,6 @@ impl Honest {
         self.left = Left { packets, bytes };
         Ok(())
     }
-}
-
-/// What a panic in symphonia is to those who call it.
-pub(super) fn caught(panic: &(dyn Any + Send)) -> Error {
-    let told = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::debug!(panic = told, "symphonia gave up");
-    Error::DecodeError("it contradicts itself")
 }
 
 impl FormatReader for Honest {
@@ -85,7 +77,7 @@ impl FormatReader for Honest {
 
     fn seek(&mut self, mode: SeekMode, to: SeekTo) -> Result<SeekedTo> {
         self.left = self.full;
-        catch_unwind(AssertUnwindSafe(|| self.inner.seek(mode, to))).unwrap_or_else(|panic| Err(caught(&*panic)))
+        guard(|| self.inner.seek(mode, to))
     }
 
     fn tracks(&self) -> &[Track] {
@@ -94,14 +86,14 @@ impl FormatReader for Honest {
 
     fn next_packet(&mut self) -> Result<Option<Packet>> {
         // A reader that has panicked is not asked again: the error ends the recording.
-        let next = catch_unwind(AssertUnwindSafe(|| self.inner.next_packet()));
-        match next.unwrap_or_else(|panic| Err(caught(&*panic))) {
+        match guard(|| self.inner.next_packet()) {
             Ok(Some(packet)) => self.pay(packet.data.len() as u64).map(|()| Some(packet)),
             Err(Error::ResetRequired) => {
                 let told = "it has more streams than bytes for their heads";
                 self.streams = self.streams.checked_sub(1).ok_or(Error::DecodeError(told))?;
                 Err(Error::ResetRequired)
             }
+            Ok(None) if self.is_cut_off => Err(Error::DecodeError("its data ends early")),
             other => other,
         }
     }

@@ -7,6 +7,7 @@ mod boxes;
 mod careful;
 mod codecs;
 mod ffmpeg;
+mod guard;
 mod honest;
 mod libopus;
 mod marks;
@@ -21,7 +22,7 @@ mod timeline;
 
 use std::path::Path;
 
-pub use self::{block::Block, ffmpeg::find_ffmpeg};
+pub use self::{block::Block, ffmpeg::find_ffmpeg, guard::is_guarded};
 use self::{
     ffmpeg::Ffmpeg,
     native::Native,
@@ -32,6 +33,10 @@ use super::AudioError;
 /// Sample rates outside these are lies: a WAV header may claim 4,294,967,295 Hz, for which a resampler would try to
 /// allocate until the process aborts.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
+/// Steps of a rate that share no factor with 16 kHz, at most. They are the length of the resampler's blocks: 48 kHz has 3 of
+/// them, 44.1 kHz 441, and 44,101 Hz as many. Recorders of more than 100 kHz have rates that are round.
+const MOST_STEPS: u32 = 100_000;
 
 /// More channels than any recorder writes.
 const MAX_CHANNELS: usize = 64;
@@ -158,11 +163,15 @@ pub fn probe_seconds(path: &Path) -> Option<f64> {
 }
 
 fn check_spec(rate: u32, channels: usize) -> Result<(), AudioError> {
-    if !RATES.contains(&rate) {
+    if !RATES.contains(&rate) || rate / gcd(rate, 16_000) > MOST_STEPS {
         return Err(AudioError::ImplausibleHeader(format!("a sample rate of {rate} Hz")));
     }
     if !(1..=MAX_CHANNELS).contains(&channels) {
         return Err(AudioError::ImplausibleHeader(format!("{channels} channels")));
     }
     Ok(())
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

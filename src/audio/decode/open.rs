@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read, Seek, SeekFrom},
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{LazyLock, atomic::Ordering::Relaxed},
 };
@@ -19,7 +18,8 @@ use symphonia::core::{
 };
 
 use super::{
-    honest::{Honest, caught},
+    guard::guard,
+    honest::Honest,
     marks::Marks,
     names::{describe, foreign},
     source::Source,
@@ -90,8 +90,7 @@ fn probe(path: &Path, marks: &Marks, as_stream: bool) -> Result<Box<dyn FormatRe
         hint.with_extension(extension);
     }
     let stream = MediaSourceStream::new(Box::new(source), Default::default());
-    let probed = || FORMATS.probe(&hint, stream, FormatOptions::default(), MetadataOptions::default());
-    let probed = catch_unwind(AssertUnwindSafe(probed)).unwrap_or_else(|panic| Err(caught(&*panic)));
+    let probed = guard(|| FORMATS.probe(&hint, stream, FormatOptions::default(), MetadataOptions::default()));
     let reader = probed.map_err(|error| match error {
         SymphoniaError::Unsupported(_) => AudioError::UnsupportedFormat(describe(path)),
         SymphoniaError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
@@ -104,7 +103,7 @@ fn probe(path: &Path, marks: &Marks, as_stream: bool) -> Result<Box<dyn FormatRe
         // all of the file: a thousand heads would take a thousand times as long as one.
         is_stream.store(true, Relaxed);
     }
-    Ok(Box::new(Honest::of(reader, len)))
+    Ok(Box::new(Honest::of(reader, len, marks.is_cut_off)))
 }
 
 /// Reads what is at `at`, as much as fits and is there.

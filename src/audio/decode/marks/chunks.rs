@@ -60,8 +60,14 @@ pub(super) fn all(file: &File, len: u64, kind: Kind, marks: &mut Marks) -> Resul
         if kind == Kind::Caf {
             check_caf(file, &name, at + head, size)?;
         }
-        // WAV's data is the last that is looked at, and CAF's may last to the end.
-        if &name == b"data" && (kind == Kind::Riff || size > len) {
+        // WAV's data is the last that is looked at, and CAF's may last to the end: whose length is not known is -1.
+        if &name == b"data" && (kind == Kind::Riff || size > len - at - head) {
+            let left = len - at - head;
+            if kind == Kind::Caf && size != u64::MAX && size > left {
+                // symphonia would look for what follows the data, and refuse the file.
+                marks.is_cut_off = true;
+                marks.put(at + 4, &left.to_be_bytes());
+            }
             break;
         }
         if !kind.is_needed(&name) && !marks.put(at, b"junk") {

@@ -22,6 +22,8 @@ const MOST: usize = 20_000;
 pub(super) struct Marks {
     /// Where the file begins, after the tags before it.
     pub start: u64,
+    /// Whether its sound ends before its header has it.
+    pub is_cut_off: bool,
     /// In order.
     pub places: Vec<(u64, u8)>,
 }
@@ -35,7 +37,7 @@ impl Marks {
         let unreadable = |error| AudioError::from_io(error, path);
         let file = File::open(path).map_err(unreadable)?;
         let len = file.metadata().map_err(unreadable)?.len();
-        let mut marks = Self { start: tags::end(&file, len).map_err(unreadable)?, places: Vec::new() };
+        let mut marks = Self { start: tags::end(&file, len).map_err(unreadable)?, ..Self::default() };
         let mut head = [0; 12];
         let read = read_at(&file, marks.start, &mut head).map_err(unreadable)?;
         match &head[..read] {
