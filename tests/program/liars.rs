@@ -89,7 +89,12 @@ pub fn mkv(clusters: &[u8]) -> Vec<u8> {
         whole(&[0x86], b"A_PCM/INT/LIT"),
         whole(&[0xE1], &sound.concat()),
     ];
-    let info = whole(&[0x15, 0x49, 0xA9, 0x66], &whole(&[0x2A, 0xD7, 0xB1], &1_000_000u32.to_be_bytes()));
+    let info = [
+        whole(&[0x2A, 0xD7, 0xB1], &1_000_000u32.to_be_bytes()),
+        whole(&[0x4D, 0x80], b"liar"),
+        whole(&[0x57, 0x41], b"liar"),
+    ];
+    let info = whole(&[0x15, 0x49, 0xA9, 0x66], &info.concat());
     let tracks = whole(&[0x16, 0x54, 0xAE, 0x6B], &whole(&[0xAE], &track.concat()));
     let head = whole(&[0x1A, 0x45, 0xDF, 0xA3], &whole(&[0x42, 0x82], b"webm"));
     [head, element(&[0x18, 0x53, 0x80, 0x67], None, &[info, tracks, clusters.to_vec()].concat())].concat()

@@ -112,7 +112,8 @@ pub fn mkv(n: &mut Numbers) -> Vec<u8> {
     let whole = |id: &[u8], content: &[u8]| element(id, content.len() as u64, content);
     let head = whole(&[0x1A, 0x45, 0xDF, 0xA3], &whole(&[0x42, 0x82], b"webm"));
     let scale = n.number(1_000_000).to_be_bytes();
-    let info = whole(&[0x15, 0x49, 0xA9, 0x66], &whole(&[0x2A, 0xD7, 0xB1], &scale));
+    let info = [whole(&[0x2A, 0xD7, 0xB1], &scale), whole(&[0x4D, 0x80], b"fuzz"), whole(&[0x57, 0x41], b"fuzz")];
+    let info = whole(&[0x15, 0x49, 0xA9, 0x66], &info.concat());
     let codec: &[u8] = n.one_of(&[&b"A_OPUS"[..], b"A_VORBIS", b"A_FLAC", b"A_AAC", b"A_PCM/INT/LIT", b"A_MPEG/L3"]);
     let rate = if n.byte() < 128 { 48_000f64.to_be_bytes() } else { n.take() };
     let sound = [

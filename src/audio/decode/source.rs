@@ -18,6 +18,10 @@ use super::marks::Marks;
 /// passes; a header may claim any length, and a file may even hold it.
 const LONGEST_READ: usize = 16 << 20;
 
+/// Bytes beyond the end that a reader may go to: it may pass over a chunk's last, missing byte, and see then that this is the
+/// end.
+const BEYOND: u64 = 1 << 20;
+
 /// A file that can be told to be a stream from now on.
 pub(super) struct Source {
     file: File,
@@ -61,8 +65,8 @@ impl Seek for Source {
             SeekFrom::Current(delta) => self.at.checked_add_signed(delta),
             SeekFrom::End(delta) => self.len.checked_add_signed(delta),
         };
-        // What is out of the question is the header's fault, not the disk's.
-        let place = place.filter(|&place| place >= start && i64::try_from(place).is_ok());
+        // Far beyond the end is where a header leads that lies. The system would call it an error of the disk's.
+        let place = place.filter(|&place| (start..=self.len.saturating_add(BEYOND)).contains(&place));
         let place = place.ok_or(io::ErrorKind::InvalidInput)?;
         self.at = self.file.seek(SeekFrom::Start(place))?;
         Ok(self.at - start)
