@@ -120,7 +120,9 @@ mod tests {
     /// A setup of `count` ordered codebooks that each claim `entries` of `dimensions` numbers.
     fn setup(count: u64, entries: u64, dimensions: u64) -> Vec<u8> {
         let mut bits = Vec::new();
-        let mut put = |number: u64, count: u32| bits.extend((0..count).map(|bit| number >> bit & 1 == 1));
+        let mut put = |number: u64, count: u32| {
+            bits.extend((0..count).map(|bit| number.checked_shr(bit).is_some_and(|bits| bits & 1 == 1)))
+        };
         put(count - 1, 8);
         for _ in 0..count {
             put(0x564342, 24);

@@ -4,6 +4,8 @@
 //! may have a thousand heads and no sound. None of that takes more than some bytes of a file, and the reader would go on
 //! for days. In an honest file each byte is in one packet.
 
+use std::io;
+
 use symphonia::core::{
     errors::{Error, Result},
     formats::{Attachment, FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
@@ -12,7 +14,7 @@ use symphonia::core::{
     packet::Packet,
 };
 
-use super::guard::guard;
+use super::{guard::guard, marks::End};
 
 /// Packets that every file may have, however short.
 const PACKETS_AT_LEAST: u64 = 10_000;
@@ -28,8 +30,7 @@ pub(super) struct Honest {
     full: Left,
     left: Left,
     streams: u64,
-    /// Whether its end is not where its header has it.
-    is_cut_off: bool,
+    end: End,
 }
 
 #[derive(Clone, Copy)]
@@ -40,9 +41,9 @@ struct Left {
 
 impl Honest {
     /// The reader of a file of `len` bytes.
-    pub fn of(inner: Box<dyn FormatReader>, len: u64, is_cut_off: bool) -> Self {
+    pub fn of(inner: Box<dyn FormatReader>, len: u64, end: End) -> Self {
         let full = Left { packets: len.saturating_add(PACKETS_AT_LEAST), bytes: len.saturating_mul(2) };
-        Self { inner, full, left: full, streams: STREAMS_AT_LEAST + len / BYTES_OF_A_STREAM, is_cut_off }
+        Self { inner, full, left: full, streams: STREAMS_AT_LEAST + len / BYTES_OF_A_STREAM, end }
     }
 
     fn pay(&mut self, bytes: u64) -> Result<()> {
@@ -93,7 +94,8 @@ impl FormatReader for Honest {
                 self.streams = self.streams.checked_sub(1).ok_or(Error::DecodeError(told))?;
                 Err(Error::ResetRequired)
             }
-            Ok(None) if self.is_cut_off => Err(Error::DecodeError("its data ends early")),
+            Ok(None) if self.end == End::CutOff => Err(Error::DecodeError("its data ends early")),
+            Err(Error::IoError(e)) if self.end == End::Whole && e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             other => other,
         }
     }

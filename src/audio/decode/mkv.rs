@@ -33,6 +33,8 @@ struct Element {
     content: Range,
     /// Of unknown length: it lasts until an element comes that cannot be in it.
     open: bool,
+    /// Longer than there is room for.
+    cut: bool,
 }
 
 /// A file, read element by element.
@@ -49,16 +51,19 @@ impl Elements {
     }
 
     /// Tells `look` of each element of the segment, in a file of `len` bytes: its number, where it begins, and the length of
-    /// its content; what is in clusters of unknown length too. It goes on as long as it is told to.
-    pub fn each_of_segment(&mut self, len: u64, mut look: impl FnMut(u32, u64, u64) -> bool) {
-        let Some(segment) = self.find(0..len, SEGMENT) else { return };
-        let mut at = segment.start;
+    /// its content; what is in clusters of unknown length too. It goes on as long as it is told to. Whether the last one
+    /// ends where the segment does.
+    pub fn each_of_segment(&mut self, len: u64, mut look: impl FnMut(u32, u64, u64) -> bool) -> bool {
+        let Some(segment) = self.find(0..len, SEGMENT) else { return false };
+        let (mut at, mut whole) = (segment.start, true);
         while let Some(element) = self.element(at, segment.end) {
             if !look(element.id, at, element.content.end - element.content.start) {
-                return;
+                return false;
             }
+            whole &= !element.cut;
             at = if element.open { element.content.start } else { element.content.end };
         }
+        whole && at == segment.end
     }
 
     /// The padding of the track's last block. Clusters are passed over but for the last one that has a length.
@@ -133,8 +138,8 @@ impl Elements {
         let len = self.number(true)?;
         let start = self.at;
         let open = len == u64::MAX;
-        let stop = if open { end } else { start.checked_add(len)?.min(end) };
-        Some(Element { id, content: start..stop.max(start), open })
+        let stop = if open { end } else { start.checked_add(len)? };
+        Some(Element { id, content: start..stop.min(end).max(start), open, cut: stop > end })
     }
 
     /// Stays within what was read ahead where it can.

@@ -103,7 +103,7 @@ fn probe(path: &Path, marks: &Marks, as_stream: bool) -> Result<Box<dyn FormatRe
         // all of the file: a thousand heads would take a thousand times as long as one.
         is_stream.store(true, Relaxed);
     }
-    Ok(Box::new(Honest::of(reader, len, marks.is_cut_off)))
+    Ok(Box::new(Honest::of(reader, len, marks.end)))
 }
 
 /// Reads what is at `at`, as much as fits and is there.

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io};
 
-use super::{Marks, bytes, implausible};
+use super::{End, Marks, bytes, implausible};
 use crate::audio::AudioError;
 
 /// How a file is made of chunks.
@@ -65,7 +65,7 @@ pub(super) fn all(file: &File, len: u64, kind: Kind, marks: &mut Marks) -> Resul
             let left = len - at - head;
             if kind == Kind::Caf && size != u64::MAX && size > left {
                 // symphonia would look for what follows the data, and refuse the file.
-                marks.is_cut_off = true;
+                marks.end = End::CutOff;
                 marks.put(at + 4, &left.to_be_bytes());
             }
             break;

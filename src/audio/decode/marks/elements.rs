@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::{Marks, implausible};
+use super::{End, Marks, implausible};
 use crate::audio::{AudioError, decode::mkv::Elements};
 
 /// Elements of the segment that are hidden, and what is seen instead: numbers that nothing has.
@@ -21,7 +21,7 @@ const MOST_READ: u64 = 16 << 20;
 pub(super) fn all(file: File, len: u64, marks: &mut Marks) -> Result<(), AudioError> {
     let mut elements = Elements::of(file);
     let mut heavy = 0;
-    elements.each_of_segment(len, |id, at, size| {
+    let is_whole = elements.each_of_segment(len, |id, at, size| {
         if let Some((_, seen)) = HIDDEN.iter().find(|(hidden, _)| *hidden == id) {
             return marks.put(at, &seen.to_be_bytes());
         }
@@ -30,5 +30,8 @@ pub(super) fn all(file: File, len: u64, marks: &mut Marks) -> Result<(), AudioEr
         }
         true
     });
+    if is_whole {
+        marks.end = End::Whole;
+    }
     if heavy > MOST_READ { implausible(format!("{heavy} bytes of headers")) } else { Ok(()) }
 }
