@@ -22,6 +22,12 @@ mod engines;
 mod exact;
 #[path = "program/failures.rs"]
 mod failures;
+#[path = "program/hostile.rs"]
+mod hostile;
+#[path = "program/liars.rs"]
+mod liars;
+#[path = "mutants/ogg.rs"]
+mod ogg;
 #[path = "program/operating.rs"]
 mod operating;
 #[path = "program/pieces.rs"]
@@ -32,5 +38,7 @@ mod postgres;
 mod queueing;
 #[path = "program/settings.rs"]
 mod settings;
+#[path = "program/strange_ffmpeg.rs"]
+mod strange_ffmpeg;
 #[path = "program/tidy.rs"]
 mod tidy;

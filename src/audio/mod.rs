@@ -14,7 +14,7 @@ mod resample;
 
 pub use alike::channels_alike;
 pub use channels::ChannelChoice;
-pub use decode::{Block, Damage, Decoder, DecoderChoice, SourceInfo, find_ffmpeg, probe_seconds};
+pub use decode::{Block, Damage, Decoder, DecoderChoice, SourceInfo, find_ffmpeg, is_guarded, probe_seconds};
 pub use encode::{
     Cut, OPUS_RATES, Sample, SegmentFiles, SegmentFormat, SegmentRate, Spec, Written, hash_file, to_pcm16, to_pcm24,
     write_segment,

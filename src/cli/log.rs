@@ -7,6 +7,7 @@ use std::{
 };
 
 use indicatif::MultiProgress;
+use prepare_audio::audio::is_guarded;
 use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter, prelude::*};
 
 use super::{
@@ -44,7 +45,10 @@ pub fn start(global: &GlobalArgs, default: Default, bars: Option<MultiProgress>)
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(writer)).init(),
     }
     // A panic of one recording's work is that recording's failure; the log tells where it was.
-    std::panic::set_hook(Box::new(|info| tracing::error!("panic: {info}")));
+    std::panic::set_hook(Box::new(|info| match is_guarded() {
+        true => tracing::debug!("a decoder gave up: {info}"),
+        false => tracing::error!("panic: {info}"),
+    }));
     Ok(())
 }
 

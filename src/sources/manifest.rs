@@ -46,10 +46,33 @@ impl Kind {
     }
 }
 
+/// Bytes of a line, at most: a device, or a recording that is called a list, may have no line's end for ever.
+const LONGEST_LINE: u64 = 16 << 20;
+
+/// The lines of a list, without their ends.
+fn each_line(mut reader: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
+    std::iter::from_fn(move || {
+        let mut line = String::new();
+        match io::Read::take(&mut reader, LONGEST_LINE).read_line(&mut line) {
+            Ok(0) => None,
+            Ok(len) if len as u64 == LONGEST_LINE && !line.ends_with('\n') => {
+                let told = format!("a line is longer than {} MB; is this a list?", LONGEST_LINE >> 20);
+                Some(Err(io::Error::new(io::ErrorKind::InvalidData, told)))
+            }
+            Ok(_) => {
+                let len = line.trim_end_matches('\n').trim_end_matches('\r').len();
+                line.truncate(len);
+                Some(Ok(line))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    })
+}
+
 /// One path a line; empty lines and those that begin with `#` are passed over.
 pub(super) fn lines(reader: impl BufRead) -> io::Result<Vec<String>> {
     let mut paths = Vec::new();
-    for line in reader.lines() {
+    for line in each_line(reader) {
         let line = line?;
         let line = line.trim_start_matches('\u{feff}').trim();
         if !line.is_empty() && !line.starts_with('#') {
@@ -87,7 +110,7 @@ fn csv(reader: impl io::Read, delimiter: u8) -> Result<Vec<NewRecording>, String
 
 fn json_lines(reader: impl BufRead) -> Result<Vec<NewRecording>, String> {
     let mut recordings = Vec::new();
-    for (index, line) in reader.lines().enumerate() {
+    for (index, line) in each_line(reader).enumerate() {
         let (line, number) = (line.map_err(|e| e.to_string())?, index + 1);
         if line.trim().is_empty() {
             continue;
@@ -136,6 +159,14 @@ mod tests {
         assert_eq!(read(list).unwrap(), [r#"a.wav {"duration":1.50}"#, "b -"]);
         assert!(read("{\"path\":\"a\"}\n{oops").unwrap_err().starts_with("line 2: "));
         assert!(read("{\"text\":\"a\"}").unwrap_err().starts_with("line 1: no key \"source\""));
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let endless = || BufReader::new(io::Read::take(io::repeat(b'a'), 3 * LONGEST_LINE));
+        assert!(lines(endless()).unwrap_err().to_string().contains("longer than 16 MB"));
+        assert!(json_lines(endless()).unwrap_err().contains("longer than 16 MB"));
+        assert_eq!(lines(&b"a\r\n\nb"[..]).unwrap(), ["a", "b"]);
     }
 
     proptest! {

@@ -7,3 +7,5 @@ pub mod onnx;
 pub mod place;
 pub mod postgres;
 pub mod recordings;
+#[cfg(target_os = "linux")]
+pub mod watched;

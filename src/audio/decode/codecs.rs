@@ -4,14 +4,21 @@ use std::sync::LazyLock;
 
 use symphonia::core::{
     codecs::{
-        audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_AAC},
+        audio::{
+            AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+            well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS},
+        },
         registry::CodecRegistry,
     },
     errors::Error as SymphoniaError,
 };
 
-use super::{aac, opus::OpusDecoder};
+use super::{MAX_CHANNELS, RATES, aac, books, careful::Careful, check_spec, opus::OpusDecoder};
 use crate::audio::AudioError;
+
+/// Samples, of all channels, that a decoder may have to hold at once. The longest packets are those of ADPCM and of FLAC,
+/// 65,535 frames; a header may claim four billion, for which the decoder would take the memory.
+const MOST_SAMPLES: u64 = 1 << 21;
 
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut registry = CodecRegistry::new();
@@ -20,22 +27,40 @@ static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     registry
 });
 
-/// A decoder for what `params` describe.
+/// A decoder for what `params` describe. Lies are refused before anything is allocated for them.
 pub(super) fn make_decoder(
     params: &AudioCodecParameters,
     container: &str,
 ) -> Result<Box<dyn AudioDecoder>, AudioError> {
+    check(params)?;
     let core = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_AAC).and_then(aac::core_of);
-    let params = &match core {
+    let params = match core {
         Some(core) => AudioCodecParameters { extra_data: Some(core), ..params.clone() },
         None => params.clone(),
     };
-    CODECS.make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| match error {
-        SymphoniaError::Unsupported(_) => {
-            AudioError::UnsupportedCodec { container: container.to_owned(), codec: codec_name(params) }
+    let name = codec_name(&params);
+    let make = move || CODECS.make_audio_decoder(&params, &AudioDecoderOptions::default());
+    match Careful::of(Box::new(make)) {
+        Ok(decoder) => Ok(Box::new(decoder)),
+        Err(SymphoniaError::Unsupported(_)) => {
+            Err(AudioError::UnsupportedCodec { container: container.to_owned(), codec: name })
         }
-        other => AudioError::from_container(other),
-    })
+        Err(other) => Err(AudioError::from_container(other)),
+    }
+}
+
+/// What the header leaves open, the first block tells.
+fn check(params: &AudioCodecParameters) -> Result<(), AudioError> {
+    let channels = params.channels.as_ref().map_or(1, |c| c.count());
+    check_spec(params.sample_rate.unwrap_or(*RATES.start()), channels)?;
+    let frames = params.max_frames_per_packet.unwrap_or(0).max(params.frames_per_block.unwrap_or(0));
+    if frames.saturating_mul(channels.min(MAX_CHANNELS) as u64) > MOST_SAMPLES {
+        return Err(AudioError::ImplausibleHeader(format!("{frames} frames in a packet")));
+    }
+    if params.codec == CODEC_ID_VORBIS && params.extra_data.as_deref().is_some_and(books::are_absurd) {
+        return Err(AudioError::ImplausibleHeader("codebooks of an absurd size".into()));
+    }
+    Ok(())
 }
 
 fn codec_name(params: &AudioCodecParameters) -> String {

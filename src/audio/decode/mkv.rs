@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read, Seek, SeekFrom},
+    io::{BufReader, Read, Seek},
     path::Path,
 };
 
@@ -21,7 +21,7 @@ const MOST_ELEMENTS: u32 = 10_000_000;
 pub(super) fn discard_padding(path: &Path, track: u32) -> Option<u64> {
     let file = File::open(path).ok()?;
     let len = file.metadata().ok()?.len();
-    let mut elements = Elements { file: BufReader::new(file), left: MOST_ELEMENTS };
+    let mut elements = Elements::of(file);
     let segment = elements.find(0..len, SEGMENT)?;
     elements.last_padding(segment, u64::from(track))
 }
@@ -33,14 +33,39 @@ struct Element {
     content: Range,
     /// Of unknown length: it lasts until an element comes that cannot be in it.
     open: bool,
+    /// Longer than there is room for.
+    cut: bool,
 }
 
-struct Elements {
+/// A file, read element by element.
+pub(super) struct Elements {
     file: BufReader<File>,
+    /// Where in the file it stands: to ask for that would cost as much as to read.
+    at: u64,
     left: u32,
 }
 
 impl Elements {
+    pub fn of(file: File) -> Self {
+        Self { file: BufReader::new(file), at: 0, left: MOST_ELEMENTS }
+    }
+
+    /// Tells `look` of each element of the segment, in a file of `len` bytes: its number, where it begins, and the length of
+    /// its content; what is in clusters of unknown length too. It goes on as long as it is told to. Whether the last one
+    /// ends where the segment does.
+    pub fn each_of_segment(&mut self, len: u64, mut look: impl FnMut(u32, u64, u64) -> bool) -> bool {
+        let Some(segment) = self.find(0..len, SEGMENT) else { return false };
+        let (mut at, mut whole) = (segment.start, true);
+        while let Some(element) = self.element(at, segment.end) {
+            if !look(element.id, at, element.content.end - element.content.start) {
+                return false;
+            }
+            whole &= !element.cut;
+            at = if element.open { element.content.start } else { element.content.end };
+        }
+        whole && at == segment.end
+    }
+
     /// The padding of the track's last block. Clusters are passed over but for the last one that has a length.
     fn last_padding(&mut self, segment: Range, track: u64) -> Option<u64> {
         let (mut at, mut last, mut padding) = (segment.start, None, None);
@@ -79,15 +104,15 @@ impl Elements {
     fn padding_in(&mut self, group: Range) -> Option<u64> {
         let value = self.find(group, DISCARD_PADDING)?;
         let len = usize::try_from(value.end - value.start).ok().filter(|len| (1..=8).contains(len))?;
-        self.file.seek(SeekFrom::Start(value.start)).ok()?;
+        self.go_to(value.start)?;
         let mut bytes = [0; 8];
-        self.file.read_exact(&mut bytes[..len]).ok()?;
+        self.read(&mut bytes[..len])?;
         let signed = i64::from_be_bytes(bytes) >> (64 - 8 * len);
         u64::try_from(signed).ok()
     }
 
     fn track_at(&mut self, block: &Range) -> Option<u64> {
-        self.file.seek(SeekFrom::Start(block.start)).ok()?;
+        self.go_to(block.start)?;
         self.number(true)
     }
 
@@ -108,24 +133,41 @@ impl Elements {
         if at >= end {
             return None;
         }
-        let here = self.file.stream_position().ok()?;
-        // Stays within the buffer where it can.
-        self.file.seek_relative(i64::try_from(at).ok()? - i64::try_from(here).ok()?).ok()?;
+        self.go_to(at)?;
         let id = u32::try_from(self.number(false)?).ok()?;
         let len = self.number(true)?;
-        let start = self.file.stream_position().ok()?;
+        let start = self.at;
         let open = len == u64::MAX;
-        let stop = if open { end } else { start.checked_add(len)?.min(end) };
-        Some(Element { id, content: start..stop.max(start), open })
+        let stop = if open { end } else { start.checked_add(len)? };
+        Some(Element { id, content: start..stop.min(end).max(start), open, cut: stop > end })
+    }
+
+    /// Stays within what was read ahead where it can.
+    fn go_to(&mut self, at: u64) -> Option<()> {
+        self.file.seek_relative(i64::try_from(at).ok()? - i64::try_from(self.at).ok()?).ok()?;
+        self.at = at;
+        Some(())
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> Option<()> {
+        match self.file.read_exact(bytes) {
+            Ok(()) => self.at += bytes.len() as u64,
+            Err(_) => {
+                // At the end, somewhere within what was asked for.
+                self.at = self.file.stream_position().ok()?;
+                return None;
+            }
+        }
+        Some(())
     }
 
     /// A number of variable length: its leading zeros tell how many bytes it has. `bare` takes the marker off; a bare
     /// number of ones only means that a length is not known.
     fn number(&mut self, bare: bool) -> Option<u64> {
         let mut bytes = [0; 8];
-        self.file.read_exact(&mut bytes[..1]).ok()?;
+        self.read(&mut bytes[..1])?;
         let len = bytes[0].leading_zeros() as usize + 1;
-        self.file.read_exact(bytes.get_mut(1..len)?).ok()?;
+        self.read(bytes.get_mut(1..len)?)?;
         let value = u64::from_be_bytes(bytes) >> (64 - 8 * len);
         let ones = (1u64 << (7 * len)) - 1;
         match value & ones {

@@ -3,9 +3,15 @@
 mod aac;
 mod batch;
 mod block;
+mod books;
+mod boxes;
+mod careful;
 mod codecs;
 mod feed;
 mod ffmpeg;
+mod guard;
+mod honest;
+mod marks;
 mod mkv;
 mod mp4;
 mod names;
@@ -14,18 +20,27 @@ mod open;
 mod opus;
 mod packet;
 mod run_in;
+mod source;
 mod spread;
 mod timeline;
 
 use std::{path::Path, thread::available_parallelism};
 
-pub use self::{block::Block, ffmpeg::find_ffmpeg};
-use self::{ffmpeg::Ffmpeg, native::Native, open::check_file};
+pub use self::{block::Block, ffmpeg::find_ffmpeg, guard::is_guarded};
+use self::{
+    ffmpeg::Ffmpeg,
+    native::Native,
+    open::{check_file, read_at},
+};
 use super::AudioError;
 
 /// Sample rates outside these are lies: a WAV header may claim 4,294,967,295 Hz, for which a resampler would try to
 /// allocate until the process aborts.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
+/// Steps of a rate that share no factor with 16 kHz, at most. They are the length of the resampler's blocks: 48 kHz has 3 of
+/// them, 44.1 kHz 441, and 44,101 Hz as many. Recorders of more than 100 kHz have rates that are round.
+const MOST_STEPS: u32 = 100_000;
 
 /// More channels than any recorder writes.
 const MAX_CHANNELS: usize = 64;
@@ -169,11 +184,15 @@ pub fn probe_seconds(path: &Path) -> Option<f64> {
 }
 
 fn check_spec(rate: u32, channels: usize) -> Result<(), AudioError> {
-    if !RATES.contains(&rate) {
+    if !RATES.contains(&rate) || rate / gcd(rate, 16_000) > MOST_STEPS {
         return Err(AudioError::ImplausibleHeader(format!("a sample rate of {rate} Hz")));
     }
     if !(1..=MAX_CHANNELS).contains(&channels) {
         return Err(AudioError::ImplausibleHeader(format!("{channels} channels")));
     }
     Ok(())
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

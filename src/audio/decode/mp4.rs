@@ -3,11 +3,9 @@
 //! Its first entry that is not empty says from which moment on the media is to be played: that leaves out the encoder's
 //! delay. Empty entries before it put the sound after a picture's beginning; like ffmpeg we count from the sound's.
 
-use std::{
-    fs::File,
-    io::{BufReader, Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::{fs::File, path::Path};
+
+use super::boxes::{Boxes, Range};
 
 /// Boxes that are looked at, at most: files have hundreds, or one for each fragment.
 const MOST_BOXES: u32 = 100_000;
@@ -37,8 +35,9 @@ impl Edit {
 
 /// The edit of the track `id`; `None` where there is none, or the file is not as it should be.
 pub(super) fn edit(path: &Path, id: u32) -> Option<Edit> {
-    let mut file = Boxes { file: BufReader::new(File::open(path).ok()?), left: MOST_BOXES };
-    let len = file.file.get_ref().metadata().ok()?.len();
+    let file = File::open(path).ok()?;
+    let len = file.metadata().ok()?.len();
+    let mut file = Boxes::of(file, MOST_BOXES);
     let movie = file.find(0..len, b"moov")?;
     let movie_scale = file.timescale(movie.clone(), b"mvhd")?;
     let mut from = movie.start;
@@ -50,14 +49,6 @@ pub(super) fn edit(path: &Path, id: u32) -> Option<Edit> {
     }
     None
 }
-
-/// A file as boxes: each has a length, a name of four letters, and content.
-struct Boxes {
-    file: BufReader<File>,
-    left: u32,
-}
-
-type Range = std::ops::Range<u64>;
 
 impl Boxes {
     fn edit_of(&mut self, track: Range, movie_scale: u32) -> Option<Edit> {
@@ -109,41 +100,6 @@ impl Boxes {
     fn version(&mut self, header: &Range) -> Option<u8> {
         self.go_to(header, 0)?;
         self.bytes::<1>().map(|[version]| version)
-    }
-
-    /// The content of the first box of that name in `range`.
-    fn find(&mut self, range: Range, name: &[u8; 4]) -> Option<Range> {
-        let mut at = range.start;
-        while at.checked_add(8)? <= range.end {
-            self.left = self.left.checked_sub(1)?;
-            self.file.seek(SeekFrom::Start(at)).ok()?;
-            let (short, found) = (self.number()?, self.bytes::<4>()?);
-            let (head, len) = match short {
-                0 => (8, range.end - at),
-                1 => (16, u64::from_be_bytes(self.bytes()?)),
-                n => (8, u64::from(n)),
-            };
-            let end = at.checked_add(len).filter(|_| len >= head)?;
-            if &found == name {
-                return Some(at + head..end.min(range.end));
-            }
-            at = end;
-        }
-        None
-    }
-
-    fn go_to(&mut self, range: &Range, offset: u64) -> Option<()> {
-        let at = range.start.checked_add(offset).filter(|&at| at < range.end)?;
-        self.file.seek(SeekFrom::Start(at)).ok().map(|_| ())
-    }
-
-    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let mut bytes = [0; N];
-        self.file.read_exact(&mut bytes).ok().map(|()| bytes)
-    }
-
-    fn number(&mut self) -> Option<u32> {
-        self.bytes().map(u32::from_be_bytes)
     }
 }
 

@@ -5,7 +5,10 @@ use std::{
     io::{BufRead, BufReader, Read as _},
     path::Path,
     process::{self, ChildStderr, ChildStdout, Command, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -24,8 +27,11 @@ wav,webm,wsd,wtv,wv,xa,xwma";
 const PIECE: usize = 64 * 1024;
 const WAITING: usize = 4;
 
-/// How long a child that has closed its output may take to end.
+/// How long a child that has closed its output may take to end, and its last words to come.
 const LEAVE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What a read brought.
 pub(super) enum Read {
@@ -38,7 +44,10 @@ pub(super) enum Read {
 pub(super) struct Child {
     process: process::Child,
     pieces: Receiver<Vec<u8>>,
-    listener: Option<JoinHandle<Words>>,
+    words: Arc<Mutex<Words>>,
+    listener: Option<JoinHandle<()>>,
+    /// Whether it was waited for. From then on its number may be another process'.
+    gone: bool,
 }
 
 impl Child {
@@ -48,13 +57,15 @@ impl Child {
         let mut process = command(ffmpeg, path).map_err(trouble)?.spawn().map_err(trouble)?;
         let (sender, pieces) = sync_channel(WAITING);
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
-        let mut child = Self { process, pieces, listener: None };
+        let mut child = Self { process, pieces, words: Arc::default(), listener: None, gone: false };
+        super::limits::set(&child.process);
         // From here on a failure ends the process, by `drop`.
         if let Some(stdout) = stdout {
             thread::Builder::new().name("ffmpeg".into()).spawn(move || pass_on(stdout, &sender)).map_err(trouble)?;
         }
         if let Some(stderr) = stderr {
-            let listen = thread::Builder::new().name("ffmpeg's words".into()).spawn(move || listen(stderr));
+            let words = child.words.clone();
+            let listen = thread::Builder::new().name("ffmpeg's words".into()).spawn(move || listen(stderr, &words));
             child.listener = Some(listen.map_err(trouble)?);
         }
         Ok(child)
@@ -71,23 +82,29 @@ impl Child {
 
     /// Waits for the end: whether it was a good one, and what was said.
     pub fn end(&mut self) -> (bool, Words) {
-        let begun = Instant::now();
-        let status = loop {
-            match self.process.try_wait() {
-                Ok(None) if begun.elapsed() < LEAVE => thread::sleep(Duration::from_millis(5)),
-                Ok(status) => break status,
-                Err(_) => break None,
-            }
-        };
-        self.kill();
-        let words = self.listener.take().and_then(|listener| listener.join().ok()).unwrap_or_default();
-        (status.is_some_and(|status| status.success()), words)
+        wait_for(|| super::limits::is_over(&mut self.process));
+        // One that has ended is not changed by this; its children, should a script have started some, are.
+        let well = self.kill();
+        // Whoever holds the other end of the pipe open, and was not reached, is not waited for.
+        wait_for(|| self.listener.as_ref().is_none_or(JoinHandle::is_finished));
+        let words = std::mem::take(&mut *self.words.lock().unwrap_or_else(PoisonError::into_inner));
+        (well, words)
     }
 
-    fn kill(&mut self) {
-        // Both fail only where it has ended and was waited for.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+    /// Ends it, if it has not; whether its end was a good one.
+    fn kill(&mut self) -> bool {
+        if std::mem::replace(&mut self.gone, true) {
+            return false;
+        }
+        super::limits::kill(&mut self.process);
+        self.process.wait().is_ok_and(|status| status.success())
+    }
+}
+
+fn wait_for(mut over: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !over() && begun.elapsed() < LEAVE {
+        thread::sleep(LOOK);
     }
 }
 
@@ -111,6 +128,7 @@ fn command(ffmpeg: &Path, path: &Path) -> std::io::Result<Command> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    super::limits::apart(&mut command);
     Ok(command)
 }
 
@@ -124,12 +142,11 @@ fn pass_on(mut stdout: ChildStdout, sender: &SyncSender<Vec<u8>>) {
     }
 }
 
-fn listen(stderr: ChildStderr) -> Words {
-    let (mut words, mut stderr, mut line) = (Words::default(), BufReader::new(stderr), Vec::new());
+fn listen(stderr: ChildStderr, words: &Mutex<Words>) {
+    let (mut stderr, mut line) = (BufReader::new(stderr), Vec::new());
     // A line without end is taken in pieces.
     while let Ok(1..) = stderr.by_ref().take(4096).read_until(b'\n', &mut line) {
-        words.hear(String::from_utf8_lossy(&line).trim_end());
+        words.lock().unwrap_or_else(PoisonError::into_inner).hear(String::from_utf8_lossy(&line).trim_end());
         line.clear();
     }
-    words
 }

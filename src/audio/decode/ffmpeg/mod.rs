@@ -4,6 +4,7 @@
 //! the decoder is dropped, and a read never blocks for longer than [`PATIENCE`], so that a run can look up meanwhile.
 
 mod child;
+mod limits;
 mod wav;
 mod words;
 
@@ -23,6 +24,11 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A child that has said nothing for so long is given up.
 const SILENT: Duration = Duration::from_secs(120);
+
+/// Seconds that a byte of a file can hold at most, and those that every file may play for. The tightest codec needs a
+/// byte for five seconds of digital silence; a child that writes without end would never be done.
+const SECONDS_OF_A_BYTE: u64 = 10;
+const SECONDS_AT_LEAST: u64 = 3600;
 
 /// The ffmpeg on the `PATH`. Folders that depend on where the program runs are passed over.
 pub fn find_ffmpeg() -> Option<PathBuf> {
@@ -114,6 +120,17 @@ impl Ffmpeg {
         self.samples.extend(floats);
         self.bytes.drain(..whole);
         self.frames += frames as u64;
+        self.check_length()
+    }
+
+    /// Whether what came so far can be in the file.
+    fn check_length(&self) -> Result<(), AudioError> {
+        let seconds = self.info.bytes.saturating_mul(SECONDS_OF_A_BYTE).saturating_add(SECONDS_AT_LEAST);
+        if self.frames / u64::from(self.info.sample_rate.max(1)) > seconds {
+            return Err(AudioError::Corrupt(format!(
+                "ffmpeg plays it for more than {seconds} s, which it cannot hold"
+            )));
+        }
         Ok(())
     }
 

@@ -1,0 +1,11 @@
+//! Headers: a small file around numbers that the fuzzer chooses, in each container that has a header of its own.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use prepare_audio_fuzz::{heads, recording, scratch};
+
+fuzz_target!(|data: &[u8]| {
+    if let Some(bytes) = heads::file(data) {
+        recording::hear(scratch::file("header", "bin", &bytes));
+    }
+});

@@ -1,0 +1,14 @@
+//! A file in memory: the decoder wants a path.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Writes `bytes` to this process' own file for `target`, over what was in it.
+pub fn file(target: &str, extension: &str, bytes: &[u8]) -> PathBuf {
+    let folder = if Path::new("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
+    let path = folder.join(format!("prepare-audio-fuzz-{target}-{}.{extension}", std::process::id()));
+    fs::write(&path, bytes).expect("there is room for a small file");
+    path
+}

@@ -1,0 +1,192 @@
+//! What symphonia is not to see of a file.
+//!
+//! It reads pictures, attachments, comments and the tables of films whole before the first sample, whatever they weigh.
+//! Nobody asks for them here. So their marks (a chunk's name, an element's number) are seen as those of something that every
+//! reader passes by; no byte moves. What has to be read, and would take more time or memory than a recording may, is refused.
+
+mod chunks;
+mod elements;
+mod movie;
+mod tags;
+
+use std::{fs::File, io, path::Path};
+
+use super::read_at;
+use crate::audio::AudioError;
+
+/// Bytes that are seen as others, at most: each costs time before the first sample.
+const MOST: usize = 20_000;
+
+/// What is known of a file's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nothing beyond what its reader says.
+    #[default]
+    Unknown,
+    /// It comes before its header has it.
+    CutOff,
+    /// It is where the last element ends, though no header tells: so live recordings are written.
+    Whole,
+}
+
+/// Places in a file, and the bytes that are seen there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks {
+    /// Where the file begins, after the tags before it.
+    pub start: u64,
+    /// Where it ends, if that is known better here.
+    pub end: End,
+    /// In order.
+    pub places: Vec<(u64, u8)>,
+}
+
+impl Marks {
+    /// Looks through the file at `path`.
+    ///
+    /// # Errors
+    /// [`AudioError::ImplausibleHeader`] for what no recorder writes.
+    pub fn of(path: &Path) -> Result<Self, AudioError> {
+        let unreadable = |error| AudioError::from_io(error, path);
+        let file = File::open(path).map_err(unreadable)?;
+        let len = file.metadata().map_err(unreadable)?.len();
+        let mut marks = Self { start: tags::end(&file, len).map_err(unreadable)?, ..Self::default() };
+        let mut head = [0; 12];
+        let read = read_at(&file, marks.start, &mut head).map_err(unreadable)?;
+        match &head[..read] {
+            [b'f', b'L', b'a', b'C', ..] => chunks::flac(&file, &mut marks).map_err(unreadable)?,
+            [b'R', b'I', b'F', b'F', ..] => chunks::all(&file, len, chunks::Kind::Riff, &mut marks)?,
+            [b'F', b'O', b'R', b'M', ..] => chunks::all(&file, len, chunks::Kind::Iff, &mut marks)?,
+            [b'c', b'a', b'f', b'f', ..] => chunks::all(&file, len, chunks::Kind::Caf, &mut marks)?,
+            [0x1A, 0x45, 0xDF, 0xA3, ..] => elements::all(file, len, &mut marks)?,
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => movie::all(file, len, &mut marks)?,
+            _ => {}
+        }
+        if marks.places.len() > MOST {
+            return Err(AudioError::ImplausibleHeader("thousands of chunks that are no sound".into()));
+        }
+        marks.places.sort_unstable();
+        Ok(marks)
+    }
+
+    /// Lets `seen` be seen from `at` on; `false` where that is enough.
+    fn put(&mut self, at: u64, seen: &[u8]) -> bool {
+        self.places.extend((at..).zip(seen.iter().copied()));
+        self.places.len() <= MOST
+    }
+
+    /// Puts the marks into `bytes`, which were read from `at` on.
+    pub fn apply(&self, at: u64, bytes: &mut [u8]) {
+        let from = self.places.partition_point(|&(place, _)| place < at);
+        for &(place, seen) in &self.places[from..] {
+            match bytes.get_mut((place - at) as usize) {
+                Some(byte) => *byte = seen,
+                None => break,
+            }
+        }
+    }
+}
+
+/// A header that is refused.
+fn implausible<T>(what: String) -> Result<T, AudioError> {
+    Err(AudioError::ImplausibleHeader(what))
+}
+
+/// Reads `N` bytes at `at`; none beyond the end.
+fn bytes<const N: usize>(file: &File, at: u64) -> io::Result<Option<[u8; N]>> {
+    let mut bytes = [0; N];
+    Ok((read_at(file, at, &mut bytes)? == N).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(bytes: &[u8]) -> Result<Marks, AudioError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        Marks::of(file.path())
+    }
+
+    /// What is seen of `bytes`.
+    fn seen(bytes: &[u8]) -> Vec<u8> {
+        let (marks, mut seen) = (marks(bytes).unwrap(), bytes.to_vec());
+        marks.apply(0, &mut seen);
+        // In pieces it is the same.
+        let mut pieces = bytes.to_vec();
+        for (number, piece) in pieces.chunks_mut(3).enumerate() {
+            marks.apply(number as u64 * 3, piece);
+        }
+        assert_eq!(pieces, seen);
+        seen[marks.start as usize..].to_vec()
+    }
+
+    fn riff(name: &[u8], content: &[u8]) -> Vec<u8> {
+        [name, &(content.len() as u32).to_le_bytes(), content].concat()
+    }
+
+    fn framed(name: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+        let content = content.concat();
+        [&(content.len() as u32 + 8).to_be_bytes(), &name[..], &content].concat()
+    }
+
+    #[test]
+    fn chunks_that_are_no_sound_are_junk() {
+        let wav = |name: &[u8]| {
+            let chunks = [riff(b"fmt ", &[1; 16]), riff(name, b"odd"), vec![0], riff(b"data", b"LIST")].concat();
+            riff(b"RIFF", &[b"WAVE", &chunks[..]].concat())
+        };
+        assert_eq!(seen(&wav(b"LIST")), wav(b"junk"));
+        assert_eq!(seen(&wav(b"fact")), wav(b"fact"));
+        let many = (0..9_000).flat_map(|_| riff(b"LIST", b"")).collect::<Vec<u8>>();
+        assert!(matches!(marks(&[&riff(b"RIFF", b"WAVE"), &many[..]].concat()), Err(AudioError::ImplausibleHeader(_))));
+    }
+
+    #[test]
+    fn pictures_before_the_sound_are_not_seen() {
+        let flac = |kind: u8| [&b"fLaC\0\0\0\x02ab"[..], &[kind, 0, 0, 3], b"abc", &[0xFF, 0xF8]].concat();
+        assert_eq!(seen(&flac(0x86)), flac(0x81));
+        let tagged = [&b"ID3\x04\0\x10\0\0\x01\x02"[..], &[9; 130 + 10], &flac(0x86)].concat();
+        assert_eq!(seen(&tagged), flac(0x81));
+        // A tag that is longer than the file is none.
+        assert_eq!(seen(b"ID3\x04\0\0\x0f\0\0\0some sound"), b"ID3\x04\0\0\x0f\0\0\0some sound");
+    }
+
+    #[test]
+    fn tracks_of_pictures_are_free_space() {
+        let track = |kind: &[u8]| framed(b"mdia", &[&framed(b"hdlr", &[&[0; 8], kind, &[0; 13]])]);
+        let film = |name: &[u8; 4], kind: &[u8], extension: &[u8]| {
+            let tracks = [framed(name, &[&track(kind)]), framed(b"trak", &[&track(b"soun")])].concat();
+            [framed(b"ftyp", &[b"isom"]), framed(b"moov", &[&tracks, extension])].concat()
+        };
+        assert_eq!(seen(&film(b"trak", b"vide", b"")), film(b"free", b"vide", b""));
+        assert_eq!(seen(&film(b"trak", b"soun", b"")), film(b"trak", b"soun", b""));
+        let fragmented = film(b"trak", b"vide", &framed(b"mvex", &[]));
+        assert_eq!(seen(&fragmented), fragmented, "its fragments have a part for each track");
+    }
+
+    #[test]
+    fn attachments_are_unknown_elements() {
+        let file = |last: u8| {
+            let attached = [&[0x19, 0x41, 0xA4, last, 0x83][..], b"abc"].concat();
+            let open = [0x1F, 0x43, 0xB6, 0x75, 0xFF, 0xA3, 0x81, 1];
+            let body = [&open[..], &attached].concat();
+            [&[0x1A, 0x45, 0xDF, 0xA3, 0x81, 1, 0x18, 0x53, 0x80, 0x67, 0xFF][..], &body].concat()
+        };
+        assert_eq!(seen(&file(0x69)), file(0x00));
+    }
+
+    #[test]
+    fn no_cut_leads_astray() {
+        for name in [
+            "formats/film_aac.mp4",
+            "formats/aac_fragmented.mp4",
+            "formats/film_opus.mkv",
+            "formats/caf_alac_16k_mono.caf",
+        ] {
+            let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)).unwrap();
+            for cut in (0..bytes.len().min(3_000)).step_by(7) {
+                let _ = marks(&bytes[..cut]);
+            }
+        }
+    }
+}
