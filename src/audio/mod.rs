@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod error;
 mod lanes;
+mod overlap;
 mod pcm;
 mod resample;
 
