@@ -9,6 +9,7 @@ mod front;
 mod lanes;
 mod libopus;
 mod mixer;
+mod overlap;
 mod pcm;
 mod resample;
 

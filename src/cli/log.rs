@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Crates below us that tell of each damaged packet; what matters of it is in the rows.
-const TALKATIVE: [&str; 3] = ["symphonia", "sqlx", "rubato"];
+const TALKATIVE: [&str; 2] = ["symphonia", "sqlx"];
 
 /// How much is logged where nobody said.
 #[derive(Clone, Copy, Debug)]
