@@ -17,7 +17,8 @@ pub struct Wanted {
 /// The next samples of a recording, each channel by itself, full scale 1.0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sound {
-    /// What is listened to, 16 kHz mono: one, or with [`ChannelChoice::Split`] one for each channel.
+    /// What is listened to, 16 kHz mono: one, or with [`ChannelChoice::Split`] one for each channel. None before the first
+    /// samples have come.
     pub ears: Vec<Vec<f32>>,
     /// What segments are cut from, at [`Sound::cut_rate`]: a channel for each ear, or all channels of the source. Empty
     /// where segments are cut from what is listened to.

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{args::GlobalArgs, connect_existing, exit, format::count, operator_args::RequeueArgs, say};
 
 /// The codes that a recording may fail with, as README's table has them.
-const CODES: [&str; 24] = [
+const CODES: [&str; 26] = [
     "corrupt",
     "crashed",
     "damaged",
@@ -22,6 +22,7 @@ const CODES: [&str; 24] = [
     "is_a_pipe",
     "no_audio_track",
     "no_samples",
+    "no_such_channel",
     "not_found",
     "panic",
     "permission_denied",
@@ -32,6 +33,7 @@ const CODES: [&str; 24] = [
     "unsafe_output",
     "unsupported_codec",
     "unsupported_format",
+    "unsupported_segment",
     "vad_error",
     "write_error",
 ];

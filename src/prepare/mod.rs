@@ -248,17 +248,21 @@ impl Preparer {
         let (mut beginning, mut session) = (Some((ears, staging)), None);
         let lanes = self.lanes && source.promised_seconds().is_none_or(|seconds| seconds >= LONG_S);
         source.each_block(LISTEN_EVERY, lanes, unreadable, |sound| {
-            if let Some((ears, staging)) = beginning.take() {
+            // A child process may have nothing to say for a while, before the first samples too.
+            if !sound.ears.is_empty()
+                && let Some((ears, staging)) = beginning.take()
+            {
                 let ears = ears.make(sound.ears.len()).map_err(unheard)?.ok_or(Halt::OtherAudio)?;
                 session = Some(Session::new(&self.manner, ears, sound, depth, staging));
             }
-            let Some(session) = &mut session else { return Ok(()) };
-            session.listen(sound).map_err(uncut)?;
-            #[cfg(feature = "fault-injection")]
-            crate::faults::strike(&task.source);
-            let heard = seconds(session.samples() as i64);
-            watch.advanced(heard);
-            self.reading.check_seconds(heard).map_err(unreadable)?;
+            if let Some(session) = &mut session {
+                session.listen(sound).map_err(uncut)?;
+                #[cfg(feature = "fault-injection")]
+                crate::faults::strike(&task.source);
+                let heard = seconds(session.samples() as i64);
+                watch.advanced(heard);
+                self.reading.check_seconds(heard).map_err(unreadable)?;
+            }
             Ok(watch.go_on()?)
         })?;
         self.reading.check_damage(source.damage()).map_err(unreadable)?;
