@@ -5,7 +5,7 @@
 //! library and once through the program, with an ffmpeg on the `PATH` for a part of them:
 //!
 //! ```sh
-//! PREPARE_AUDIO_MUTANTS=long cargo test --release --test mutants -- --nocapture --test-threads 1
+//! PREPARE_AUDIO_MUTANTS=long cargo test --test mutants -- --nocapture --test-threads 1
 //! ```
 //!
 //! Each run prints its seed; `PREPARE_AUDIO_SEED=<seed>` makes the same ones again. Those that fail are left in

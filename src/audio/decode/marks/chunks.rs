@@ -16,6 +16,9 @@ pub(super) enum Kind {
     Caf,
 }
 
+/// Chunks that are looked at, at most.
+const MOST_CHUNKS: u32 = 10_000;
+
 /// A table of CAF's packets: entries, each of which takes 32 bytes in memory. Ten hours of AAC have 1.7 million.
 const MOST_PACKETS: i64 = 2_000_000;
 
@@ -47,8 +50,9 @@ impl Kind {
 pub(super) fn all(file: &File, len: u64, kind: Kind, marks: &mut Marks) -> Result<(), AudioError> {
     let (first, head) = kind.heads();
     let mut at = marks.start + first;
-    while at.saturating_add(head) <= len {
-        let Some(chunk) = bytes::<12>(file, at).map_err(AudioError::Io)? else { break };
+    for _ in 0..MOST_CHUNKS {
+        let chunk = bytes::<12>(file, at).map_err(AudioError::Io)?;
+        let Some(chunk) = chunk.filter(|_| at.saturating_add(head) <= len) else { return Ok(()) };
         let (name, [a, b, c, d, e, f, g, h]) = chunk
             .split_first_chunk::<4>()
             .map_or(([0; 4], [0; 8]), |(name, rest)| (*name, rest.try_into().unwrap_or_default()));
@@ -68,15 +72,15 @@ pub(super) fn all(file: &File, len: u64, kind: Kind, marks: &mut Marks) -> Resul
                 marks.end = End::CutOff;
                 marks.put(at + 4, &left.to_be_bytes());
             }
-            break;
+            return Ok(());
         }
         if !kind.is_needed(&name) && !marks.put(at, b"junk") {
-            break;
+            return Ok(()); // too many are refused by who asked for them
         }
         let pad = if kind == Kind::Caf { 0 } else { size % 2 };
         at = at.saturating_add(head).saturating_add(size).saturating_add(pad);
     }
-    Ok(())
+    implausible(format!("{MOST_CHUNKS} chunks"))
 }
 
 fn check_caf(file: &File, name: &[u8; 4], at: u64, size: u64) -> Result<(), AudioError> {
@@ -104,7 +108,8 @@ const LAST: u8 = 0x80;
 pub(super) fn flac(file: &File, marks: &mut Marks) -> io::Result<()> {
     let mut at = marks.start + 4;
     let mut tables = 0;
-    while let Some([kind, a, b, c]) = bytes::<4>(file, at)? {
+    for _ in 0..MOST_CHUNKS {
+        let Some([kind, a, b, c]) = bytes::<4>(file, at)? else { break };
         let is_needed = match kind & !LAST {
             0 | PADDING => true,
             3 => std::mem::replace(&mut tables, 1) == 0,

@@ -164,6 +164,27 @@ mod tests {
         assert_eq!(seen(&fragmented), fragmented, "its fragments have a part for each track");
     }
 
+    /// Android's recorders write a duration for each packet.
+    #[test]
+    fn a_long_table_of_durations_is_seen_as_a_short_one() {
+        let numbers = |numbers: &[u32]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+        let film = |table: &[u32]| {
+            let stts = framed(b"stts", &[&[0; 4], &numbers(table)]);
+            let stsz = framed(b"stsz", &[&numbers(&[0, 1, 50_000])]);
+            let minf = framed(b"minf", &[&framed(b"stbl", &[&stts, &stsz])]);
+            let moov = framed(b"moov", &[&framed(b"trak", &[&framed(b"mdia", &[&minf])])]);
+            [framed(b"ftyp", &[b"isom"]), moov, vec![0; 60_000]].concat()
+        };
+        let table: Vec<u32> = (0..50_000).flat_map(|n| [1, 1_023 + n % 3]).collect();
+        let long = [&[50_000][..], &table].concat();
+        // 50,000 packets whose mean is 1,024 less a tick in 50,000.
+        let mut short = long.clone();
+        short[..5].copy_from_slice(&[2, 49_999, 1_024, 1, 1_023]);
+        assert_eq!(seen(&film(&long)), film(&short));
+        let brief = [&[1_000][..], &table[..2_000]].concat();
+        assert_eq!(seen(&film(&brief)), film(&brief));
+    }
+
     #[test]
     fn attachments_are_unknown_elements() {
         let file = |last: u8| {

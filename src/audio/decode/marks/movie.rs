@@ -1,5 +1,8 @@
-//! MP4: the tracks that are no sound, and what is said of the film. The tables of the sound are held to what is affordable:
-//! symphonia adds up all durations before a sample for each sample.
+//! MP4: the tracks that are no sound, and what is said of the film. The tables of the sound are held to what is affordable.
+//!
+//! symphonia adds up all durations before a sample for each sample. A recorder that writes a duration for each (Android's do)
+//! would make it add for minutes, and a liar for days; so a long table is seen as one of the mean duration. Only where the
+//! first and the last samples lie matters here, and there it is right.
 
 use std::fs::File;
 
@@ -15,8 +18,8 @@ const MOST_BOXES: u32 = 1_000_000;
 /// Bytes of the tables that are read whole. Ten hours of AAC have 7 MB.
 const MOST_TABLES: u64 = 24 << 20;
 
-/// Additions that the times of a track may take: some twenty seconds.
-const MOST_ADDITIONS: u64 = 20_000_000_000;
+/// Additions that the times of a track may take: less than a second.
+const MOST_ADDITIONS: u64 = 1_000_000_000;
 
 /// Samples of a fragment with a table.
 const MOST_OF_A_RUN: u64 = 200_000;
@@ -87,15 +90,36 @@ impl Movie<'_> {
 
     /// Holds a track's table of durations to its samples.
     fn track(&mut self, track: Range) -> Result<(), AudioError> {
-        let Some((durations, samples)) = self.counts(track) else { return Ok(()) };
-        if durations.saturating_mul(samples) / 2 > MOST_ADDITIONS {
-            return implausible(format!("{durations} durations for {samples} samples"));
+        let Some((stts, durations, samples)) = self.counts(track) else { return Ok(()) };
+        if durations.saturating_mul(samples) / 2 <= MOST_ADDITIONS {
+            return Ok(());
         }
-        Ok(())
+        match self.evened_out(&stts, durations) {
+            Some(table) => {
+                self.marks.put(stts.start + 4, &table);
+                Ok(())
+            }
+            None => implausible(format!("{durations} durations for {samples} samples")),
+        }
     }
 
-    /// How many durations and samples there are, at most.
-    fn counts(&mut self, track: Range) -> Option<(u64, u64)> {
+    /// A table of the same length, of one duration and one that is a tick longer.
+    fn evened_out(&mut self, stts: &Range, durations: u64) -> Option<Vec<u8>> {
+        self.boxes.go_to(stts, 8)?;
+        let (mut samples, mut ticks) = (0u64, 0u64);
+        for _ in 0..durations {
+            let (count, each) = (self.boxes.number()?, self.boxes.number()?);
+            samples += u64::from(count);
+            ticks = ticks.checked_add(u64::from(count) * u64::from(each))?;
+        }
+        let (each, longer) = (ticks.checked_div(samples)?, ticks % samples);
+        let table = [2, longer, each + 1, samples - longer, each];
+        let numbers: Result<Vec<u32>, _> = table.into_iter().map(u32::try_from).collect();
+        Some(numbers.ok()?.into_iter().flat_map(u32::to_be_bytes).collect())
+    }
+
+    /// The table of durations, and how many of them and of samples there are, at most.
+    fn counts(&mut self, track: Range) -> Option<(Range, u64, u64)> {
         let media = self.boxes.find(track, b"mdia")?;
         let info = self.boxes.find(media, b"minf")?;
         let table = self.boxes.find(info, b"stbl")?;
@@ -108,7 +132,7 @@ impl Movie<'_> {
         self.boxes.go_to(&stsz, 4)?;
         let (size, count) = (self.boxes.number()?, u64::from(self.boxes.number()?));
         let room = if size == 0 { room } else { self.len / u64::from(size) };
-        Some((durations, count.min(room)))
+        Some((stts, durations, count.min(room)))
     }
 
     fn fragment(&mut self, content: Range) -> Result<(), AudioError> {
