@@ -216,7 +216,7 @@ fn streams_without_end() {
 fn what_the_fuzzers_found_stays_found() {
     let mut found = 0;
     for entry in fs::read_dir(fixture("fuzzed")).unwrap().map(Result::unwrap) {
-        let copy = |path: &Path| drop(fs::copy(entry.path(), path).unwrap());
+        let copy = |path: &Path| fs::write(path, fs::read(entry.path()).unwrap()).unwrap();
         let name = entry.file_name();
         let wrong = hold(name.to_str().unwrap(), copy, None, "corrupt|truncated|errors|no_samples");
         assert_eq!(wrong, None);
