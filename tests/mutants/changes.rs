@@ -1,4 +1,5 @@
 //! What can happen to a file.
+#![allow(clippy::ptr_arg, reason = "all are of one kind, for one table")]
 
 use std::ops::Range;
 

@@ -3,7 +3,7 @@
 use std::{
     fs,
     panic::{catch_unwind, set_hook, take_hook},
-    path::PathBuf,
+    path::Path,
     sync::{
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{RecvTimeoutError, channel},
@@ -17,7 +17,7 @@ use prepare_audio::audio::{DecoderChoice, PcmStream, is_guarded};
 use crate::{DEADLINE, how_many, mutant::Mutants, report::Report, seed};
 
 /// Decodes and resamples it to its end; its code.
-fn hear(path: &PathBuf) -> &'static str {
+fn hear(path: &Path) -> &'static str {
     let mut stream = match PcmStream::open(path, DecoderChoice::Symphonia) {
         Ok(stream) => stream,
         Err(error) => return error.code(),

@@ -156,12 +156,12 @@ fn tables_that_lie() {
         (
             "a duration for each sample.mp4",
             mp4(
-                &tables(&durations, &[1, 1, 400_000, 1], &[1, 400_000], &[1, (place + 8 * 399_999) as u32]),
+                &tables(&durations, &[1, 1, 400_000, 1], &[2, 400_000], &[1, (place + 8 * 399_999) as u32]),
                 &[],
-                &framed(b"mdat", &[&vec![1; 400_000]]),
+                &framed(b"mdat", &[&vec![1; 800_000]]),
             ),
-            "implausible_header|done|errors|truncated|corrupt",
-            "implausible_header|done|damaged|corrupt",
+            "done",
+            "done",
         ),
         (
             "fragments of 4294967295 empty samples.mp4",
@@ -216,7 +216,7 @@ fn streams_without_end() {
 fn what_the_fuzzers_found_stays_found() {
     let mut found = 0;
     for entry in fs::read_dir(fixture("fuzzed")).unwrap().map(Result::unwrap) {
-        let copy = |path: &Path| drop(fs::copy(entry.path(), path).unwrap());
+        let copy = |path: &Path| fs::write(path, fs::read(entry.path()).unwrap()).unwrap();
         let name = entry.file_name();
         let wrong = hold(name.to_str().unwrap(), copy, None, "corrupt|truncated|errors|no_samples");
         assert_eq!(wrong, None);

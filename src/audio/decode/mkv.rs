@@ -46,8 +46,10 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    pub fn of(file: File) -> Self {
-        Self { file: BufReader::new(file), at: 0, left: MOST_ELEMENTS }
+    /// A file that may have been read from already.
+    pub fn of(mut file: File) -> Self {
+        let at = file.stream_position().unwrap_or(0);
+        Self { file: BufReader::new(file), at, left: MOST_ELEMENTS }
     }
 
     /// Tells `look` of each element of the segment, in a file of `len` bytes: its number, where it begins, and the length of
