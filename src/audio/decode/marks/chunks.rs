@@ -51,8 +51,10 @@ pub(super) fn all(file: &File, len: u64, kind: Kind, marks: &mut Marks) -> Resul
     let (first, head) = kind.heads();
     let mut at = marks.start + first;
     for _ in 0..MOST_CHUNKS {
-        let chunk = bytes::<12>(file, at).map_err(AudioError::Io)?;
-        let Some(chunk) = chunk.filter(|_| at.saturating_add(head) <= len) else { return Ok(()) };
+        if at.saturating_add(head) > len {
+            return Ok(()); // where a length leads that lies, the disk would be said to be at fault
+        }
+        let Some(chunk) = bytes::<12>(file, at).map_err(AudioError::Io)? else { return Ok(()) };
         let (name, [a, b, c, d, e, f, g, h]) = chunk
             .split_first_chunk::<4>()
             .map_or(([0; 4], [0; 8]), |(name, rest)| (*name, rest.try_into().unwrap_or_default()));
