@@ -13,7 +13,7 @@ targets=("$@")
 
 mkdir -p fuzz/logs fuzz/corpus/{decode,header,manifest}
 # Seeds: every fixture for the decoder; for headers the ten kinds, each with its usual numbers; lists as people write them.
-find fixtures/speech fixtures/formats fixtures/truncated fixtures/bad -type f -size -64k | while read -r file; do
+find fixtures/speech fixtures/formats fixtures/truncated fixtures/bad fixtures/fuzzed -type f -size -64k | while read -r file; do
     cp "$file" "fuzz/corpus/decode/$(basename "$file")"
 done
 for kind in 0 1 2 3 4 5 6 7 8 9; do
