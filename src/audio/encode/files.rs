@@ -99,7 +99,7 @@ pub struct SegmentFiles {
     pub rate: SegmentRate,
     /// Whether they hold all channels of the source, or only what was listened to.
     pub all_channels: bool,
-    /// Bits a second of Opus; `None` leaves it to [`bitrate`].
+    /// Bits a second of Opus; `None` means 24,000 for each channel up to 16 kHz, and 48,000 above.
     pub opus_bitrate: Option<u32>,
 }
 

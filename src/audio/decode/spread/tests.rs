@@ -114,17 +114,6 @@ fn mutants() -> usize {
     std::env::var("PREPARE_AUDIO_MUTANTS").ok().and_then(|count| count.parse().ok()).unwrap_or(8)
 }
 
-/// PREPARE_AUDIO_FILES names a folder of recordings of one's own.
-#[test]
-#[ignore = "needs a folder"]
-fn ones_own_files_come_out_the_same() {
-    let folder = PathBuf::from(std::env::var("PREPARE_AUDIO_FILES").unwrap());
-    for entry in folder.read_dir().unwrap() {
-        let path = entry.unwrap().path();
-        println!("{}: {} blocks", path.display(), same(&path));
-    }
-}
-
 /// A header tells the length of its own recording, not of what was put behind it; and the length of one without a header
 /// is guessed from its first packets.
 #[test]
