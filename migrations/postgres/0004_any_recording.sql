@@ -3,9 +3,7 @@
 -- What a user should know of a done recording: a JSON array of texts, as ["truncated", "decode_errors: 3"].
 ALTER TABLE recording ADD COLUMN warnings TEXT;
 
--- With --no-audio segments have no file.
-ALTER TABLE segment ALTER COLUMN path DROP NOT NULL, ALTER COLUMN sha256 DROP NOT NULL;
-ALTER TABLE segment ADD CHECK ((path IS NULL) = (sha256 IS NULL));
+-- With --no-audio segments have no file: path and sha256 are '' then.
 ALTER TABLE segment ADD COLUMN channel BIGINT; -- from 1; none where channels were mixed
 ALTER TABLE segment ADD COLUMN bytes BIGINT; -- of the file, as are the next two
 ALTER TABLE segment ADD COLUMN sample_rate BIGINT; -- Hz

@@ -44,6 +44,9 @@ pub enum AudioError {
         /// How many there are.
         channels: usize,
     },
+    /// Segments of the wanted format cannot hold what it has.
+    #[error("{0}")]
+    UnsupportedSegment(String),
     /// The header claims what no recording has.
     #[error("the header is implausible: {0}")]
     ImplausibleHeader(String),
@@ -115,6 +118,7 @@ impl AudioError {
             Self::UnsupportedCodec { .. } => "unsupported_codec",
             Self::NoAudioTrack(_) => "no_audio_track",
             Self::NoSuchChannel { .. } => "no_such_channel",
+            Self::UnsupportedSegment(_) => "unsupported_segment",
             Self::ImplausibleHeader(_) => "implausible_header",
             Self::NoSamples => "no_samples",
             Self::Corrupt(_) => "corrupt",

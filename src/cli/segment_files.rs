@@ -66,7 +66,9 @@ impl SegmentFileArgs {
         if let (SegmentFormat::Opus, SegmentRate::Hz(rate)) = (format, self.segment_rate)
             && !OPUS_RATES.contains(&rate)
         {
-            return Err(exit::Usage(format!("--segment-rate {rate}: Opus takes {OPUS_RATES:?} Hz, or source")));
+            return Err(exit::Usage(format!(
+                "--segment-rate {rate}: Opus takes 8000, 12000, 16000, 24000, 48000, or source"
+            )));
         }
         let files = SegmentFiles {
             format,

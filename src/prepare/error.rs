@@ -56,7 +56,6 @@ impl PrepareError {
             Self::Write { error, .. } if output::is_unsafe(error) => "unsafe_output",
             Self::Write { error, .. } => match error.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "disk_full",
-                io::ErrorKind::Unsupported => "unsupported_segment",
                 _ => "write_error",
             },
             Self::Timeout { .. } => "timeout",
@@ -69,7 +68,7 @@ impl PrepareError {
         match self {
             Self::Audio { error, .. } => error.is_retryable(),
             Self::Vad { error, .. } => error.is_retryable(),
-            Self::Write { error, .. } => !output::is_unsafe(error) && error.kind() != io::ErrorKind::Unsupported,
+            Self::Write { error, .. } => !output::is_unsafe(error),
             Self::Stopped => true,
             Self::Timeout { .. } => false,
         }

@@ -15,6 +15,7 @@ mod tape;
 mod track;
 
 use std::{
+    io::ErrorKind,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -228,6 +229,9 @@ impl Preparer {
         let unwritable = |error| Halt::Failed(PrepareError::Write { folder: folder.clone(), error });
         let uncut = |error| match error {
             CutError::Listen(error) => unheard(error),
+            CutError::Write(error) if error.kind() == ErrorKind::Unsupported => {
+                unreadable(AudioError::UnsupportedSegment(error.to_string()))
+            }
             CutError::Write(error) => unwritable(error),
         };
 

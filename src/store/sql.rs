@@ -175,7 +175,8 @@ ORDER BY r.finished_at DESC, r.id DESC LIMIT 1";
 
 /// `$1` recording: the segments of all recordings of its source that heard the very same.
 pub const KNOWN_SEGMENTS: &str = "
-SELECT r.parameters, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256, s.mean_probability,
+SELECT r.parameters, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, NULLIF(s.path, '') AS path,
+       NULLIF(s.sha256, '') AS sha256, s.mean_probability,
        s.min_probability, s.cut, s.level_dbfs, s.parts, s.channel, s.bytes, s.sample_rate, s.channels
 FROM recording k JOIN probabilities kp ON kp.recording_id = k.id
      JOIN recording r ON r.source = k.source AND r.samples = k.samples AND r.state = 'done'
@@ -323,7 +324,8 @@ ORDER BY r.id LIMIT $3";
 
 /// `$1` what `{which}` needs, `$2` and `$3` the recording and position to start behind, `$4` limit.
 pub const SEGMENTS: &str = "
-SELECT s.recording_id, r.source, r.recipe, r.metadata, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, s.path, s.sha256,
+SELECT s.recording_id, r.source, r.recipe, r.metadata, s.idx, s.start_sample, s.end_sample, s.start_s, s.end_s, NULLIF(s.path, '') AS path,
+       NULLIF(s.sha256, '') AS sha256,
        s.mean_probability, s.min_probability, s.cut, s.level_dbfs, s.parts, s.channel, s.bytes, s.sample_rate, s.channels
 FROM segment s JOIN recording r ON r.id = s.recording_id
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
@@ -332,7 +334,7 @@ ORDER BY s.recording_id, s.idx LIMIT $4";
 /// `$1` and `$2` the recording and position to start behind, `$3` limit.
 pub const REFERENCED: &str = "
 SELECT recording_id, idx, path FROM segment JOIN recording r ON r.id = recording_id
-WHERE (recording_id, idx) > ($1, $2) AND path IS NOT NULL ORDER BY recording_id, idx LIMIT $3";
+WHERE (recording_id, idx) > ($1, $2) AND path <> '' ORDER BY recording_id, idx LIMIT $3";
 
 /// What tells this database from others.
 pub const IDENTITY: &str = "SELECT id FROM identity";

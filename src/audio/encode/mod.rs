@@ -44,6 +44,9 @@ pub fn write_segment<'s, S: Sample>(
     frames: u64,
     blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
 ) -> io::Result<Written> {
+    if spec.format == SegmentFormat::Wav && spec.bytes(frames) > u64::from(u32::MAX) {
+        return Err(unsupported("a segment of more than 4 GB, which WAV cannot hold: use --format flac"));
+    }
     let out = BufWriter::with_capacity(1 << 16, &file);
     match spec.format {
         SegmentFormat::Wav => wav::write(out, spec, blocks)?,

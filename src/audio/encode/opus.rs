@@ -20,7 +20,7 @@ pub(super) fn write<'s, S: Sample>(
 ) -> io::Result<()> {
     if spec.channels > 2 || !OPUS_RATES.contains(&spec.rate) {
         return Err(unsupported(format!(
-            "Opus holds one or two channels at {OPUS_RATES:?} Hz, and this would be {} at {} Hz: use --format flac, or \
+            "Opus holds one or two channels at 8, 12, 16, 24 or 48 kHz, and this would be {} at {} Hz: use --format flac, or \
              --segment-channels mono",
             spec.channels, spec.rate
         )));

@@ -85,10 +85,12 @@ fn what_a_format_cannot_hold_is_told() {
         ("a", SegmentFormat::Opus, 3, 48_000),
         ("b", SegmentFormat::Opus, 1, 44_100),
         ("c", SegmentFormat::Flac, 9, 48_000),
+        ("d", SegmentFormat::Wav, 1, 16_000),
     ] {
         let spec = Spec { rate, channels, ..Spec::heard(format, None) };
         let blocks = std::iter::empty::<io::Result<Cow<'_, [i16]>>>();
-        let error = write_segment(file(folder.path(), name), &spec, 0, blocks).unwrap_err();
+        let frames = if format == SegmentFormat::Wav { 1 << 31 } else { 0 };
+        let error = write_segment(file(folder.path(), name), &spec, frames, blocks).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
         assert!(error.to_string().contains("--format"), "{error}");
     }
