@@ -26,11 +26,11 @@ import formats  # noqa: E402
 LOSSLESS = ("pcm", "flac", "alac", "wavpack", "tta", "adpcm")
 SECONDS = 120
 NOTES = """
-- `chained_vorbis.ogg`: two equal links, which come out equal here. ffmpeg plays 256 frames of the second one's start-up.
-- `he_aac_48k.m4a`: without an ffmpeg it is its core, at half the rate, in its place in time.
-- Opus is compared with libopus through ffmpeg, which hands out 16 bits: hence some 80 dB. ffmpeg's own decoder differs from
+- `chained_vorbis.ogg` has two equal links, which decode to equal samples here. ffmpeg also outputs 256 start-up frames of the second link.
+- `he_aac_48k.m4a`: without ffmpeg, only the core is decoded, at half the rate and with the same timing.
+- Opus is compared with libopus through ffmpeg, which outputs 16 bits; this limits the ratio to about 80 dB. ffmpeg's own decoder differs from
   libopus by 12 to 15 dB where speech is coded at low rates.
-- Opus chains: each link's start-up is left out, as RFC 7845 has it; ffmpeg plays that of all links but the first."""
+- Opus chains: the start-up frames of each link are removed, as RFC 7845 requires; ffmpeg outputs those of all links except the first."""
 
 
 def cpu(command):
@@ -119,7 +119,7 @@ def main():
     folders = [REPO / "fixtures" / name for name in ("speech", "formats")]
     files = sorted(p for folder in folders for p in folder.rglob("*") if p.is_file())
     version = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True).stdout.split()[2]
-    print(f"# Formats\n\n{len(files)} files, against ffmpeg {version}. Made by `benches/formats.py`, which says how to read it.\n")
+    print(f"# Formats\n\n{len(files)} files, against ffmpeg {version}. Made by `benches/formats.py`, whose head explains the columns.\n")
     head = ["file", "container / codec", "frames", "ffmpeg's", "lag", "against ffmpeg", "x real time", "ffmpeg's", "ratio", ""]
     print("| " + " | ".join(head) + " |\n|" + " --- |" * len(head))
     differ = 0

@@ -8,8 +8,10 @@
 //! as a run does whose workers become free one by one or all at once; what it claimed it completes with an empty outcome,
 //! as many at once as were claimed. The data lies in cargo's target folder, which must be on a real disk. What that disk
 //! can do is measured too, because a claim and a completion wait for it once each.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../tests/support/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+#[path = "../tests/all/support/mod.rs"]
 mod support;
 
 use std::{
@@ -23,14 +25,17 @@ use std::{
 };
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
-use prepare_audio::store::{self, Claim, Company, NewRecording, Outcome, Store};
+use prepare_audio::{
+    store::{self, Claim, Isolation, NewRecording, Store},
+    types::PreparedRecording,
+};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, task::JoinSet};
 
 use self::support::{
     audit,
-    place::{claimer, runtime},
     postgres::Server,
+    test_database::{claimer, runtime},
 };
 
 /// Set for the processes that this program starts: the database.
@@ -69,7 +74,7 @@ impl Databases {
     }
 }
 
-fn add(runtime: &Runtime, store: &Arc<dyn Store>, batch: &mut usize, rows: usize) {
+fn add(runtime: &Runtime, store: &Arc<Store>, batch: &mut usize, rows: usize) {
     *batch += 1;
     let source = |number| NewRecording::from(format!("/data/set {batch}/{number:07}.wav"));
     let recordings: Vec<_> = (0..rows).map(source).collect();
@@ -118,14 +123,14 @@ fn work(url: &str, limit: usize) {
     let runtime = runtime();
     let store = runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("a database");
     let worker = claimer(&format!("worker {}", std::process::id()), "recipe");
-    let outcome = Arc::new(Outcome::default());
+    let outcome = Arc::new(PreparedRecording::default());
     println!("0");
     for _ in std::io::stdin().lines() {
         let mut longest = Duration::ZERO;
         runtime.block_on(async {
             loop {
                 let begun = Instant::now();
-                let claims = store.claim(&worker, limit, Company::Many).await.expect("a claim");
+                let claims = store.claim(&worker, limit, Isolation::Shared).await.expect("a claim");
                 longest = longest.max(begun.elapsed());
                 if claims.is_empty() {
                     break;
@@ -143,12 +148,12 @@ fn work(url: &str, limit: usize) {
 }
 
 fn end(
-    store: &Arc<dyn Store>,
+    store: &Arc<Store>,
     claim: Claim,
-    outcome: &Arc<Outcome>,
+    outcome: &Arc<PreparedRecording>,
 ) -> impl Future<Output = store::Result<()>> + Send + 'static {
     let (store, outcome) = (Arc::clone(store), Arc::clone(outcome));
-    async move { store.complete(&claim.key, &outcome).await }
+    async move { store.complete(&claim.key, outcome).await }
 }
 
 /// Claim and complete by 8 processes.
@@ -197,14 +202,14 @@ fn claim(criterion: &mut Criterion) {
 }
 
 /// How long so many claims of one recording take; between them all are given back.
-async fn time_claims(store: &Arc<dyn Store>, claims: u64) -> Duration {
+async fn time_claims(store: &Arc<Store>, claims: u64) -> Duration {
     let (worker, mut time, mut left) = (claimer("worker", "recipe"), Duration::ZERO, claims);
     while left > 0 {
         let now = left.min(CLAIMS);
         let mut keys = Vec::new();
         let begun = Instant::now();
         for _ in 0..now {
-            keys.extend(store.claim(&worker, 1, Company::Many).await.expect("a claim").into_iter().map(|c| c.key));
+            keys.extend(store.claim(&worker, 1, Isolation::Shared).await.expect("a claim").into_iter().map(|c| c.key));
         }
         time += begun.elapsed();
         assert_eq!(keys.len() as u64, now, "there was enough to claim");

@@ -4,12 +4,14 @@
 //!
 //! `cargo bench --bench vad`. The rivals need ONNX Runtime's library (see `prepare-audio doctor`), and the per-window graph
 //! the file `silero_vad.onnx` of the package silero-vad, named by PREPARE_AUDIO_SILERO_ONNX. A shared machine's times move by 10% and more: compare only within one run.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use prepare_audio::vad::{
-    Detector, Device, Engine, EngineChoice, Model, ModelFile, Parameters, Segmenter, SimdLevel, VadError, WINDOW,
+    Device, Engine, EngineChoice, ModelFile, Parameters, SILERO_16K, Segmenter, SileroDetector, SileroModel, SimdLevel,
+    VadError, WINDOW,
 };
 
 use self::support::CpuTime;
@@ -28,13 +30,13 @@ fn samples() -> Vec<f32> {
 }
 
 fn engine(criterion: &mut Criterion<CpuTime>) {
-    let model = Model::bundled().expect("the bundled model");
+    let model = SileroModel::bundled().expect("the bundled model");
     let samples = samples();
     let mut probabilities = Vec::with_capacity(WINDOWS);
     let mut group = criterion.benchmark_group("vad");
     group.throughput(Throughput::Elements(WINDOWS as u64));
     let mut run = |name: BenchmarkId, level: SimdLevel, block: usize, piece: usize| {
-        let mut detector = Detector::with_block(&model, level, block).expect("available");
+        let mut detector = SileroDetector::with_block(&model, level, block).expect("available");
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 detector.reset();
@@ -46,7 +48,7 @@ fn engine(criterion: &mut Criterion<CpuTime>) {
         });
     };
     for level in SimdLevel::available() {
-        run(BenchmarkId::new("level", level), level, Detector::BLOCK, samples.len());
+        run(BenchmarkId::new("level", level), level, SileroDetector::BLOCK, samples.len());
     }
     let best = SimdLevel::detect();
     for block in [1, 4, 16, 48, 96, 192] {
@@ -65,7 +67,7 @@ fn rivals(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("vad");
     group.throughput(Throughput::Elements(WINDOWS as u64)).sample_size(20);
     for (name, file) in std::iter::once(batched).chain(per_window) {
-        let open = |file| Engine::open(file, EngineChoice::Onnx, Device::Cpu)?.listener();
+        let open = |file| Engine::open(file, EngineChoice::Onnx, Device::Cpu)?.detector();
         let mut listener = match file.and_then(open) {
             Ok(listener) => listener,
             Err(error) => {
@@ -91,7 +93,7 @@ fn segmenter(criterion: &mut Criterion<CpuTime>) {
     group.bench_function("defaults", |bencher| {
         bencher.iter(|| {
             segments.clear();
-            let mut segmenter = Segmenter::new(&Parameters::default()).expect("valid");
+            let mut segmenter = Segmenter::new(&Parameters::default(), SILERO_16K).expect("valid");
             for probability in &probabilities {
                 segmenter.push(*probability, &mut segments);
             }

@@ -1,5 +1,6 @@
 //! Writes a recording's samples to standard output, as interleaved 32-bit floats: what `benches/formats.py` compares
 //! with ffmpeg's. Facts and the time it took go to standard error, as one line of JSON.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     io::{self, BufWriter, Write},
@@ -8,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use prepare_audio::audio::{Decoder, DecoderChoice};
+use prepare_audio::media::{Decoder, DecoderChoice, LocalFile};
 
 fn main() -> anyhow::Result<()> {
     let path =
@@ -19,7 +20,7 @@ fn main() -> anyhow::Result<()> {
         _ => DecoderChoice::Auto,
     };
     let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
-    let mut decoder = Decoder::open(&path, choice)?;
+    let mut decoder = Decoder::open(&LocalFile::new(path), choice)?;
     let (mut frames, mut writing) = (0, Duration::ZERO);
     let started = Instant::now();
     while let Some(block) = decoder.next_block()? {

@@ -1,19 +1,25 @@
 //! From a table of recordings to clean speech segments.
 //!
-//! The way of one recording: its row is claimed from the database ([`store`]), its bytes are decoded and resampled to
-//! mono at 16 kHz ([`audio`]), listened to and cut ([`vad`]), its segments written ([`output`]), and the rows put back.
-//! [`prepare`] does the part that computes, [`worker`] the part that waits; [`pool`] joins the two.
-#![warn(missing_docs)]
+//! The program `prepare-audio` claims pending recordings from a database ([`store`]), prepares each of them
+//! ([`pipeline`]) and publishes the segments ([`output`]). [`runner`] is the loop that does it; [`pool`] joins tokio, which
+//! waits, and rayon, which computes.
+//!
+//! The parts that compute are crates of their own, re-exported here: [`vad`] finds speech, [`media`] decodes and encodes,
+//! [`pipeline`] prepares one recording, [`types`] holds what they share.
 
-pub mod audio;
-#[cfg(feature = "fault-injection")]
-mod faults;
 pub mod output;
 pub mod pool;
-pub mod prepare;
 pub mod progress;
-pub mod recipe;
+pub mod runner;
 pub mod sources;
 pub mod store;
-pub mod vad;
-pub mod worker;
+#[cfg(feature = "web")]
+pub mod web;
+
+#[cfg(feature = "fault-injection")]
+mod faults;
+
+pub use prepare_audio_media as media;
+pub use prepare_audio_pipeline as pipeline;
+pub use prepare_audio_types as types;
+pub use prepare_audio_vad as vad;

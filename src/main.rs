@@ -1,16 +1,16 @@
-//! The command line: parse, resolve, run, exit once.
+//! The program: parses the command line, runs the command, exits in one place.
 
 mod cli;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let typed = match cli::config::parse() {
-        Ok(typed) => typed,
-        Err(refusal) => return refusal.tell(),
+    let arguments = match cli::config::parse() {
+        Ok(arguments) => arguments,
+        Err(invalid) => return invalid.report(),
     };
-    match cli::run(typed) {
+    match cli::run(arguments) {
         Ok(code) => code,
-        Err(error) => cli::exit::explain(&error),
+        Err(error) => cli::exit::report(&error),
     }
 }

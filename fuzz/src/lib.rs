@@ -1,7 +1,7 @@
 //! What the fuzz targets share.
 
 pub mod heads;
-#[path = "../../tests/mutants/ogg.rs"]
+#[path = "../../tests/all/support/ogg.rs"]
 pub mod ogg;
 pub mod recording;
 pub mod scratch;

@@ -1,57 +1,60 @@
-//! One recording, heard to its end.
+//! Decodes one recording to its end.
 
 use std::{
     collections::HashSet,
     panic,
-    path::Path,
     process,
     sync::{Mutex, Once, PoisonError},
 };
 
-use prepare_audio::audio::{ChannelChoice, Cut, DecoderChoice, PcmStream, SegmentFormat, SegmentRate, Sound, Wanted, is_guarded};
+use prepare_audio::media::{
+    AudioBlock, AudioStream, ChannelChoice, DecodeOptions, DecoderChoice, MemoryInput, SegmentFormat, SegmentRate,
+    SourceCut, catches_panics,
+};
 
-/// Samples at 16 kHz that are listened to at most: ten minutes. Silence packs well, and to go on is no news.
-const MOST: u64 = 600 * 16_000;
+/// Samples at 16 kHz that are decoded at most: ten minutes. Silence compresses well, and more of it tests nothing new.
+const MAX_SAMPLES: u64 = 600 * 16_000;
 
-/// Panics that the decoder catches are told once for each place; all others end the fuzzer, which keeps the input.
-fn tell_panics() {
+/// Panics that the decoder catches are reported once for each location; all others end the fuzzer, which keeps the
+/// input.
+fn report_panics() {
     static ONCE: Once = Once::new();
-    static TOLD: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    static REPORTED: Mutex<Option<HashSet<String>>> = Mutex::new(None);
     ONCE.call_once(|| {
         panic::set_hook(Box::new(|info| {
-            if !is_guarded() {
+            if !catches_panics() {
                 eprintln!("panic: {info}");
                 process::abort();
             }
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            if TOLD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(place) {
+            if REPORTED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(place) {
                 eprintln!("caught: {info}");
             }
         }));
     });
 }
 
-/// Decodes and resamples the file at `path`, and looks at what comes out.
-pub fn hear(path: impl AsRef<Path>) {
-    tell_panics();
-    // Each channel by itself, and the source as it is: the most that can be asked for.
-    let cut = Some(Cut { rate: SegmentRate::Source, all_channels: true, format: SegmentFormat::Wav });
-    let wanted = Wanted { channels: ChannelChoice::Split, cut };
-    let Ok(mut stream) = PcmStream::open(path.as_ref(), DecoderChoice::Symphonia, wanted) else { return };
-    let promised = stream.promised_seconds();
-    assert!(promised.is_none_or(|seconds| seconds >= 0.0), "a length of {promised:?}");
-    let (mut sound, mut heard) = (Sound::default(), 0);
+/// Decodes and resamples `bytes` as a recording, and checks the samples.
+pub fn decode(bytes: Vec<u8>) {
+    report_panics();
+    // Each channel by itself, and the source as it is: this runs the most code.
+    let cut = Some(SourceCut { rate: SegmentRate::Source, all_channels: true, format: SegmentFormat::Wav });
+    let options = DecodeOptions { channels: ChannelChoice::Split, cut };
+    let Ok(mut stream) = AudioStream::open(&MemoryInput::new("fuzz.bin", bytes), DecoderChoice::Symphonia, options) else { return };
+    let declared = stream.declared_seconds();
+    assert!(declared.is_none_or(|seconds| seconds >= 0.0), "a length of {declared:?}");
+    let (mut block, mut samples) = (AudioBlock::default(), 0);
     loop {
-        let Ok(more) = stream.fill(&mut sound, 16_000) else { return };
-        let all = sound.ears.iter().chain(&sound.cut).flatten();
+        let Ok(more) = stream.fill(&mut block, 16_000) else { return };
+        let all = block.analysis.iter().chain(&block.output).flatten();
         assert!(all.into_iter().all(|sample| sample.is_finite()), "a sample that is no number");
-        heard += sound.len() as u64;
-        sound.clear();
-        if !more || heard > MOST {
+        samples += block.len() as u64;
+        block.clear();
+        if !more || samples > MAX_SAMPLES {
             break;
         }
     }
     let info = stream.info();
-    assert!(heard == 0 || (1..=768_000).contains(&info.sample_rate), "{info:?}");
-    assert!(heard == 0 || (1..=64).contains(&info.channels), "{info:?}");
+    assert!(samples == 0 || (1..=768_000).contains(&info.sample_rate), "{info:?}");
+    assert!(samples == 0 || (1..=64).contains(&info.channels), "{info:?}");
 }

@@ -1,4 +1,4 @@
-//! A file in memory: the decoder wants a path.
+//! A file in memory, for what reads paths.
 
 use std::{
     fs,

@@ -1,25 +1,25 @@
-//! Where settings come from: flags, the environment, a .env file, a TOML file, defaults; the first that has one wins.
+//! The sources of settings: flags, the environment, a .env file, a TOML file, defaults; the first that has one wins.
 //!
 //! clap knows flags, environment and defaults. A .env file fills the environment where it is empty, and a TOML file's
-//! values take the place of the defaults before anything is parsed, so each source is read by the same parsers.
+//! values replace the defaults before anything is parsed, so the same parsers read each source.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::ExitCode};
 
-use clap::{ArgAction, Command, CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{ArgAction, Command, FromArgMatches, error::ErrorKind};
 
-use super::{args::Cli, exit};
+use super::{command_line::Cli, exit, features, help};
 
-/// A command line or a file of settings that cannot be followed.
-pub enum Refusal {
-    /// clap's own words: help, version, usage. Perhaps with the file that a value may have come from.
+/// A command line or a file of settings that is invalid.
+pub enum InvalidSettings {
+    /// clap's own message: help, version, usage. With the file that a value may come from, if there is one.
     Clap(clap::Error, Option<String>),
     /// A file of settings.
     File(String),
 }
 
-impl Refusal {
-    /// Prints it; help and version are no failure.
-    pub fn tell(self) -> ExitCode {
+impl InvalidSettings {
+    /// Prints the message and returns the exit code; help and version are no failure.
+    pub fn report(self) -> ExitCode {
         match self {
             Self::Clap(error, origin) => {
                 let _ = error.print();
@@ -36,26 +36,27 @@ impl Refusal {
     }
 }
 
-/// Reads what was typed, with the environment and the files beneath it.
-pub fn parse() -> Result<Cli, Refusal> {
+/// Parses the command line, with the environment and the files below it.
+pub fn parse() -> Result<Cli, InvalidSettings> {
     load_env_file()?;
     parse_from(std::env::args_os().collect())
 }
 
-fn parse_from(typed: Vec<OsString>) -> Result<Cli, Refusal> {
-    let mut command = Cli::command();
-    let file = config_file(&without_empty_environment(command.clone()), &typed);
+fn parse_from(args: Vec<OsString>) -> Result<Cli, InvalidSettings> {
+    // Not in `help::command`: the manual page has room for a version of one line only.
+    let mut command = help::command().long_version(features::long_version());
+    let file = config_file(&without_empty_environment(command.clone()), &args);
     if let Some(file) = &file {
-        command = lay_beneath(command, file).map_err(|why| Refusal::File(format!("{file}: {why}")))?;
+        command = with_defaults_from(command, file).map_err(|why| InvalidSettings::File(format!("{file}: {why}")))?;
     }
     command = without_empty_environment(command);
-    let refuse = |error| Refusal::Clap(error, file.clone());
-    let matches = command.try_get_matches_from_mut(typed).map_err(refuse)?;
-    Cli::from_arg_matches(&matches).map_err(|error| Refusal::Clap(error.format(&mut command), file.clone()))
+    let invalid = |error| InvalidSettings::Clap(error, file.clone());
+    let matches = command.try_get_matches_from_mut(args).map_err(invalid)?;
+    Cli::from_arg_matches(&matches).map_err(|error| InvalidSettings::Clap(error.format(&mut command), file.clone()))
 }
 
-/// Reads .env in the current folder. Variables that are set already are stronger.
-fn load_env_file() -> Result<(), Refusal> {
+/// Reads .env in the current folder. Variables that are set already take precedence.
+fn load_env_file() -> Result<(), InvalidSettings> {
     match dotenvy::from_path(".env") {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
@@ -64,16 +65,16 @@ fn load_env_file() -> Result<(), Refusal> {
             let text = fs::read_to_string(".env").unwrap_or_default();
             let at = text.lines().position(|whole| whole.contains(&line));
             let name = at.and_then(|at| text.lines().nth(at)?.split_once('=')).map_or("a variable", |(name, _)| name);
-            Err(Refusal::File(format!(
+            Err(InvalidSettings::File(format!(
                 ".env: the value of {} cannot be read; put it in single quotes if it holds spaces or quotes",
                 name.trim()
             )))
         }
-        Err(error) => Err(Refusal::File(format!(".env: {error}"))),
+        Err(error) => Err(InvalidSettings::File(format!(".env: {error}"))),
     }
 }
 
-/// A variable that is set to nothing, as compose files do, counts as not set.
+/// An empty variable, as compose files set it, counts as not set.
 fn without_empty_environment(command: Command) -> Command {
     let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
     each_arg(command, &mut |arg| {
@@ -81,9 +82,9 @@ fn without_empty_environment(command: Command) -> Command {
     })
 }
 
-/// The file that --config or its variable names, found before anything else is judged.
-fn config_file(command: &Command, typed: &[OsString]) -> Option<String> {
-    let matches = command.clone().ignore_errors(true).try_get_matches_from(typed).ok()?;
+/// The file that --config or its variable names. It is needed before the other arguments can be parsed.
+fn config_file(command: &Command, args: &[OsString]) -> Option<String> {
+    let matches = command.clone().ignore_errors(true).try_get_matches_from(args).ok()?;
     let below =
         matches.subcommand().and_then(|(_, sub)| sub.try_get_one::<std::path::PathBuf>("config").ok().flatten());
     let path = below.or_else(|| matches.try_get_one("config").ok().flatten())?;
@@ -91,14 +92,14 @@ fn config_file(command: &Command, typed: &[OsString]) -> Option<String> {
 }
 
 /// Makes the file's values the defaults.
-fn lay_beneath(command: Command, file: &str) -> Result<Command, String> {
+fn with_defaults_from(command: Command, file: &str) -> Result<Command, String> {
     let text = fs::read_to_string(Path::new(file)).map_err(|e| e.to_string())?;
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| plainly(&e, &text))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| without_line(&e, &text))?;
     let mut values = BTreeMap::new();
     flatten("", &table, &mut values)?;
     let mut unknown = values.clone();
     let command = each_arg(command, &mut |arg| {
-        // Settings are what has a variable; the rest (--all, --dry-run) is an order, and is given where it is typed.
+        // Arguments with a variable are settings. The others (--all, --dry-run) belong to one invocation.
         let is_setting = arg.get_env().is_some() || matches!(arg.get_id().as_str(), "quiet" | "json");
         let Some(name) = arg.get_long().filter(|name| is_setting && *name != "config") else { return arg };
         let Some(value) = values.get(name) else { return arg };
@@ -115,8 +116,8 @@ fn lay_beneath(command: Command, file: &str) -> Result<Command, String> {
     }
 }
 
-/// What is wrong and where, without the line itself: it may hold a password.
-fn plainly(error: &toml::de::Error, text: &str) -> String {
+/// The error and its line number, without the line's text: it may hold a password.
+fn without_line(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
@@ -147,19 +148,19 @@ fn each_arg(command: Command, change: &mut dyn FnMut(clap::Arg) -> clap::Arg) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::{Command as Typed, FetchArgs};
+    use crate::cli::{command_line::Command as CliCommand, commands::fetch};
 
-    fn parse_with(file: &str, typed: &[&str]) -> Result<FetchArgs, String> {
+    fn parse_with(file: &str, args: &[&str]) -> Result<fetch::Args, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("settings.toml");
         fs::write(&path, file).unwrap();
         let mut all: Vec<OsString> = vec!["prepare-audio".into(), "--config".into(), path.into()];
-        all.extend(typed.iter().map(Into::into));
+        all.extend(args.iter().map(Into::into));
         match parse_from(all) {
-            Ok(Cli { command: Typed::Fetch(fetch), .. }) => Ok(*fetch),
+            Ok(Cli { command: CliCommand::Fetch(fetch), .. }) => Ok(*fetch),
             Ok(_) => Err("not fetch".into()),
-            Err(Refusal::Clap(error, _)) => Err(error.to_string()),
-            Err(Refusal::File(message)) => Err(message),
+            Err(InvalidSettings::Clap(error, _)) => Err(error.to_string()),
+            Err(InvalidSettings::File(message)) => Err(message),
         }
     }
 
@@ -167,16 +168,17 @@ mod tests {
     fn a_flag_beats_the_file_and_the_file_the_default() {
         let file = "workers = 3\noutput = 'out'\n[vad]\nthreshold = 0.25\nmin_silence_duration_ms = 300\n";
         let fetch = parse_with(file, &["fetch", "--workers", "5"]).unwrap();
-        assert_eq!(fetch.workers, Some(5));
-        assert_eq!(fetch.base.output, Path::new("out"));
-        assert_eq!((fetch.vad.vad_threshold, fetch.vad.vad_min_silence_duration_ms), (0.25, 300));
-        assert_eq!(fetch.vad.vad_speech_pad_ms, 30);
+        assert_eq!(fetch.run.workers, Some(5));
+        assert_eq!(fetch.run.base.output, Path::new("out"));
+        let vad = &fetch.preparation.vad;
+        assert_eq!((vad.vad_threshold, vad.vad_min_silence_duration_ms), (0.25, 300));
+        assert_eq!(vad.vad_speech_pad_ms, 30);
     }
 
     #[test]
     fn flags_without_a_value_can_be_set_by_the_file() {
-        assert!(parse_with("json = true", &["fetch"]).unwrap().json);
-        assert!(!parse_with("json = false", &["fetch"]).unwrap().json);
+        assert!(parse_with("json = true", &["fetch"]).unwrap().run.json);
+        assert!(!parse_with("json = false", &["fetch"]).unwrap().run.json);
     }
 
     #[test]
@@ -187,6 +189,6 @@ mod tests {
         assert!(parse_with("workers = ", &["fetch"]).unwrap_err().contains("settings.toml"));
         assert!(parse_with("workers = 'many'", &["fetch"]).unwrap_err().contains("invalid value 'many'"));
         let gone = parse_from(["prepare-audio", "--config", "gone.toml", "fetch"].map(Into::into).to_vec());
-        assert!(matches!(gone, Err(Refusal::File(message)) if message.starts_with("gone.toml: ")));
+        assert!(matches!(gone, Err(InvalidSettings::File(message)) if message.starts_with("gone.toml: ")));
     }
 }

@@ -1,12 +1,12 @@
-//! What the program says at its end, to people and to cron.
+//! Exit codes, and the message of an error that ends the program.
 
 use std::process::ExitCode;
 
-use prepare_audio::{sources::SourceError, store::StoreError, worker::Report, worker::RunError};
+use prepare_audio::{runner::Report, runner::RunError, sources::SourceError, store::StoreError};
 
 /// Some recordings failed.
 const SOME_FAILED: u8 = 1;
-/// The command line, a setting or a source that was typed is wrong.
+/// The command line, a setting or a source is wrong.
 pub const USAGE: u8 = 2;
 /// All recordings failed.
 const ALL_FAILED: u8 = 3;
@@ -20,22 +20,22 @@ pub const HELP: &str = "\
 Exit codes:
   0    all done; no speech found and nothing pending are fine
   1    some recordings failed, the others are done
-  2    usage: the command line, a setting, or a source that was typed
+  2    usage: the command line, a setting, or a source that is named
   3    all recordings failed
   4    the database
   130  interrupted";
 
-/// A mistake of the one who typed: exit code 2.
+/// A mistake in the command line or a setting: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// A database that should be there and is not: exit code 4.
+/// A database that does not exist: exit code 4.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NoDatabase(pub String);
 
-/// The exit code of a run that came to its end.
+/// The exit code of a run.
 pub fn code(report: &Report, interrupted: bool) -> ExitCode {
     ExitCode::from(match (interrupted, report.failed + report.quarantined, report.done) {
         (true, _, _) => INTERRUPTED,
@@ -45,24 +45,24 @@ pub fn code(report: &Report, interrupted: bool) -> ExitCode {
     })
 }
 
-/// Prints an error with its causes, and finds its exit code.
-pub fn explain(error: &anyhow::Error) -> ExitCode {
+/// Prints an error with its causes, and returns its exit code.
+pub fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
-        return ExitCode::SUCCESS; // the reader has seen enough, as in `segments | head`
+        return ExitCode::SUCCESS; // the reader closed the pipe, as in `segments | head`
     }
     eprintln!("error: {error:#}");
-    let of_database = error.chain().any(|e| {
+    let is_database_error = error.chain().any(|e| {
         e.is::<StoreError>()
             || e.is::<NoDatabase>()
             || matches!(e.downcast_ref(), Some(RunError::Store(_)))
             || matches!(e.downcast_ref(), Some(SourceError::Store(_)))
     });
-    let of_usage = error
-        .chain()
-        .any(|e| e.is::<Usage>() || e.is::<SourceError>() || matches!(e.downcast_ref(), Some(RunError::Output { .. })));
-    ExitCode::from(if of_database {
+    let is_usage_error = error.chain().any(|e| {
+        e.is::<Usage>() || e.is::<SourceError>() || matches!(e.downcast_ref(), Some(RunError::OutputFolder { .. }))
+    });
+    ExitCode::from(if is_database_error {
         DATABASE
-    } else if of_usage {
+    } else if is_usage_error {
         USAGE
     } else {
         SOME_FAILED
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_what_help_says() {
+    fn codes_match_the_help() {
         let code_for = |done, failed, interrupted| {
             let report = Report { done, failed, ..Report::default() };
             code(&report, interrupted)

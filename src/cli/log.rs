@@ -1,4 +1,4 @@
-//! Where log lines go and how they look.
+//! The log: its destination, format and level.
 
 use std::{
     fs::OpenOptions,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::MultiProgress;
-use prepare_audio::audio::is_guarded;
+use prepare_audio::media::catches_panics;
 use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter, prelude::*};
 
 use super::{
@@ -15,19 +15,19 @@ use super::{
     exit::Usage,
 };
 
-/// Crates below us that tell of each damaged packet; what matters of it is in the rows.
-const TALKATIVE: [&str; 2] = ["symphonia", "sqlx"];
+/// Dependencies that log each damaged packet or each query. What matters of it is in the rows.
+const VERBOSE_CRATES: [&str; 2] = ["symphonia", "sqlx"];
 
-/// How much is logged where nobody said.
+/// The level without --log-level.
 #[derive(Clone, Copy, Debug)]
 pub enum Default {
     /// A line for each recording.
     Lines,
-    /// Only what needs a person.
+    /// Only what needs a person's attention.
     Quiet,
 }
 
-/// Starts logging to standard error, above the progress bars where there are some, or to the file.
+/// Starts logging to standard error, above the progress bars if there are any, or to the file.
 pub fn start(global: &GlobalArgs, default: Default, bars: Option<MultiProgress>) -> anyhow::Result<()> {
     let filter = filter(global, default)?;
     let registry = tracing_subscriber::registry().with(filter);
@@ -44,8 +44,8 @@ pub fn start(global: &GlobalArgs, default: Default, bars: Option<MultiProgress>)
         LogFormat::Text => registry.with(fmt::layer().with_writer(writer).with_target(false).with_ansi(colours)).init(),
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(writer)).init(),
     }
-    // A panic of one recording's work is that recording's failure; the log tells where it was.
-    std::panic::set_hook(Box::new(|info| match is_guarded() {
+    // A panic in a recording's decoder is that recording's failure. The log has its place.
+    std::panic::set_hook(Box::new(|info| match catches_panics() {
         true => tracing::debug!("a decoder gave up: {info}"),
         false => tracing::error!("panic: {info}"),
     }));
@@ -60,11 +60,11 @@ fn filter(global: &GlobalArgs, default: Default) -> Result<EnvFilter, Usage> {
         (None, false, Default::Quiet) => "warn",
     };
     let below = if ["debug", "trace"].contains(&level) { "info" } else { "off" };
-    let directives = TALKATIVE.iter().fold(level.to_owned(), |all, name| format!("{all},{name}={below}"));
+    let directives = VERBOSE_CRATES.iter().fold(level.to_owned(), |all, name| format!("{all},{name}={below}"));
     Ok(EnvFilter::new(directives))
 }
 
-/// The names that Python's logging uses are understood too: LOG_LEVEL may be shared with a script.
+/// The names of Python's logging are accepted, too, because LOG_LEVEL may be shared with a script.
 fn level_name(level: &str) -> Result<&'static str, Usage> {
     Ok(match level.to_ascii_lowercase().as_str() {
         "error" | "critical" | "fatal" => "error",
@@ -93,10 +93,10 @@ impl<'a> MakeWriter<'a> for Target {
 struct Line<'a>(&'a Target);
 
 impl Write for Line<'_> {
-    fn write(&mut self, said: &[u8]) -> io::Result<usize> {
-        // An event comes in one piece. A file's name that holds a line break must not look like a line of its own.
-        let (whole, end) = said.split_at(said.len() - usize::from(said.ends_with(b"\n")));
-        let mut line = Vec::with_capacity(said.len());
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        // Each call has one whole event. A file's name that holds a line break must not begin a line of its own.
+        let (whole, end) = event.split_at(event.len() - usize::from(event.ends_with(b"\n")));
+        let mut line = Vec::with_capacity(event.len());
         for byte in whole {
             match byte {
                 b'\n' => line.extend_from_slice(b"\\n"),
@@ -111,7 +111,7 @@ impl Write for Line<'_> {
             Target::Terminal(Some(bars)) => bars.suspend(|| io::stderr().write_all(line))?,
             Target::File(file) => file.lock().map_err(|_| io::Error::other("log"))?.write_all(line)?,
         }
-        Ok(said.len())
+        Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,42 +1,35 @@
-//! `--metrics`: a run's figures for Prometheus.
+//! `--metrics`: serves a run's figures for Prometheus.
 
 use std::{
     fmt,
-    io::{self, ErrorKind},
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
+    str::FromStr,
+    sync::Arc,
 };
 
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
 use prepare_audio::{
     progress::Progress,
-    worker::{Report, Tally},
-};
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, text},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
-    registry::Registry,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    runner::{Metrics, Shutdown, Tally},
+    web::{Limits, Server},
 };
 
-/// How long one who asks may take to say so.
-const PATIENCE: Duration = Duration::from_secs(5);
+use super::exit;
 
-/// Longest question that is read, bytes.
-const LONGEST: usize = 8192;
+/// The media type of the text format.
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Where the figures are served. A port alone is this machine's own, which nobody else reaches.
+/// The address that the figures are served at. A port alone is bound to the loopback address, which other machines do not
+/// reach.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricsAddress(SocketAddr);
 
-impl std::str::FromStr for MetricsAddress {
+impl FromStr for MetricsAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -53,186 +46,51 @@ impl fmt::Display for MetricsAddress {
     }
 }
 
-/// Watches a run for its figures, and hands what it is told on.
-pub struct Metrics {
-    tally: Arc<Tally>,
-    busy: Vec<AtomicBool>,
-    is_paused: AtomicBool,
-    next: Arc<dyn Progress>,
-}
-
-impl Metrics {
-    /// Counts what `tally` counts; `next` is told whatever this is told.
-    pub fn new(tally: Arc<Tally>, workers: usize, next: Arc<dyn Progress>) -> Arc<Self> {
-        let busy = (0..workers).map(|_| AtomicBool::new(false)).collect();
-        Arc::new(Self { tally, busy, is_paused: AtomicBool::new(false), next })
-    }
-
-    fn set_busy(&self, slot: usize, is_busy: bool) {
-        if let Some(busy) = self.busy.get(slot) {
-            busy.store(is_busy, Relaxed);
-        }
-    }
-
-    /// The figures in Prometheus' text format.
-    fn text(self: &Arc<Self>) -> Result<String, fmt::Error> {
-        let mut registry = Registry::with_prefix("prepare_audio");
-        registry.register_collector(Box::new(Collected(Arc::clone(self))));
-        let mut out = String::new();
-        text::encode(&mut out, &registry)?;
-        Ok(out)
-    }
-}
-
-impl Progress for Metrics {
-    fn started(&self, slot: usize, source: &str, seconds: Option<f64>) {
-        self.set_busy(slot, true);
-        self.next.started(slot, source, seconds);
-    }
-
-    fn advanced(&self, slot: usize, seconds: f64) {
-        self.next.advanced(slot, seconds);
-    }
-
-    fn worked(&self, slot: usize, seconds: f64) {
-        self.set_busy(slot, false);
-        self.next.worked(slot, seconds);
-    }
-
-    fn ended(&self) {
-        self.next.ended();
-    }
-
-    fn waiting(&self, running: i64, later: i64) {
-        self.next.waiting(running, later);
-    }
-
-    fn paused(&self, why: &str) {
-        self.is_paused.store(true, Relaxed);
-        self.next.paused(why);
-    }
-
-    fn resumed(&self) {
-        self.is_paused.store(false, Relaxed);
-        self.next.resumed();
-    }
-
-    fn stopping(&self) {
-        self.next.stopping();
-    }
-}
-
-struct Collected(Arc<Metrics>);
-
-impl fmt::Debug for Collected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Collected")
-    }
-}
-
-impl Collector for Collected {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let report = self.0.tally.report();
-        let mut ended = encoder.encode_descriptor("recordings", "Attempts by their end", None, MetricType::Counter)?;
-        for (how, number) in ends(&report) {
-            ConstCounter::new(number).encode(ended.encode_family(&[("end", how)])?)?;
-        }
-        let mut errors = encoder.encode_descriptor("errors", "Failed for good, by code", None, MetricType::Counter)?;
-        for (code, number) in &report.errors {
-            ConstCounter::new(*number).encode(errors.encode_family(&[("code", code.as_str())])?)?;
-        }
-        let mut stages = encoder.encode_descriptor("stage_seconds", "Time by stage", None, MetricType::Counter)?;
-        for (stage, seconds) in [
-            ("decode", report.decode_s),
-            ("resample", report.resample_s),
-            ("vad", report.vad_s),
-            ("write", report.write_s),
-        ] {
-            ConstCounter::new(seconds).encode(stages.encode_family(&[("stage", stage)])?)?;
-        }
-        for (name, help, value) in [
-            ("audio_seconds", "Audio prepared", report.audio_s),
-            ("speech_seconds", "Speech found", report.speech_s),
-            ("segments", "Segments written", report.segments as f64),
-        ] {
-            ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
-        }
-        let busy = self.0.busy.iter().filter(|busy| busy.load(Relaxed)).count() as i64;
-        for (name, help, value) in [
-            ("workers", "Recordings that can be prepared at once", self.0.busy.len() as i64),
-            ("workers_busy", "Recordings being prepared", busy),
-            ("paused", "1 while the output or the database cannot be used", i64::from(self.0.is_paused.load(Relaxed))),
-        ] {
-            ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
-        }
-        Ok(())
-    }
-}
-
-fn ends(report: &Report) -> [(&'static str, u64); 6] {
-    [
-        ("done", report.done),
-        ("failed", report.failed),
-        ("quarantined", report.quarantined),
-        ("retried", report.retried),
-        ("released", report.released),
-        ("lost", report.lost),
-    ]
-}
-
-/// Serves the figures until the process ends; returns where.
+/// Serves the figures of a run until it is over. Returns the progress that the run must report to; it passes all on to
+/// `next`.
 ///
 /// # Errors
-/// Where the address cannot be listened on.
-pub async fn serve(address: MetricsAddress, metrics: Arc<Metrics>) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(address.0).await?;
-    let bound = listener.local_addr()?;
-    tokio::spawn(async move {
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let metrics = Arc::clone(&metrics);
-                    tokio::spawn(async move { tokio::time::timeout(PATIENCE, answer(stream, &metrics)).await });
-                }
-                // As when all files are open: not a reason to spin.
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-    });
-    Ok(bound)
+/// Where the address cannot be bound.
+pub async fn serve(
+    address: MetricsAddress,
+    tally: Arc<Tally>,
+    workers: usize,
+    next: Arc<dyn Progress>,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Arc<dyn Progress>> {
+    let refused = |error| exit::Usage(format!("--metrics: cannot listen on {address}: {error}"));
+    let server = Server::bind(address.0, Limits::default()).await.map_err(refused)?;
+    tracing::info!("metrics at http://{}/metrics", server.address()?);
+    let metrics = Metrics::new(tally, workers, next);
+    tokio::spawn(server.serve(router(Arc::clone(&metrics)), shutdown.token()));
+    Ok(metrics)
 }
 
-/// Answers one question, whatever its path, as long as it is a GET.
-async fn answer(mut stream: TcpStream, metrics: &Arc<Metrics>) -> io::Result<()> {
-    let mut asked = Vec::new();
-    while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
-        if asked.len() > LONGEST || stream.read_buf(&mut asked).await? == 0 {
-            return Err(ErrorKind::InvalidData.into());
+/// The figures at `/metrics`; any other path says where they are.
+fn router(metrics: Arc<Metrics>) -> Router {
+    let figures = move || async move {
+        match metrics.text() {
+            Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
-    }
-    let (status, body) = match asked.starts_with(b"GET ").then(|| metrics.text()) {
-        Some(Ok(text)) => ("200 OK", text),
-        Some(Err(_)) => ("500 Internal Server Error", String::new()),
-        None => ("405 Method Not Allowed", String::new()),
     };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.shutdown().await
+    let elsewhere = || async { (StatusCode::NOT_FOUND, "the metrics are at /metrics\n") };
+    Router::new().route("/metrics", get(figures)).fallback(elsewhere)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
     use prepare_audio::progress::Silent;
 
     use super::*;
 
     #[test]
-    fn a_port_alone_is_nobody_elses() {
+    fn a_port_alone_is_a_loopback_address() {
         for (text, address) in [
             ("9464", "127.0.0.1:9464"),
             (":9464", "127.0.0.1:9464"),
@@ -244,22 +102,30 @@ mod tests {
         assert!("host".parse::<MetricsAddress>().is_err() && "99999".parse::<MetricsAddress>().is_err());
     }
 
-    #[test]
-    fn figures_are_in_the_text_format() {
+    /// The status line and the rest of a response.
+    fn request(address: SocketAddr, line: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (status, rest) = response.split_once("\r\n").unwrap();
+        (status.to_owned(), rest.to_owned())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_figures_are_at_metrics_alone() {
         let metrics = Metrics::new(Arc::default(), 3, Arc::new(Silent));
-        metrics.started(1, "a", None);
-        metrics.paused("why");
-        let text = metrics.text().unwrap();
-        for line in [
-            "# TYPE prepare_audio_recordings counter",
-            "prepare_audio_recordings_total{end=\"done\"} 0",
-            "prepare_audio_stage_seconds_total{stage=\"vad\"} 0.0",
-            "prepare_audio_workers 3",
-            "prepare_audio_workers_busy 1",
-            "prepare_audio_paused 1",
-            "# EOF",
-        ] {
-            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
-        }
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
+        let (address, shutdown) = (server.address().unwrap(), Shutdown::default());
+        let serving = tokio::spawn(server.serve(router(metrics), shutdown.token()));
+        let (status, rest) = request(address, "GET /metrics");
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(rest.contains(CONTENT_TYPE) && rest.ends_with("# EOF\n"), "{rest}");
+        assert_eq!(request(address, "HEAD /metrics").0, "HTTP/1.1 200 OK");
+        let (status, rest) = request(address, "GET /");
+        assert!(status.contains(" 404 ") && rest.ends_with("the metrics are at /metrics\n"), "{status} {rest}");
+        assert!(request(address, "POST /metrics").0.contains(" 405 "));
+        shutdown.now();
+        serving.await.unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::TEMPORARY;
-use crate::audio::SegmentFormat;
+use prepare_audio_media::SegmentFormat;
 
 /// Longest part of a source's name that goes into a folder's name, in bytes: file systems end at 255.
 const MAX_STEM: usize = 80;

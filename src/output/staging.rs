@@ -1,4 +1,4 @@
-//! The files of one claim, from the first temporary one to the names that rows may speak of.
+//! The files of one claim, from the first temporary file to the final names that rows refer to.
 
 use std::{
     borrow::Cow,
@@ -7,63 +7,48 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ASIDE, Output, TEMPORARY, Trouble, names};
-use crate::audio::{self, Sample, Spec, Written};
+use prepare_audio_media::{self as media, Sample, SegmentSpec, WrittenFile};
+use prepare_audio_pipeline::{StagedSegments, WriteError};
 
-/// How often the recording's folder is made again when `gc` or a worker that came late takes it away, empty as it is,
-/// before the first file is in it.
-const FOLDER_ATTEMPTS: usize = 10;
+use super::{ASIDE, OutputFolder, TEMPORARY, names};
 
-/// The files of one claim, temporary until they are published. Dropped before that, it removes them.
+/// How often the recording's folder is made again when `gc` or a late worker removes it, empty as it is, before the first
+/// file is in it. Many times: the two contend for one lock of the file system, which may hand it over in turns.
+const FOLDER_ATTEMPTS: usize = 100;
+
+/// The files of one claim. They are temporary until [`publish`](Self::publish); dropping the value removes them.
 #[derive(Debug)]
 pub struct Staging {
-    output: Output,
+    output: OutputFolder,
     folder: PathBuf,
     claim_id: String,
+    /// Temporary path and final path of each file.
     files: Vec<(PathBuf, PathBuf)>,
     bytes: u64,
 }
 
-impl Staging {
-    pub(super) fn begin(output: Output, folder: PathBuf, claim_id: &str) -> io::Result<Self> {
-        let staging = Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0 };
-        remove_temporary(&staging.folder, None).map_err(|error| staging.tell(error))?;
-        Ok(staging)
-    }
-
-    /// Writes the next segment's frames, so many, under a temporary name; returns the file's number for
-    /// [`name`](Self::name).
-    ///
-    /// # Errors
-    /// What the file system says, or [`Trouble`]; [`io::ErrorKind::Unsupported`] where the format cannot hold them.
-    pub fn write<'s, S: Sample>(
-        &mut self,
-        spec: &Spec,
-        frames: u64,
-        blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
-    ) -> io::Result<(usize, Written)> {
-        // Without compression, so that what is asked of the disk is enough.
-        self.bytes += spec.bytes(frames);
-        let file = self.create(|temporary| File::options().read(true).write(true).create_new(true).open(temporary))?;
-        let written = audio::write_segment(file, spec, frames, blocks).map_err(|error| self.tell(error))?;
-        Ok((self.files.len() - 1, written))
-    }
-
-    /// The output folder, where there is room for what is to become a segment.
-    pub fn root(&self) -> &Path {
+impl StagedSegments for Staging {
+    fn scratch_folder(&self) -> &Path {
         self.output.root()
     }
 
-    /// Takes over a segment's file from another folder under the next temporary name; returns its number for
-    /// [`name`](Self::name) and its bytes, or nothing if the file is gone or its content is not the one with this hash.
-    ///
-    /// Both names then stand for one file where the file system can do that: nothing ever writes into a segment.
-    ///
-    /// # Errors
-    /// What the file system says about the new file, or [`Trouble`].
-    pub fn reuse(&mut self, file: &Path, sha256: &str) -> io::Result<Option<(usize, u64)>> {
+    fn write<'s, S: Sample>(
+        &mut self,
+        spec: &SegmentSpec,
+        frames: u64,
+        blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
+    ) -> Result<(usize, WrittenFile), WriteError> {
+        // The uncompressed size, so that the disk has enough space in any case.
+        self.bytes += spec.bytes(frames);
+        let file = self.create(|temporary| File::options().read(true).write(true).create_new(true).open(temporary))?;
+        let written = media::write_segment(file, spec, frames, blocks).map_err(|error| self.explain(error.into()))?;
+        Ok((self.files.len() - 1, written))
+    }
+
+    /// Both names then belong to one file where the file system supports hard links. Nothing ever writes into a segment.
+    fn reuse(&mut self, file: &Path, sha256: &str) -> Result<Option<(usize, u64)>, WriteError> {
         let Ok(old) = fs::symlink_metadata(file) else { return Ok(None) };
-        if !old.is_file() || !audio::hash_file(file).is_ok_and(|found| found.sha256 == sha256) {
+        if !old.is_file() || !media::hash_file(file).is_ok_and(|found| found.sha256 == sha256) {
             return Ok(None);
         }
         self.bytes += old.len();
@@ -71,7 +56,23 @@ impl Staging {
         Ok(Some((self.files.len() - 1, old.len())))
     }
 
-    /// Bytes of the claim's files so far; those that are taken over count as if they were written.
+    fn set_final_name(&mut self, file: usize, position: usize, sha256: &str, extension: &str) -> PathBuf {
+        let path = self.folder.join(names::file(position, sha256, extension));
+        if let Some((_, last)) = self.files.get_mut(file) {
+            last.clone_from(&path);
+        }
+        path
+    }
+}
+
+impl Staging {
+    pub(super) fn begin(output: OutputFolder, folder: PathBuf, claim_id: &str) -> Result<Self, WriteError> {
+        let staging = Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0 };
+        remove_temporary(&staging.folder, None).map_err(|error| staging.explain(error))?;
+        Ok(staging)
+    }
+
+    /// Bytes of the claim's files so far. Files that are taken over count as if they were written.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -81,84 +82,73 @@ impl Staging {
         &self.folder
     }
 
-    /// Makes the next file by its temporary name.
-    fn create<T>(&mut self, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
+    /// Makes the next file under its temporary name.
+    fn create<T>(&mut self, make: impl Fn(&Path) -> io::Result<T>) -> Result<T, WriteError> {
         let index = self.files.len();
         let temporary = self.folder.join(names::temporary(&self.claim_id, index));
         if index == 0 {
-            self.output.ready().map_err(|error| self.tell(error))?;
+            self.output.ready().map_err(|error| self.explain(error))?;
         }
         self.files.push((temporary.clone(), PathBuf::new()));
         let mut attempts = if index == 0 { FOLDER_ATTEMPTS } else { 1 };
         loop {
             attempts -= 1;
-            match self.enter(index == 0).and_then(|()| make(&temporary)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && attempts > 0 => {}
-                made => return made.map_err(|error| self.tell(error)),
+            match self.prepare_folder(index == 0).and_then(|()| Ok(make(&temporary)?)) {
+                Err(WriteError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound && attempts > 0 => {}
+                made => return made.map_err(|error| self.explain(error)),
             }
         }
     }
 
-    /// Makes sure of the recording's folder before something is written into it. The output folder itself is not made.
-    fn enter(&self, may_make: bool) -> io::Result<()> {
+    /// Checks the recording's folder before something is written into it, and makes it for the first file. The output
+    /// folder itself is not made.
+    fn prepare_folder(&self, may_make: bool) -> Result<(), WriteError> {
         if !is_folder(&self.folder)? && may_make {
             match fs::create_dir(&self.folder) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return is_folder(&self.folder).map(drop),
-                made => return made,
+                made => made?,
             }
         }
         Ok(())
     }
 
-    /// The final path of the file of this number: by its segment's position, its content and its format.
-    pub fn name(&mut self, file: usize, position: usize, sha256: &str, ending: &str) -> PathBuf {
-        let path = self.folder.join(names::file(position, sha256, ending));
-        if let Some((_, last)) = self.files.get_mut(file) {
-            last.clone_from(&path);
-        }
-        path
-    }
-
-    /// Syncs the files, gives them their names and syncs the folders. It waits for the disk: not on a thread that
-    /// computes.
+    /// Syncs the files, renames them to their final names and syncs the folders. Blocks on the disk: not to be called on a
+    /// compute thread.
     ///
     /// # Errors
-    /// What the file system says, or [`Trouble`]; the temporary files that are left are removed.
-    pub fn publish(mut self) -> io::Result<()> {
-        self.give_names().map_err(|error| self.tell(error))
+    /// What the file system reports. The temporary files that are left are removed.
+    pub fn publish(mut self) -> Result<(), WriteError> {
+        self.rename_all().map_err(|error| self.explain(error))
     }
 
-    fn give_names(&mut self) -> io::Result<()> {
+    fn rename_all(&mut self) -> Result<(), WriteError> {
         if self.files.is_empty() {
             return Ok(());
         }
         for (temporary, _) in &self.files {
             File::open(temporary)?.sync_all()?;
         }
-        // Once more: somebody may have put a link there since the files were begun.
+        // Once more: a link may have been put there since the files were begun.
         is_folder(&self.folder)?;
         if self.files.iter().any(|(_, path)| path.as_os_str().is_empty()) {
-            return Err(io::Error::other("a segment's file has no name"));
+            return Err(io::Error::other("a segment's file has no final name").into());
         }
-        let mut named = 0;
+        let mut renamed = 0;
         let outcome: io::Result<()> = self.files.iter().try_for_each(|(temporary, path)| {
             fs::rename(temporary, path)?;
-            // Where both names stood for one file already, renaming leaves both.
+            // Where both names belonged to one file already, renaming keeps both.
             let _ = fs::remove_file(temporary);
-            named += 1;
+            renamed += 1;
             Ok(())
         });
-        self.files.drain(..named);
+        self.files.drain(..renamed);
         outcome?;
-        self.folder.ancestors().take(2).try_for_each(sync_folder)
+        Ok(self.folder.ancestors().take(2).try_for_each(sync_folder)?)
     }
 
-    /// An error with what it means for the whole output, and how much room the claim needs.
-    fn tell(&self, error: io::Error) -> io::Error {
-        match self.output.blame(error) {
-            told if super::trouble::is_told(&told) => told,
-            error => Trouble::Writing { error, needed: self.bytes }.into(),
-        }
+    /// Adds to an error what it means for the whole output, and how much space the claim needs.
+    fn explain(&self, error: WriteError) -> WriteError {
+        self.output.explain(error).with_needed(self.bytes)
     }
 }
 
@@ -178,14 +168,14 @@ impl Drop for Staging {
 /// Whether a recording's folder is there.
 ///
 /// # Errors
-/// [`Trouble::Unsafe`] where it is a link or a file: what is written into it would lie elsewhere, and what is removed
+/// [`WriteError::Unsafe`] where it is a link or a file: what is written into it would lie elsewhere, and what is removed
 /// there would be somebody else's.
-fn is_folder(folder: &Path) -> io::Result<bool> {
+fn is_folder(folder: &Path) -> Result<bool, WriteError> {
     match fs::symlink_metadata(folder) {
         Ok(found) if found.is_dir() => Ok(true),
-        Ok(_) => Err(Trouble::Unsafe(folder.to_owned()).into()),
+        Ok(_) => Err(WriteError::Unsafe(folder.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -205,8 +195,8 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 /// it is empty then; that it is not there is fine.
 ///
 /// # Errors
-/// What the file system says; [`Trouble::Unsafe`] where it is no folder.
-pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> io::Result<()> {
+/// What the file system says; [`WriteError::Unsafe`] where it is no folder.
+pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), WriteError> {
     if !is_folder(folder)? {
         return Ok(());
     }
@@ -221,7 +211,7 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> io::Result<()>
         let name = name.to_string_lossy();
         if name.starts_with(&prefix) && !name.starts_with(ASIDE) {
             match fs::remove_file(entry.path()) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {}
             }
         }

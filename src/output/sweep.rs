@@ -15,8 +15,9 @@ use std::{
 };
 
 use super::{
-    ASIDE, Output, names,
-    stamp::{Stamp, hashed, last_change, seen},
+    ASIDE, OutputFolder,
+    file_identity::{Stamp, hashed, last_change, seen},
+    names,
 };
 
 /// Stands for a file that is too young to go.
@@ -56,7 +57,7 @@ impl Sweep {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn list(output: &Output, older_than: Duration) -> io::Result<Self> {
+    pub fn list(output: &OutputFolder, older_than: Duration) -> io::Result<Self> {
         let limit = SystemTime::now().checked_sub(older_than).unwrap_or(SystemTime::UNIX_EPOCH);
         let root = output.root().canonicalize()?;
         let mut sweep = Self { root, limit, listed: HashMap::new(), segments: 0, referenced: 0 };

@@ -2,6 +2,8 @@
 
 use std::fs::FileTimes;
 
+use prepare_audio_pipeline::SegmentOutput;
+
 use super::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -17,8 +19,8 @@ impl Desk {
         Self { folder }
     }
 
-    fn output(&self) -> Output {
-        Output::new(self.root())
+    fn output(&self) -> OutputFolder {
+        OutputFolder::new(self.root())
     }
 
     fn root(&self) -> PathBuf {
@@ -162,7 +164,7 @@ fn links_are_not_followed() {
     // The output folder itself may be one.
     desk.write(B);
     std::os::unix::fs::symlink(desk.root(), desk.folder.path().join("link")).unwrap();
-    let sweep = Sweep::list(&Output::new(desk.folder.path().join("link")), Duration::ZERO).unwrap();
+    let sweep = Sweep::list(&OutputFolder::new(desk.folder.path().join("link")), Duration::ZERO).unwrap();
     assert_eq!(clear(&sweep).segment_files, 1);
 }
 

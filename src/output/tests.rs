@@ -5,22 +5,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use prepare_audio_media::{SegmentFormat, SegmentSpec, WrittenFile};
+use prepare_audio_pipeline::StagedSegments;
+
 use super::*;
-use crate::audio::{SegmentFormat, Spec, Written};
 
 impl Staging {
     /// Writes samples that are in memory.
-    pub(super) fn put(&mut self, samples: &[i16]) -> io::Result<(PathBuf, Written)> {
-        let spec = Spec::heard(SegmentFormat::Wav, None);
+    pub(super) fn put(&mut self, samples: &[i16]) -> Result<(PathBuf, WrittenFile), WriteError> {
+        let spec = SegmentSpec::analysis(SegmentFormat::Wav, None);
         let (file, written) = self.write(&spec, samples.len() as u64, std::iter::once(Ok(samples.into())))?;
-        Ok((self.name(file, file, &written.sha256, "wav"), written))
+        Ok((self.set_final_name(file, file, &written.sha256, "wav"), written))
     }
 }
 
 /// The output folder `out` of a desk of its own.
-fn output() -> (tempfile::TempDir, Output) {
+fn output() -> (tempfile::TempDir, OutputFolder) {
     let desk = tempfile::tempdir().unwrap();
-    let output = Output::new(desk.path().join("out"));
+    let output = OutputFolder::new(desk.path().join("out"));
     (desk, output)
 }
 
@@ -81,7 +83,7 @@ fn a_root_that_went_away_is_not_made_again() {
     fs::rename(output.root(), desk.path().join("unmounted")).unwrap();
     let errors = [waiting.put(&[1]).unwrap_err(), writing.put(&[1]).unwrap_err(), written.publish().unwrap_err()];
     for error in errors {
-        assert!(is_worlds_fault(&error) && error.to_string().contains("is gone"), "{error}");
+        assert!(error.is_disk_fault() && error.to_string().contains("is gone"), "{error}");
     }
     assert_eq!(names(desk.path()), ["unmounted"]);
 }
@@ -115,8 +117,11 @@ fn nothing_is_written_or_removed_through_a_link() {
     fs::create_dir(&elsewhere).unwrap();
     fs::write(elsewhere.join(".tmp.mine"), "somebody else's").unwrap();
     let folder = output.folder("a.wav", "r");
-    let refused = |error: io::Error| {
-        assert!(is_unsafe(&error) && error.to_string().contains(folder.to_str().unwrap()), "{error}");
+    let refused = |error: WriteError| {
+        assert!(
+            matches!(error, WriteError::Unsafe(_)) && error.to_string().contains(folder.to_str().unwrap()),
+            "{error}"
+        );
     };
     let plant = || symlink(&elsewhere, &folder).unwrap();
     plant();
@@ -151,7 +156,8 @@ fn links_in_the_place_of_files_are_not_followed() {
     let mut staging = output.stage("a.wav", "r", "c1").unwrap();
     fs::create_dir_all(&folder).unwrap();
     symlink(&victim, folder.join(".tmp.c1.00000")).unwrap();
-    assert_eq!(staging.put(&[1]).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    let error = staging.put(&[1]).unwrap_err();
+    assert!(matches!(&error, WriteError::Io { error, .. } if error.kind() == io::ErrorKind::AlreadyExists), "{error}");
     drop(staging);
     // In the place of the final one: the link is replaced.
     let mut staging = output.stage("a.wav", "r", "c2").unwrap();
@@ -172,7 +178,7 @@ fn only_whole_files_are_taken_over() {
     assert_eq!(second.reuse(&old, &"0".repeat(64)).unwrap(), None);
     assert_eq!(second.reuse(desk.path(), &written.sha256).unwrap(), None);
     let (file, bytes) = second.reuse(&old, &written.sha256).unwrap().unwrap();
-    let new = second.name(file, 7, &written.sha256, "wav");
+    let new = second.set_final_name(file, 7, &written.sha256, "wav");
     second.publish().unwrap();
     assert_eq!((fs::read(&new).unwrap(), bytes), (fs::read(old).unwrap(), 48));
     assert!(new.file_name().unwrap().to_str().unwrap().starts_with("00007-"));
@@ -182,7 +188,7 @@ fn only_whole_files_are_taken_over() {
 fn what_has_no_name_is_not_published() {
     let (_desk, output) = output();
     let mut staging = output.stage("a.wav", "r", "c").unwrap();
-    let spec = Spec::heard(SegmentFormat::Wav, None);
+    let spec = SegmentSpec::analysis(SegmentFormat::Wav, None);
     staging.write(&spec, 1, std::iter::once(Ok([1i16][..].into()))).unwrap();
     assert!(staging.publish().is_err());
     assert!(!output.folder("a.wav", "r").exists());
@@ -192,17 +198,17 @@ fn what_has_no_name_is_not_published() {
 fn the_root_is_made_once_and_not_again() {
     let desk = tempfile::tempdir().unwrap();
     let root = desk.path().join("a/b");
-    let output = Output::new(&root);
+    let output = OutputFolder::new(&root);
     output.ready().unwrap();
     output.ready().unwrap();
     assert!(root.is_dir());
     fs::remove_dir(&root).unwrap();
     for error in [output.ready().unwrap_err(), output.probe(0).unwrap_err()] {
-        assert!(is_worlds_fault(&error) && error.to_string().contains("is gone"), "{error}");
+        assert!(error.is_disk_fault() && error.to_string().contains("is gone"), "{error}");
     }
     assert!(!root.exists());
     fs::write(&root, "a file").unwrap();
-    assert!(is_worlds_fault(&output.ready().unwrap_err()));
+    assert!(output.ready().unwrap_err().is_disk_fault());
     fs::remove_file(&root).unwrap();
     fs::create_dir(&root).unwrap();
     output.probe(1).unwrap();
@@ -212,10 +218,10 @@ fn the_root_is_made_once_and_not_again() {
 #[test]
 fn a_probe_asks_for_the_room_that_is_needed() {
     let desk = tempfile::tempdir().unwrap();
-    let output = Output::new(desk.path());
+    let output = OutputFolder::new(desk.path());
     output.probe(1_000).unwrap();
     let error = output.probe(u64::MAX).unwrap_err();
-    assert!(is_worlds_fault(&error) && error.kind() == io::ErrorKind::StorageFull, "{error}");
+    assert!(error.is_disk_fault() && error.is_out_of_space(), "{error}");
 }
 
 #[cfg(unix)]
@@ -225,8 +231,8 @@ fn the_root_may_be_a_link() {
     let (root, link) = (desk.path().join("disk"), desk.path().join("segments"));
     fs::create_dir(&root).unwrap();
     std::os::unix::fs::symlink(&root, &link).unwrap();
-    let output = Output::new(&link);
+    let output = OutputFolder::new(&link);
     output.probe(0).unwrap();
     fs::remove_dir(&root).unwrap();
-    assert!(is_worlds_fault(&output.ready().unwrap_err()), "the link leads nowhere");
+    assert!(output.ready().unwrap_err().is_disk_fault(), "the link leads nowhere");
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     SourceError,
-    row::{Row, expected, text},
+    list_row::{Row, expected, text},
 };
 use crate::store::NewRecording;
 

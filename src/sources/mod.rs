@@ -1,8 +1,8 @@
 //! From what a user names (files, folders, patterns, lists, manifests) to the sources that go into the table.
 
+mod list_row;
 mod manifest;
 mod query;
-mod row;
 
 use std::{
     env, io,

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{
     SourceError,
-    row::{Row, expected, text},
+    list_row::{Row, expected, text},
 };
 use crate::store::{DatabaseUrl, ForeignRows, NewRecording, Problem, StoreError};
 

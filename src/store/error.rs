@@ -1,19 +1,19 @@
-//! What can go wrong with the database, each with a stable code and a way out.
+//! Errors of the database, each with a stable code and a way out.
 //!
 //! Causes are kept as text, not as values: what `sqlx` keeps in its types may hold a password, and a `Debug` of it
 //! would print it.
 
-use sqlx::{migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
+use sqlx::{error::DatabaseError, migrate::MigrateError, sqlite::SqliteError};
 
-use super::sqlite::writer;
+use super::sqlite::lock_holder;
 
-/// What can go wrong with the database. The messages name the database without its password.
+/// An error of the database. The messages name the database without its password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The claim no longer stands: the lease ran out and the row was taken back, or a user cancelled it.
+    /// The claim is no longer valid: the lease ran out and the row was taken back, or a user cancelled it.
     #[error("the claim on recording {0} no longer stands: its lease ran out, or it was cancelled; nothing was written")]
     Lost(i64),
-    /// The address is none that the program can open.
+    /// The program cannot open such an address.
     #[error("{0}")]
     Url(String),
     /// The tables are not those that this program knows.
@@ -27,7 +27,7 @@ pub enum StoreError {
     /// The database did not do what it was asked.
     #[error("the database {database} {}: {cause}. {}", .problem.words().0, .problem.words().1)]
     Database {
-        /// What kind of trouble it is.
+        /// The kind of error.
         problem: Problem,
         /// The database, without its password.
         database: String,
@@ -36,7 +36,7 @@ pub enum StoreError {
     },
 }
 
-/// The kinds of trouble with a database that want different answers.
+/// The kinds of errors of a database that need different reactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// The server or the file cannot be reached at the moment.
@@ -47,20 +47,22 @@ pub enum Problem {
     Busy,
     /// Another process is in the middle of a write to the file, which all others have to wait for.
     Held,
-    /// No room is left where it lies.
+    /// No space is left on its disk.
     Full,
     /// It cannot be written.
     ReadOnly,
-    /// The disk that it lies on does not read or write.
+    /// Its disk does not read or write.
     Disk,
     /// The statement is wrong, or meets values that it cannot work with.
     Statement,
+    /// A unique column has the value already.
+    Conflict,
     /// Anything else.
     Other,
 }
 
 impl Problem {
-    /// What is the matter, and the way out.
+    /// What is wrong, and what to do.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Unreachable => ("cannot be reached", "Check that it is there, and that its address is right"),
@@ -70,7 +72,7 @@ impl Problem {
             Self::Full => ("has no space left", "Free some: nothing is lost"),
             Self::ReadOnly => ("cannot be written", "Check the rights on its file and folder, or those of its user"),
             Self::Disk => ("cannot use its disk", "Check that the disk is there, whole and not full"),
-            Self::Statement | Self::Other => ("reports an error", "Nothing was changed by this step"),
+            Self::Statement | Self::Conflict | Self::Other => ("reports an error", "Nothing was changed by this step"),
         }
     }
 }
@@ -87,44 +89,44 @@ impl StoreError {
                 Problem::Busy | Problem::Held => "database_busy",
                 Problem::Full => "database_full",
                 Problem::ReadOnly => "database_read_only",
-                Problem::Disk | Problem::Statement | Problem::Other => "database_error",
+                Problem::Disk | Problem::Statement | Problem::Conflict | Problem::Other => "database_error",
             },
         }
     }
 
-    /// Whether the same call succeeds as soon as what is wrong outside of the program has passed or was mended.
+    /// Whether the same call succeeds as soon as the cause outside of the program is gone.
     pub fn is_retryable(&self) -> bool {
         use Problem::{Busy, Disk, Full, Held, ReadOnly, Unreachable};
         matches!(self, Self::Database { problem: Unreachable | Busy | Held | Full | ReadOnly | Disk, .. })
     }
 
-    /// Whether it may well pass without anybody doing anything.
+    /// Whether it may well pass without any action.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Database { problem: Problem::Unreachable | Problem::Busy | Problem::Held, .. })
     }
 
-    /// Trouble of a known kind at `database` (named without its password).
+    /// An error of a known kind of `database` (named without its password).
     pub(super) fn problem(problem: Problem, database: &str, cause: impl ToString) -> Self {
         Self::Database { problem, database: database.to_owned(), cause: cause.to_string() }
     }
 
-    /// Puts an error of the driver into words.
+    /// Describes an error of the driver.
     pub(super) fn driver(database: &str, error: &sqlx::Error) -> Self {
         match error {
-            // The pool goes on knocking at a server that is away until its patience ends, and then says only this.
+            // The pool retries to connect to a server that is away until its timeout, and then says only this.
             sqlx::Error::PoolTimedOut if database.starts_with("postgres") => Self::problem(
                 Problem::Unreachable,
                 database,
                 "no connection in time: it is away, or all its connections are in use",
             ),
-            // Its own words end with a line of the server's source code.
-            sqlx::Error::Database(said) if said.try_downcast_ref::<PgDatabaseError>().is_some() => {
+            // The driver's own text ends with a line of the server's source code.
+            sqlx::Error::Database(said) if is_of_postgres(&**said) => {
                 Self::problem(problem(error), database, said.message())
             }
             _ => match (problem(error), error) {
-                // "database is locked" says neither by whom nor what to do.
+                // "database is locked" says neither by which process nor what to do.
                 (Problem::Held, _) => Self::held(database),
-                // What is wrong with a statement is said in words, and needs no code.
+                // The message says what is wrong with a statement; the code adds nothing.
                 (Problem::Statement, sqlx::Error::Database(said)) => {
                     Self::problem(Problem::Statement, database, said.message())
                 }
@@ -133,12 +135,12 @@ impl StoreError {
         }
     }
 
-    /// A write to an SQLite file that waited in vain for somebody else's.
+    /// A write to an SQLite file that gave up waiting for another process's write.
     pub(super) fn held(database: &str) -> Self {
-        Self::problem(Problem::Held, database, writer::told(database))
+        Self::problem(Problem::Held, database, lock_holder::describe(database))
     }
 
-    /// Puts an error of the file system, met beside an SQLite database, into words.
+    /// Describes an error of a file beside an SQLite database.
     pub(super) fn file(database: &str, what: &str, error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         let problem = match error.kind() {
@@ -149,7 +151,7 @@ impl StoreError {
         Self::problem(problem, database, format!("{what}: {error}"))
     }
 
-    /// Puts a failed migration into words.
+    /// Describes a failed migration.
     pub(super) fn migration(database: &str, error: &MigrateError) -> Self {
         let cause = match error {
             // A full disk or a lost connection says more than "the migration failed".
@@ -176,19 +178,29 @@ fn problem(error: &sqlx::Error) -> Problem {
             Problem::Unreachable
         }
         sqlx::Error::Tls(_) => Problem::Refused,
-        sqlx::Error::PoolTimedOut => Problem::Held, // of a server it was told above
+        sqlx::Error::PoolTimedOut => Problem::Held, // a server's is handled in `driver`
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
-            if error.try_downcast_ref::<SqliteError>().is_some() {
+            if error.is_unique_violation() {
+                Problem::Conflict
+            } else if error.try_downcast_ref::<SqliteError>().is_some() {
                 sqlite_problem(&code)
-            } else if error.try_downcast_ref::<PgDatabaseError>().is_some() {
-                postgres_problem(&code)
             } else {
-                Problem::Other
+                postgres_problem(&code)
             }
         }
         _ => Problem::Other,
     }
+}
+
+#[cfg(feature = "postgres")]
+fn is_of_postgres(error: &dyn DatabaseError) -> bool {
+    error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
+}
+
+#[cfg(not(feature = "postgres"))]
+fn is_of_postgres(_: &dyn DatabaseError) -> bool {
+    false
 }
 
 /// Reads a result code of SQLite, whose low byte is the kind: <https://www.sqlite.org/rescode.html>.
@@ -212,9 +224,9 @@ fn postgres_problem(code: &str) -> Problem {
         "58030" => Problem::Disk,
         "3D000" => Problem::Refused,
         "40001" | "40P01" | "53000" | "53200" | "53300" | "55P03" => Problem::Busy,
-        // The server ended a session that was silent within a transaction, as one of a machine that was cut off.
+        // The server ended a session that was idle within a transaction, as one of a machine that was cut off.
         "25P03" => Problem::Unreachable,
-        "42501" => Problem::Other, // a right is missing
+        "42501" => Problem::Other, // missing privilege
         _ if code.starts_with("42") || code.starts_with("22") => Problem::Statement,
         _ if code.starts_with("28") => Problem::Refused,
         _ if code.starts_with("08") || code.starts_with("57P") => Problem::Unreachable,

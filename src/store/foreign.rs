@@ -1,4 +1,4 @@
-//! Rows of somebody else's database, read and nothing else.
+//! Rows of other databases, read only.
 
 use std::{path::Path, time::Duration};
 
@@ -6,7 +6,6 @@ use futures_util::{Stream, TryStreamExt};
 use serde_json::{Map, Value};
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Connection, Row, TypeInfo, ValueRef,
-    postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -16,16 +15,17 @@ use super::{DatabaseUrl, Problem, Result, StoreError};
 /// Rows to a page.
 const PAGE: usize = 10_000;
 
-/// How long a server may take to let us in.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long connecting to a server may take.
+#[cfg(feature = "postgres")]
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait while others write to an SQLite file.
+/// How long to wait for other writes to an SQLite file.
 const BUSY: Duration = Duration::from_secs(30);
 
 type Pages = mpsc::Sender<Result<Vec<String>>>;
 
-/// The answer to a query, as it comes: the other database is never asked for more than is about to be read, so it may
-/// have any number of rows. Nothing is written there: the file is opened for reading, the transaction is READ ONLY.
+/// The rows of a query, fetched page by page, so that there may be any number of them. Nothing is written there: the file
+/// is opened read-only, the transaction is READ ONLY.
 #[derive(Debug)]
 pub struct ForeignRows {
     pages: mpsc::Receiver<Result<Vec<String>>>,
@@ -33,23 +33,24 @@ pub struct ForeignRows {
 }
 
 impl ForeignRows {
-    /// Begins to ask `query`, one SELECT, of the database that `url` names.
+    /// Starts `query`, one SELECT, on the database that `url` names.
     pub fn of(url: DatabaseUrl, query: &str) -> Self {
         let (sender, pages) = mpsc::channel(1);
         let query = query.trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned();
         let task = tokio::spawn(async move {
-            let asked = match &url {
+            let read = match &url {
                 DatabaseUrl::Sqlite(path) => sqlite(&url.to_string(), path, &query, &sender).await,
+                #[cfg(feature = "postgres")]
                 DatabaseUrl::Postgres(options) => postgres(&url.to_string(), options, &query, &sender).await,
             };
-            if let Err(error) = asked {
-                let _ = sender.send(Err(error)).await; // nobody listens any more
+            if let Err(error) = read {
+                let _ = sender.send(Err(error)).await; // fails if the receiver is gone
             }
         });
         Self { pages, task }
     }
 
-    /// The next rows, each a JSON object of its columns; none after the last.
+    /// The next rows, each a JSON object of its columns; `None` after the last.
     ///
     /// # Errors
     /// Those of the other database. A wrong query is [`Problem::Other`].
@@ -65,9 +66,10 @@ impl Drop for ForeignRows {
 }
 
 /// The server makes the JSON, so that each of its types can be read.
-async fn postgres(name: &str, options: &PgConnectOptions, query: &str, pages: &Pages) -> Result<()> {
+#[cfg(feature = "postgres")]
+async fn postgres(name: &str, options: &sqlx::postgres::PgConnectOptions, query: &str, pages: &Pages) -> Result<()> {
     let driver = |error| StoreError::driver(name, &error);
-    let connecting = tokio::time::timeout(PATIENCE, options.connect()).await;
+    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
     let connecting = connecting.map_err(|_| StoreError::problem(Problem::Unreachable, name, "it does not answer"))?;
     let mut connection = connecting.map_err(driver)?;
     let mut transaction = connection.begin_with("BEGIN READ ONLY").await.map_err(driver)?;
@@ -93,7 +95,7 @@ async fn sqlite(name: &str, path: &Path, query: &str, pages: &Pages) -> Result<(
     connection.close().await.map_err(driver)
 }
 
-/// Sends the rows on. Whoever is slow to take them makes the other database wait.
+/// Sends the rows on. The channel holds one page: a slow receiver makes the other database wait.
 async fn by_pages(mut rows: impl Stream<Item = Result<String>> + Unpin, pages: &Pages) -> Result<()> {
     let mut page = Vec::new();
     while let Some(row) = rows.try_next().await? {
@@ -127,7 +129,7 @@ fn value(row: &SqliteRow, index: usize) -> std::result::Result<Value, String> {
     let odd = |error: sqlx::Error| format!("cannot be read: {error}");
     Ok(match kind.as_str() {
         "INTEGER" => row.try_get::<i64, _>(index).map_err(odd)?.into(),
-        // JSON has no word for what is infinite.
+        // JSON has no infinite numbers.
         "REAL" => match row.try_get::<f64, _>(index).map_err(odd)? {
             number if number.is_finite() => number.into(),
             number => number.to_string().into(),

@@ -1,38 +1,62 @@
-//! The store on a PostgreSQL server, for the processes of many machines.
+//! PostgreSQL: a server, for the processes of many machines.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
+use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
-    migrate::Migrator,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres,
+    error::BoxDynError,
+    postgres::{PgArguments, PgConnectOptions, PgListener, PgPoolOptions, PgQueryResult, PgRow},
 };
 use tokio::sync::Notify;
 
 use super::{
-    DatabaseUrl, Enlistment, News, Problem, Result, StoreError,
-    queue::{impl_store, is_up_to_date},
-    sql::{self, Dialect},
+    DatabaseUrl, Notifications, Problem, Result, StoreError, WorkerRegistration,
+    backend::{Backend, Transaction, WorkerLiveness},
+    dialect::Dialect,
+    executor::{self, Driver, OpenTransaction},
+    migrations,
+    row::{Answer, Row},
+    statement::{Statement, Value},
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+impl Driver for Postgres {
+    const DIALECT: Dialect = Dialect {
+        now: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        nonce: "replace(CAST(gen_random_uuid() AS TEXT), '-', '')",
+        lock: "FOR UPDATE OF r SKIP LOCKED",
+        list: "json_array_elements_text(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)",
+        new: "(SELECT list.value ->> 0 AS source, CAST(list.value ->> 1 AS BIGINT) AS priority, list.value ->> 2 AS metadata, list.position
+               FROM json_array_elements(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)) AS new",
+        numbered_values: true,
+    };
 
-const DIALECT: Dialect = Dialect {
-    now: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
-    nonce: "replace(CAST(gen_random_uuid() AS TEXT), '-', '')",
-    lock: "FOR UPDATE OF r SKIP LOCKED",
-    list: "json_array_elements_text(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)",
-    new: "(SELECT list.value ->> 0 AS source, CAST(list.value ->> 1 AS BIGINT) AS priority, list.value ->> 2 AS metadata, list.position
-           FROM json_array_elements(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)) AS new",
-};
+    fn arguments(values: Vec<Value<'_>>) -> std::result::Result<PgArguments, BoxDynError> {
+        executor::arguments::<Self>(values)
+    }
+
+    fn row(row: PgRow) -> Row {
+        Row::Postgres(row)
+    }
+
+    fn affected(result: &PgQueryResult) -> u64 {
+        result.rows_affected()
+    }
+}
+
+/// The migrations that the tables have gone through.
+const APPLIED: &str = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
+
+/// How long connections may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// How long a server may take to answer a first call.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a call may wait for a connection before its caller is told that there is none.
+/// How long a call may wait for a connection before it fails.
 const CONNECTION: Duration = Duration::from_secs(5);
 
 /// How long a listener waits before it tries again to get a connection.
@@ -42,27 +66,14 @@ const AGAIN: Duration = Duration::from_secs(1);
 const CHANNEL: &str = "prepare_audio";
 
 /// The queue on a PostgreSQL server.
-#[derive(Clone)]
-pub struct PostgresStore {
+pub struct PostgresBackend {
     /// The database, for messages; without its password.
     name: Arc<str>,
     options: Arc<PgConnectOptions>,
     pool: Arc<RwLock<PgPool>>,
 }
 
-/// What one call works with.
-struct Session {
-    reads: PgPool,
-    writes: PgPool,
-}
-
-impl Session {
-    async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        self.writes.begin().await
-    }
-}
-
-impl PostgresStore {
+impl PostgresBackend {
     /// Connects, and brings the tables up to date.
     pub async fn open(options: &PgConnectOptions) -> Result<Self> {
         let name: Arc<str> = DatabaseUrl::Postgres(Box::new(options.clone())).to_string().into();
@@ -72,78 +83,100 @@ impl PostgresStore {
         Ok(Self { name, options: Arc::new(options.clone()), pool })
     }
 
-    fn session(&self) -> Session {
-        let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Session { reads: pool.clone(), writes: pool }
+    fn pool(&self) -> PgPool {
+        current(&self.pool)
+    }
+}
+
+fn current(pool: &RwLock<PgPool>) -> PgPool {
+    pool.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[async_trait]
+impl Backend for PostgresBackend {
+    fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
-    /// A server that was cut off leaves calls hanging for as long as TCP hopes. They keep the old pool.
-    fn forget(&self) -> StoreError {
-        let new = pool().connect_lazy_with((*self.options).clone());
-        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = new;
-        StoreError::problem(Problem::Unreachable, &self.name, "it does not answer")
+    async fn read(&self, statement: Statement<'_>) -> Result<Answer> {
+        executor::execute(&self.pool(), &self.name, statement).await
     }
 
-    fn listen(&self) -> News {
-        let store = self.clone();
-        News::by(|notice| async move {
+    async fn write(&self, statement: Statement<'_>) -> Result<Answer> {
+        executor::execute(&self.pool(), &self.name, statement).await
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Transaction>> {
+        let begun = self.pool().begin().await;
+        let transaction = begun.map_err(|error| StoreError::driver(&self.name, &error))?;
+        Ok(Box::new(OpenTransaction { database: Arc::clone(&self.name), transaction }))
+    }
+
+    async fn register_worker(&self, _: &str) -> Result<Box<dyn WorkerRegistration>> {
+        Ok(Box::new(NoRegistration))
+    }
+
+    /// From another machine only a lease shows that a worker is dead: every lease that ran out by the server's clock.
+    async fn worker_liveness(&self) -> Option<Box<dyn WorkerLiveness>> {
+        None
+    }
+
+    fn notifications(&self) -> Notifications {
+        let pool = Arc::clone(&self.pool);
+        Notifications::from_task(|change| async move {
             loop {
-                if let Err(error) = listen_until_it_breaks(&store.session().reads, &notice).await {
+                if let Err(error) = listen_until_it_fails(&current(&pool), &change).await {
                     tracing::debug!(%error, "not listening");
                 }
-                notice.notify_one(); // something may have been missed
+                change.notify_one(); // something may have been missed
                 tokio::time::sleep(AGAIN).await;
             }
         })
     }
 
-    /// Leases alone tell that a worker is dead: from another machine nothing else can.
-    async fn sign_in(&self, _worker: &str) -> Result<Box<dyn Enlistment>> {
-        Ok(Box::new(NoSign))
+    /// A server that was cut off leaves calls hanging until TCP gives up. They keep the old pool.
+    fn reset_connections(&self) -> StoreError {
+        let new = pool().connect_lazy_with((*self.options).clone());
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = new;
+        StoreError::problem(Problem::Unreachable, &self.name, "it does not answer")
     }
 
-    async fn signs(&self) -> NoSign {
-        NoSign
-    }
-
-    /// Every lease that ran out by the server's clock.
-    async fn lapsed(&self, _: &mut PgConnection, _: &NoSign, _: Duration) -> sqlx::Result<Option<Vec<i64>>> {
-        Ok(None)
+    async fn close(&self) {
+        // A connection that hangs is not waited for.
+        let _ = tokio::time::timeout(CLOSING, self.pool().close()).await;
     }
 }
 
-async fn listen_until_it_breaks(pool: &PgPool, notice: &Notify) -> sqlx::Result<()> {
+async fn listen_until_it_fails(pool: &PgPool, change: &Notify) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.ignore_pool_close_event(true);
     listener.listen(CHANNEL).await?;
-    notice.notify_one();
+    change.notify_one();
     while listener.try_recv().await?.is_some() {
-        notice.notify_one();
+        change.notify_one();
     }
     Ok(())
 }
 
-/// Stands for the sign of life that a worker on PostgreSQL does not need.
-struct NoSign;
+/// A worker on PostgreSQL needs no registration: its leases are enough.
+struct NoRegistration;
 
-impl Enlistment for NoSign {}
+impl WorkerRegistration for NoRegistration {}
 
-impl_store!(PostgresStore, Postgres, DIALECT);
-
-/// Migrates on a connection of its own: a pool would hide the reason why a server does not answer behind a timeout.
+/// Migrates on a separate connection: a pool would hide the reason why a server does not answer behind a timeout.
 async fn migrate(name: &str, options: &PgConnectOptions) -> Result<()> {
     let driver = |error| StoreError::driver(name, &error);
-    let connecting = tokio::time::timeout(PATIENCE, options.connect()).await;
+    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
     let connecting = connecting.map_err(|_| StoreError::problem(Problem::Unreachable, name, "it does not answer"))?;
     let mut connection = connecting.map_err(driver)?;
-    quiet(&mut connection).await.map_err(driver)?;
+    configure(&mut connection).await.map_err(driver)?;
     // A user who may only read them cannot bring the tables up to date, which mostly they are.
-    let applied: sqlx::Result<Vec<(i64, Vec<u8>)>> = sqlx::query_as(sql::APPLIED).fetch_all(&mut connection).await;
-    if applied.is_ok_and(|applied| is_up_to_date(&MIGRATIONS, &applied)) {
+    let applied: sqlx::Result<Vec<(i64, Vec<u8>)>> = sqlx::query_as(APPLIED).fetch_all(&mut connection).await;
+    if applied.is_ok_and(|applied| migrations::is_up_to_date(&migrations::POSTGRES, &applied)) {
         return connection.close().await.map_err(driver);
     }
     // Not `run`: its future cannot be spawned ("implementation of `Acquire` is not general enough").
-    let migrated = MIGRATIONS.run_direct(None, &mut connection, false).await;
+    let migrated = migrations::POSTGRES.run_direct(None, &mut connection, false).await;
     migrated.map_err(|error| StoreError::migration(name, &error))?;
     connection.close().await.map_err(driver)
 }
@@ -153,12 +186,12 @@ fn pool() -> PgPoolOptions {
         .max_connections(8)
         .acquire_timeout(CONNECTION)
         .test_before_acquire(false) // what is sent below tests it as well
-        .after_connect(|connection, _| Box::pin(quiet(connection)))
+        .after_connect(|connection, _| Box::pin(configure(connection)))
         // A `begin` that was cancelled leaves a transaction open that sqlx does not know of; all that follows on this
         // connection would be written into it and never be committed.
         .before_acquire(|connection, _| {
             Box::pin(async move {
-                // A ROLLBACK alone, mostly of nothing, would fill the server's log with warnings.
+                // A ROLLBACK alone, mostly outside of a transaction, would fill the server's log with warnings.
                 connection.execute("BEGIN; ROLLBACK").await?;
                 Ok(true)
             })
@@ -166,12 +199,12 @@ fn pool() -> PgPoolOptions {
 }
 
 /// Keeps the server's notices ("there is no transaction in progress") out of the user's log, and lets the server notice
-/// soon that this machine was cut off. Within a transaction, which keeps rows locked that others are to take over, it is
-/// never silent for longer than it takes to send the next statement: ten seconds of silence there mean that it is gone.
+/// soon that this machine was cut off. Within a transaction, which keeps rows locked that others are to take over, this
+/// program is never idle for longer than it takes to send the next statement: ten idle seconds there mean that it is gone.
 ///
-/// And no compiling of statements: where the server knows no statistics yet, as after a million rows were added, it
-/// compiled each claim for half a second to run it for less than one millisecond.
-async fn quiet(connection: &mut PgConnection) -> sqlx::Result<()> {
+/// JIT is off: where the server has no statistics yet, as after a million rows were added, it compiled each claim for half
+/// a second to run it for less than one millisecond.
+async fn configure(connection: &mut PgConnection) -> sqlx::Result<()> {
     let settings = "SET client_min_messages = error; SET idle_in_transaction_session_timeout = '10s'; \
                     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
                     SET tcp_user_timeout = '20s'; SET jit = off";

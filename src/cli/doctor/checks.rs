@@ -1,26 +1,43 @@
-//! What is looked at, one function each.
+//! The checks, one function each.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use prepare_audio::{
-    audio,
-    output::Output,
+    media,
+    output::OutputFolder,
+    pipeline::WriteError,
     store::{self, DatabaseUrl, StateCount, StoreError},
-    vad::{Engine, Runtime, SimdLevel},
+    vad::{Engine, SimdLevel},
 };
 use serde_json::{Value, json};
 
 use super::{
-    super::{args::GlobalArgs, engine::EngineArgs, exit, format::count},
+    super::{
+        args::{EngineArgs, GlobalArgs},
+        exit, features,
+        format::count,
+        hints,
+    },
     Finding, Verdict,
 };
 
 /// Bytes that an output folder should have free: some minutes of speech.
 const ROOM: u64 = 16 << 20;
+
+/// The Cargo features of this build. A feature that was left out is reported, but it is no fault.
+pub fn features() -> Finding {
+    let (compiled, left_out) = (features::compiled(), features::left_out());
+    let with = if compiled.is_empty() { "none compiled in".into() } else { compiled.join(", ") };
+    let without: Vec<String> = left_out.iter().map(|(name, purpose)| format!("{name} ({purpose})")).collect();
+    let told = if without.is_empty() { with } else { format!("{with}; left out: {}", without.join(", ")) };
+    let left_out: Vec<&str> = left_out.iter().map(|(name, _)| *name).collect();
+    let facts = json!({ "compiled": compiled, "left_out": left_out });
+    Finding { topic: "features", verdict: Verdict::Fine, told, facts }
+}
 
 /// The vector instructions of this processor, and those that the native engine takes.
 pub fn simd() -> Finding {
@@ -38,8 +55,9 @@ pub fn model(args: &EngineArgs) -> Finding {
     match args.open() {
         Ok(engine) => finding(Verdict::Fine, tell_model(&engine, &from), model_facts(&engine, &from)),
         Err(error) => {
-            let facts = json!({ "from": from, "error_code": error.code(), "error": error.to_string() });
-            finding(Verdict::Broken(exit::USAGE), error.to_string(), facts)
+            let told = hints::with_hint(&error);
+            let facts = json!({ "from": from, "error_code": error.code(), "error": told });
+            finding(Verdict::Broken(exit::USAGE), told, facts)
         }
     }
 }
@@ -94,49 +112,21 @@ pub fn output(folder: &Path) -> Finding {
     Finding { topic: "output", verdict, told, facts }
 }
 
-fn try_to_write(folder: &Path) -> io::Result<()> {
+fn try_to_write(folder: &Path) -> Result<(), WriteError> {
     let folder = std::path::absolute(folder)?;
     if folder.is_dir() {
-        return Output::new(folder).probe(ROOM);
+        return OutputFolder::new(folder).probe(ROOM);
     }
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(&folder);
     let probe = there.join(format!(".tmp.doctor.{}", std::process::id()));
     fs::File::create_new(&probe)?;
-    fs::remove_file(probe)
-}
-
-/// Which ONNX Runtime there is. Whether the settings need it is the model's matter.
-pub fn onnx_runtime() -> Finding {
-    let finding = |verdict, told, facts| Finding { topic: "onnx runtime", verdict, told, facts };
-    match Runtime::load() {
-        Ok(runtime) => finding(Verdict::Fine, tell_runtime(runtime), runtime_facts(runtime)),
-        Err(error) => {
-            let facts = json!({ "error_code": error.code(), "error": error.to_string() });
-            finding(Verdict::Absent, error.to_string(), facts)
-        }
-    }
-}
-
-fn tell_runtime(runtime: &Runtime) -> String {
-    let version = runtime.version().unwrap_or_else(|| runtime.build().to_owned());
-    let providers = runtime.providers().join(", ");
-    format!("{version}, {}, {}; computes on {providers}", runtime.path().display(), runtime.origin())
-}
-
-fn runtime_facts(runtime: &Runtime) -> Value {
-    json!({
-        "path": runtime.path().display().to_string(),
-        "origin": runtime.origin().to_string(),
-        "version": runtime.version(),
-        "build": runtime.build(),
-        "providers": runtime.providers(),
-    })
+    Ok(fs::remove_file(probe)?)
 }
 
 /// Which ffmpeg there is: for what symphonia cannot decode.
 pub fn ffmpeg() -> Finding {
     let finding = |verdict, told, facts| Finding { topic: "ffmpeg", verdict, told, facts };
-    let Some(file) = audio::find_ffmpeg() else {
+    let Some(file) = media::find_ffmpeg() else {
         let told = "not on the PATH; AMR, WMA, AC-3 and other formats that are left to it cannot be decoded here";
         return finding(Verdict::Absent, told.into(), json!({ "path": null }));
     };

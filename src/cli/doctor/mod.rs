@@ -1,13 +1,17 @@
 //! `prepare-audio doctor`: whether this machine has what a run needs.
 
 mod checks;
+mod onnx_runtime;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{args::GlobalArgs, engine::EngineArgs, say};
+use super::{
+    args::{EngineArgs, GlobalArgs},
+    stdout::print_line,
+};
 
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -43,14 +47,15 @@ enum Verdict {
 /// Looks at everything, says it, and ends with the code that `fetch` would end with.
 pub async fn run(global: &GlobalArgs, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let findings = [
+        checks::features(),
         checks::simd(),
         checks::model(&args.engine),
         checks::database(global).await,
         checks::output(&args.output),
-        checks::onnx_runtime(),
+        onnx_runtime::check(),
         checks::ffmpeg(),
     ];
-    say(&if args.json { as_json(&findings).to_string() } else { as_text(&findings) })?;
+    print_line(&if args.json { as_json(&findings).to_string() } else { as_text(&findings) })?;
     Ok(ExitCode::from(code(&findings)))
 }
 

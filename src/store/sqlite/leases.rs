@@ -1,49 +1,39 @@
-//! Which leases have ended, told without the clock for as long as their workers live.
+//! Which leases have ended, decided without the wall clock for as long as their workers are alive.
 //!
-//! All processes on a file are on one machine, so the lock on a worker's sign tells whether it lives. One that lives may
-//! still hang, and then its heartbeats stop. By the wall clock that would look the same as somebody setting the clock.
-//! So a living worker's claim ends when its row has not changed for a while, by the monotonic clock of whoever looks.
+//! All processes that use a file are on one machine, so the lock on a worker's file shows whether it is alive. A live one
+//! may still hang, and then its heartbeats stop. By the wall clock that cannot be distinguished from the clock being
+//! set. So a live worker's claim ends when its row has not changed for a while, by the monotonic clock of the observer.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
-use super::files::Signs;
+use super::lock_files::WorkerLocks;
+use crate::store::backend::Lease;
 
-/// What a running row says.
-#[derive(Debug, sqlx::FromRow)]
-pub struct Lease {
-    pub id: i64,
-    pub token: i64,
-    pub worker: String,
-    pub lease_until: i64,
-    /// Whether it has ended by the wall clock: 1, else 0.
-    pub lapsed: i64,
-}
-
-/// The rows of living workers as they were seen, and since when they look like that.
+/// The rows of live workers as last observed, token and lease, and since when they have been unchanged.
 #[derive(Debug, Default)]
-pub struct Watched(HashMap<i64, ((i64, i64), Instant)>);
+pub struct LeaseObserver(HashMap<i64, ((i64, i64), Instant)>);
 
-impl Watched {
+impl LeaseObserver {
     /// The recordings of `leases`, all that are running, which may be taken back at `now`.
-    pub fn lapsed(&mut self, leases: &[Lease], signs: &Signs, patience: Duration, now: Instant) -> Vec<i64> {
+    pub fn expired(&mut self, leases: &[Lease], locks: &WorkerLocks, patience: Duration, now: Instant) -> Vec<i64> {
         self.0.retain(|id, _| leases.iter().any(|lease| lease.id == *id));
-        leases.iter().filter(|lease| self.has_ended(lease, signs, patience, now)).map(|lease| lease.id).collect()
+        leases.iter().filter(|lease| self.has_ended(lease, locks, patience, now)).map(|lease| lease.id).collect()
     }
 
-    fn has_ended(&mut self, lease: &Lease, signs: &Signs, patience: Duration, now: Instant) -> bool {
-        if signs.dead.iter().any(|sign| sign.name() == lease.worker) {
+    fn has_ended(&mut self, lease: &Lease, locks: &WorkerLocks, patience: Duration, now: Instant) -> bool {
+        if locks.dead.iter().any(|lock| lock.name() == lease.worker) {
             return true;
         }
-        if !signs.living.contains(&lease.worker) {
-            return lease.lapsed != 0; // no sign, as when somebody removed it: the clock is all there is
+        if !locks.alive.contains(&lease.worker) {
+            return lease.expired; // no file, as when a user removed it: only the clock can decide
         }
-        let looks = (lease.token, lease.lease_until);
-        let (seen, since) = self.0.entry(lease.id).or_insert((looks, now));
-        if *seen != looks {
-            (*seen, *since) = (looks, now);
+        let current = (lease.token, lease.lease_until);
+        let (observed, since) = self.0.entry(lease.id).or_insert((current, now));
+        if *observed != current {
+            (*observed, *since) = (current, now);
         }
         now.duration_since(*since) > patience
     }
@@ -55,27 +45,32 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(90);
 
-    fn lease(worker: &str, lease_until: i64, lapsed: i64) -> Lease {
-        Lease { id: 1, token: 1, worker: worker.to_owned(), lease_until, lapsed }
+    fn lease(worker: &str, lease_until: i64, expired: bool) -> Lease {
+        Lease { id: 1, token: 1, worker: worker.to_owned(), lease_until, expired }
     }
 
     #[test]
-    fn a_living_worker_keeps_what_it_beats_for_whatever_the_clock_says() {
-        let signs = Signs { dead: Vec::new(), living: vec!["alive".to_owned()] };
-        let (mut watched, start) = (Watched::default(), Instant::now());
+    fn a_live_worker_keeps_its_claims_whatever_the_clock_says() {
+        let locks = WorkerLocks { dead: Vec::new(), alive: vec!["alive".to_owned()] };
+        let (mut observer, start) = (LeaseObserver::default(), Instant::now());
         let mut at = |second, lease: Lease| {
-            watched.lapsed(&[lease], &signs, PATIENCE, start + Duration::from_secs(second)).len()
+            observer.expired(&[lease], &locks, PATIENCE, start + Duration::from_secs(second)).len()
         };
-        assert_eq!(at(0, lease("alive", 100, 1)), 0, "an hour late by this clock");
-        assert_eq!(at(80, lease("alive", 120, 1)), 0, "a beat");
-        assert_eq!(at(160, lease("alive", 120, 1)), 0);
-        assert_eq!(at(171, lease("alive", 120, 0)), 1, "no beat for a lease, though the clock gives it an hour");
+        assert_eq!(at(0, lease("alive", 100, true)), 0, "an hour late by this clock");
+        assert_eq!(at(80, lease("alive", 120, true)), 0, "a heartbeat");
+        assert_eq!(at(160, lease("alive", 120, true)), 0);
+        assert_eq!(
+            at(171, lease("alive", 120, false)),
+            1,
+            "no heartbeat for a lease, though the clock gives it an hour"
+        );
     }
 
     #[test]
-    fn without_a_sign_the_clock_tells() {
-        let mut watched = Watched::default();
-        let mut ended = |lease: Lease| watched.lapsed(&[lease], &Signs::default(), PATIENCE, Instant::now()).len();
-        assert_eq!((ended(lease("unknown", 5, 0)), ended(lease("unknown", 5, 1))), (0, 1));
+    fn without_a_lock_file_the_clock_decides() {
+        let mut observer = LeaseObserver::default();
+        let mut ended =
+            |lease: Lease| observer.expired(&[lease], &WorkerLocks::default(), PATIENCE, Instant::now()).len();
+        assert_eq!((ended(lease("unknown", 5, false)), ended(lease("unknown", 5, true))), (0, 1));
     }
 }

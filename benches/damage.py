@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""What damage does to a recording: benches/damage.py [PROGRAM]
+
+Makes a recording of 10 minutes from fixtures/long in each format, overwrites 1, 10 and 100 kB of it with noise at five places,
+and prints a Markdown table: the seconds that are missing, and how far the segments are from those of the undamaged file
+that lie 5 s or more away from the damage. Both are the largest of the five. ffmpeg's decode of the same file, segmented by
+the same program, stands beside it. Needs ffmpeg."""
+import json, os, pathlib, sqlite3, subprocess, sys, tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/prepare-audio")
+FORMATS = {
+    "FLAC": ("flac", ["-c:a", "flac"]),
+    "FLAC in Ogg": ("oga", ["-c:a", "flac"]),
+    "ALAC in MP4": ("m4a", ["-c:a", "alac"]),
+    "MP3, 64 kbit/s": ("mp3", ["-ar", "44100", "-c:a", "libmp3lame", "-b:a", "64k"]),
+    "MP3, variable": ("mp3", ["-ar", "44100", "-c:a", "libmp3lame", "-q:a", "4"]),
+    "AAC in MP4": ("m4a", ["-ar", "44100", "-c:a", "aac", "-b:a", "64k"]),
+    "AAC, fragmented MP4": ("mp4", ["-ar", "44100", "-c:a", "aac", "-b:a", "64k", "-movflags", "+frag_keyframe+empty_moov",
+                                    "-frag_duration", "2000000"]),
+    "AAC, bare (ADTS)": ("aac", ["-ar", "44100", "-c:a", "aac", "-b:a", "64k"]),
+    "Vorbis in Ogg": ("ogg", ["-ar", "44100", "-c:a", "libvorbis", "-q:a", "4"]),
+    "Opus in Ogg": ("opus", ["-c:a", "libopus", "-b:a", "32k"]),
+    "Opus in Matroska": ("mka", ["-c:a", "libopus", "-b:a", "32k"]),
+    "Vorbis in WebM": ("webm", ["-ar", "44100", "-c:a", "libvorbis", "-q:a", "4"]),
+}
+PLACES = [0.1, 0.3, 0.5, 0.7, 0.9]
+SECONDS = 600
+
+
+def ffmpeg(*args):
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "quiet", "-y", *map(str, args)], check=False)
+
+
+def noise(length):
+    state, out = 7, bytearray()
+    for _ in range(length):
+        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+        out.append(state >> 16 & 0xFF)
+    return bytes(out)
+
+
+def prepare(files, work):
+    """Length, lost seconds and segments of each file."""
+    for old in work.glob("queue.db*"):
+        old.unlink()
+    queue = work / "queue.db"
+    subprocess.run([PROGRAM, "fetch", *map(str, files), "--database", f"sqlite://{queue}", "--output", str(work / "out"), "--no-audio",
+                    "--quiet", "--decoder", "symphonia"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    rows = sqlite3.connect(queue)
+    found = {}
+    for id, source, length, lost in rows.execute("SELECT id, source, duration_s, lost_s FROM recording"):
+        cuts = rows.execute("SELECT start_s, end_s FROM segment WHERE recording_id = ? ORDER BY 1", (id,)).fetchall()
+        found[os.path.basename(source)] = (length or 0.0, lost or 0.0, cuts)
+    return found
+
+
+def displaced(whole, cuts, at):
+    """How far the segments away from the damage are from their places, at most; None where one is missing."""
+    most = 0.0
+    for start, end in whole:
+        if end < at - 5 or start > at + 25:
+            near = min((abs(start - s) + abs(end - e)) / 2 for s, e in cuts) if cuts else 99.0
+            most = max(most, near)
+    return most
+
+
+def main():
+    print("| format | overwritten | missing, s | ffmpeg | displaced, s | ffmpeg |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        for name, (extension, options) in FORMATS.items():
+            path = work / f"whole.{extension}"
+            ffmpeg("-stream_loop", -1, "-i", ROOT / "fixtures/long/speech.flac", "-t", SECONDS, *options, path)
+            data = path.read_bytes()
+            length, _, whole = prepare([path], work)[path.name]
+            for size in (1_000, 10_000, 100_000):
+                files, decoded = [], []
+                for place in PLACES:
+                    damaged = bytearray(data)
+                    at = int(len(data) * place)
+                    damaged[at:at + size] = noise(size)
+                    file = work / f"{int(place * 10)}.{extension}"
+                    file.write_bytes(bytes(damaged[:len(data)]))
+                    wav = work / f"{int(place * 10)}.wav"
+                    wav.unlink(missing_ok=True)
+                    ffmpeg("-i", file, "-ar", 16000, "-ac", 1, wav)
+                    files.append(file)
+                    decoded.append(wav)
+                ours, theirs = prepare(files, work), prepare([wav for wav in decoded if wav.exists()], work)
+                lost, lost_by_ffmpeg, moved, moved_by_ffmpeg = 0.0, 0.0, 0.0, 0.0
+                for place, file, wav in zip(PLACES, files, decoded):
+                    (own, gaps, cuts), (other, _, others) = ours.get(file.name, (0, 0, [])), theirs.get(wav.name, (0, 0, []))
+                    lost = max(lost, gaps + max(0.0, length - own))
+                    lost_by_ffmpeg = max(lost_by_ffmpeg, length - other)
+                    moved = max(moved, displaced(whole, cuts, length * place))
+                    moved_by_ffmpeg = max(moved_by_ffmpeg, displaced(whole, others, length * place))
+                print(f"| {name} | {size // 1000} kB | {lost:.2f} | {lost_by_ffmpeg:.2f} | {moved:.3f} | {moved_by_ffmpeg:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

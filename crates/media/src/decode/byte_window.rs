@@ -1,0 +1,65 @@
+//! The bytes of a stream from a position on, as many as somebody has asked for.
+
+use std::io::{self, Read};
+
+use symphonia::core::io::MediaSourceStream;
+
+/// Bytes that are read at once.
+const STEP: usize = 32 << 10;
+
+/// A part of a stream in memory. It grows to what [`ByteWindow::fill`] asks for.
+pub(super) struct ByteWindow<'s> {
+    source: MediaSourceStream<'s>,
+    buffer: Vec<u8>,
+    /// Where the window begins in the buffer.
+    head: usize,
+    has_ended: bool,
+}
+
+impl<'s> ByteWindow<'s> {
+    /// An empty window at the position of `source`.
+    pub fn new(source: MediaSourceStream<'s>) -> Self {
+        Self { source, buffer: Vec::new(), head: 0, has_ended: false }
+    }
+
+    /// Reads until the window has `len` bytes, or the stream ends.
+    pub fn fill(&mut self, len: usize) -> io::Result<()> {
+        while self.bytes().len() < len && !self.has_ended {
+            if self.head >= STEP.max(self.buffer.len() / 2) {
+                self.buffer.drain(..std::mem::take(&mut self.head));
+            }
+            let filled = self.buffer.len();
+            self.buffer.resize(filled + STEP, 0);
+            let read = self.source.read(&mut self.buffer[filled..]);
+            self.buffer.truncate(filled + read.as_ref().map_or(0, |&read| read));
+            match read {
+                Ok(0) => self.has_ended = true,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.has_ended = true,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the window holds.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.head..]
+    }
+
+    /// Whether the stream ends where the window ends.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Moves the beginning of the window past `len` bytes that it holds.
+    pub fn consume(&mut self, len: usize) {
+        self.head = (self.head + len).min(self.buffer.len());
+    }
+
+    /// The stream, somewhere behind the window.
+    pub fn into_inner(self) -> MediaSourceStream<'s> {
+        self.source
+    }
+}

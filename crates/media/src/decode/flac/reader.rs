@@ -1,0 +1,334 @@
+//! The demuxer.
+
+use crc::{CRC_16_UMTS, Crc, Table};
+use memchr::{memchr, memchr2};
+use symphonia::core::{
+    errors::{Error, Result, SeekErrorKind, decode_error, seek_error, unsupported_error},
+    formats::{
+        FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
+        probe::{ProbeDataMatchSpec, ProbeFormatData, ProbeableFormat, Score, Scoreable},
+        well_known::FORMAT_ID_FLAC,
+    },
+    io::{MediaSourceStream, ScopedStream},
+    meta::{Metadata, MetadataLog},
+    packet::Packet,
+    units::{Duration, Timestamp},
+};
+
+use super::{
+    super::byte_window::ByteWindow,
+    frame_header::{FrameHeader, is_sync},
+    frame_length::frame_length,
+    frame_positions::FramePositions,
+    stream_info::StreamInfo,
+};
+
+const INFO: FormatInfo =
+    FormatInfo { format: FORMAT_ID_FLAC, short_name: "flac", long_name: "Free Lossless Audio Codec Native" };
+
+static CRC_16: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_UMTS);
+
+/// The mark of a stream, and the head of the block STREAMINFO behind it, in which the first bit may be set.
+const MARK: &[u8; 4] = b"fLaC";
+const STREAM_HEAD: usize = 4 + 4 + StreamInfo::LEN;
+
+/// Blocks before the frames, at most.
+const MOST_BLOCKS: usize = 10_000;
+
+/// Bytes that are searched at once.
+const STEP: usize = 16 << 10;
+
+/// Headers within a frame that its end is looked for at. More than one by chance is rare; each byte is summed up once
+/// for each of the frames that might begin before it.
+const MOST_ENDS: usize = 5;
+
+/// Bytes of frames that may be read through, for each byte of the file, and at once.
+const CREDIT: usize = 8;
+const MOST_CREDIT: usize = 64 << 20;
+
+/// The track's number.
+const TRACK: u32 = 0;
+
+/// A reader of native FLAC.
+pub(in crate::decode) struct FlacReader<'s> {
+    window: ByteWindow<'s>,
+    info: StreamInfo,
+    positions: FramePositions,
+    tracks: Vec<Track>,
+    media_info: MediaInfo,
+    metadata: MetadataLog,
+    /// Bytes passed over since the last frame.
+    skipped: u64,
+    /// How many bytes may still be read through for the length of a frame.
+    credit: usize,
+}
+
+/// What begins at the head of the window.
+enum Found {
+    /// A frame of this length.
+    Frame(FrameHeader, usize),
+    Stream,
+}
+
+impl<'s> FlacReader<'s> {
+    /// Reads up to the first frame.
+    ///
+    /// # Errors
+    /// Where this is no FLAC, or has no frame at all.
+    pub fn try_new(source: MediaSourceStream<'s>, options: FormatOptions) -> Result<Self> {
+        let mut window = ByteWindow::new(source);
+        window.fill(STREAM_HEAD)?;
+        if !window.bytes().starts_with(MARK) {
+            return unsupported_error("flac: missing flac stream marker");
+        }
+        let Some(info) = stream_head(window.bytes()) else {
+            return decode_error("flac: no stream info block");
+        };
+        let mut reader = Self {
+            window,
+            info,
+            positions: FramePositions::default(),
+            tracks: Vec::new(),
+            media_info: MediaInfo::default(),
+            metadata: options.external_data.metadata.unwrap_or_default(),
+            skipped: 0,
+            credit: MOST_CREDIT,
+        };
+        reader.begin_stream()?;
+        // The format of the first frame counts, whatever the stream says of it.
+        match reader.find()? {
+            Some(Found::Frame(header, _)) if reader.is_other(&header) => reader.change_format(&header),
+            Some(_) => {}
+            None => return Err(end_of_stream()),
+        }
+        Ok(reader)
+    }
+
+    /// Reads the blocks before the frames. Where one leads beyond the end, the frames are looked for behind STREAMINFO.
+    fn begin_stream(&mut self) -> Result<()> {
+        if let Some(info) = stream_head(self.window.bytes()) {
+            self.info = info;
+        }
+        let mut is_last = self.window.bytes().get(MARK.len()).is_some_and(|head| head & 0x80 != 0);
+        self.pass(STREAM_HEAD);
+        for _ in 0..MOST_BLOCKS {
+            if is_last {
+                break;
+            }
+            self.window.fill(4)?;
+            let &[kind, a, b, c, ..] = self.window.bytes() else { break };
+            let len = 4 + u32::from_be_bytes([0, a, b, c]) as usize;
+            self.window.fill(len)?;
+            if kind & 0x7F == 0x7F || self.window.bytes().len() < len {
+                break;
+            }
+            is_last = kind & 0x80 != 0;
+            self.pass(len);
+        }
+        (self.positions, self.skipped) = (FramePositions::default(), 0);
+        self.set_track();
+        Ok(())
+    }
+
+    fn set_track(&mut self) {
+        let track = self.info.track(TRACK);
+        self.media_info = MediaInfo::from_track(&track);
+        self.tracks = vec![track];
+    }
+
+    /// Passes over `len` bytes.
+    fn pass(&mut self, len: usize) {
+        self.window.consume(len);
+        self.credit = self.credit.saturating_add(len.saturating_mul(CREDIT)).min(MOST_CREDIT);
+    }
+
+    /// Passes over what is neither a frame nor a stream's head; `None` at the end.
+    fn find(&mut self) -> Result<Option<Found>> {
+        loop {
+            self.window.fill(STEP)?;
+            let bytes = self.window.bytes();
+            let Some(at) = memchr2(0xFF, MARK[0], bytes) else {
+                let len = bytes.len();
+                if len == 0 {
+                    return Ok(None);
+                }
+                self.skip(len);
+                continue;
+            };
+            self.skip(at);
+            self.window.fill(STREAM_HEAD)?;
+            let bytes = self.window.bytes();
+            if stream_head(bytes).is_some() {
+                return Ok(Some(Found::Stream));
+            }
+            if let Some(header) = FrameHeader::read(bytes)
+                && let Some(len) = self.length(&header)?
+            {
+                return Ok(Some(Found::Frame(header, len)));
+            }
+            self.skip(1);
+        }
+    }
+
+    fn skip(&mut self, len: usize) {
+        self.pass(len);
+        self.skipped += len as u64;
+    }
+
+    /// The length of the frame with `header` at the head of the window; `None` where its checksum fits nowhere.
+    fn length(&mut self, header: &FrameHeader) -> Result<Option<usize>> {
+        let longest = header.longest_frame(self.info.bits);
+        let (mut digest, mut summed, mut from) = (CRC_16.digest(), 0, header.len);
+        for _ in 0..MOST_ENDS {
+            let end = match self.next_header(from, longest)? {
+                Some(end) => end,
+                // The last frame of the file.
+                None if self.window.has_ended() && self.window.bytes().len() <= longest => self.window.bytes().len(),
+                None => break,
+            };
+            digest.update(&self.window.bytes()[summed..end]);
+            // The checksum of a frame with its checksum is 0.
+            if digest.clone().finalize() == 0 {
+                // So is that of zeros behind it, which are no part of the frame.
+                let has_zeros = self.window.bytes()[..end].ends_with(&[0, 0]);
+                let shorter = if has_zeros { self.read_through(header, longest)? } else { None };
+                return Ok(shorter.or(Some(end)));
+            }
+            if end == self.window.bytes().len() {
+                break;
+            }
+            (summed, from) = (end, end + 1);
+        }
+        self.read_through(header, longest)
+    }
+
+    /// Where the next header begins that lies in the window from `from` to `to`.
+    fn next_header(&mut self, mut from: usize, to: usize) -> Result<Option<usize>> {
+        while from < to {
+            let step = (from + STEP).min(to);
+            self.window.fill(step + FrameHeader::MAX_LEN)?;
+            let bytes = self.window.bytes();
+            let step = step.min(bytes.len());
+            while let Some(at) = bytes.get(from..step).and_then(|part| memchr(0xFF, part)) {
+                let candidate = &bytes[from + at..];
+                if is_sync(candidate) && FrameHeader::read(candidate).is_some() {
+                    return Ok(Some(from + at));
+                }
+                from += at + 1;
+            }
+            if step == bytes.len() && self.window.has_ended() {
+                return Ok(None);
+            }
+            from = step.max(from);
+        }
+        Ok(None)
+    }
+
+    /// The length of a frame that no header follows.
+    fn read_through(&mut self, header: &FrameHeader, longest: usize) -> Result<Option<usize>> {
+        let Some(credit) = self.credit.checked_sub(longest) else { return Ok(None) };
+        self.credit = credit;
+        self.window.fill(longest)?;
+        let bytes = self.window.bytes();
+        let bytes = &bytes[..bytes.len().min(longest)];
+        let frame = frame_length(bytes, header, self.info.bits).and_then(|len| bytes.get(..len));
+        Ok(frame.filter(|frame| CRC_16.checksum(frame) == 0).map(<[u8]>::len))
+    }
+
+    /// Whether a frame does not belong to the track as it is.
+    fn is_other(&self, header: &FrameHeader) -> bool {
+        let rate = header.rate.is_some_and(|rate| rate != self.info.rate);
+        rate || header.channels != self.info.channels || header.block > self.info.longest_block
+    }
+
+    fn change_format(&mut self, header: &FrameHeader) {
+        let rate = header.rate.unwrap_or(self.info.rate);
+        self.info = self.info.with_format(rate, header.channels, header.block);
+        self.positions.restart();
+        self.set_track();
+    }
+}
+
+/// The head of a stream at the beginning of `bytes`.
+fn stream_head(bytes: &[u8]) -> Option<StreamInfo> {
+    let (head, info) = bytes.strip_prefix(MARK)?.split_first_chunk::<4>()?;
+    let is_info = head[0] & 0x7F == 0 && head[1..] == [0, 0, StreamInfo::LEN as u8];
+    info.first_chunk().filter(|_| is_info).map(StreamInfo::read)
+}
+
+fn end_of_stream() -> Error {
+    Error::IoError(std::io::ErrorKind::UnexpectedEof.into())
+}
+
+impl Scoreable for FlacReader<'_> {
+    fn score(_: ScopedStream<&mut MediaSourceStream<'_>>) -> Result<Score> {
+        Ok(Score::Supported(255))
+    }
+}
+
+impl ProbeableFormat<'_> for FlacReader<'_> {
+    fn try_probe_new(source: MediaSourceStream<'_>, options: FormatOptions) -> Result<Box<dyn FormatReader + '_>> {
+        Ok(Box::new(FlacReader::try_new(source, options)?))
+    }
+
+    fn probe_data() -> &'static [ProbeFormatData] {
+        const SPEC: ProbeDataMatchSpec =
+            ProbeDataMatchSpec { extensions: &["flac"], mime_types: &["audio/flac"], markers: &[MARK] };
+        &[ProbeFormatData { spec: SPEC, info: INFO }]
+    }
+}
+
+impl FormatReader for FlacReader<'_> {
+    fn format_info(&self) -> &FormatInfo {
+        &INFO
+    }
+
+    fn media_info(&self) -> &MediaInfo {
+        &self.media_info
+    }
+
+    fn metadata(&mut self) -> Metadata<'_> {
+        self.metadata.metadata()
+    }
+
+    fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    fn seek(&mut self, _: SeekMode, _: SeekTo) -> Result<SeekedTo> {
+        seek_error(SeekErrorKind::Unseekable)
+    }
+
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        match self.find()? {
+            Some(Found::Frame(header, _)) if self.is_other(&header) => {
+                self.change_format(&header);
+                Err(Error::ResetRequired)
+            }
+            Some(Found::Frame(header, len)) => {
+                let skipped = std::mem::take(&mut self.skipped);
+                let at = self.positions.place(&header, &self.info, skipped);
+                if skipped > 0 {
+                    tracing::debug!(skipped, at, "bytes that are no FLAC frames were passed over");
+                }
+                let frame: Box<[u8]> = self.window.bytes()[..len].into();
+                self.pass(len);
+                let pts = Timestamp::from(i64::try_from(at).unwrap_or(i64::MAX));
+                Ok(Some(Packet::new(TRACK, pts, Duration::from(u64::from(header.block)), frame)))
+            }
+            Some(Found::Stream) => {
+                self.begin_stream()?;
+                Err(Error::ResetRequired)
+            }
+            None if self.info.samples.is_some_and(|samples| self.positions.end() < samples) => Err(end_of_stream()),
+            None => Ok(None),
+        }
+    }
+
+    fn into_inner<'s>(self: Box<Self>) -> MediaSourceStream<'s>
+    where
+        Self: 's,
+    {
+        self.window.into_inner()
+    }
+}

@@ -1,0 +1,88 @@
+//! symphonia's Matroska reader over a file whose damaged regions are masked.
+
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use symphonia::core::{
+    errors::{Error, Result},
+    formats::{Attachment, FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
+    io::MediaSourceStream,
+    meta::{ChapterGroup, Metadata},
+    packet::Packet,
+};
+
+use super::matroska_resync::ResyncReport;
+
+/// Blocks in a row that may fail. Each is passed over: only what lies within it is lost.
+const MOST_FAILURES: u32 = 1_000;
+
+/// The reader, which goes on behind a block that cannot be read.
+pub(super) struct MatroskaReader {
+    inner: Box<dyn FormatReader>,
+    report: Arc<ResyncReport>,
+}
+
+impl MatroskaReader {
+    /// `report` is of the walk that masks what `inner` reads.
+    pub fn of(inner: Box<dyn FormatReader>, report: Arc<ResyncReport>) -> Self {
+        Self { inner, report }
+    }
+}
+
+impl FormatReader for MatroskaReader {
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        for _ in 0..MOST_FAILURES {
+            match self.inner.next_packet() {
+                Err(Error::DecodeError(cause)) => {
+                    tracing::debug!(cause, "a Matroska block left out");
+                    self.report.regions.fetch_add(1, Relaxed);
+                }
+                // A Segment of unknown size ends where the file does.
+                Err(Error::IoError(e))
+                    if e.kind() == io::ErrorKind::UnexpectedEof && self.report.is_whole.load(Relaxed) =>
+                {
+                    return Ok(None);
+                }
+                other => return other,
+            }
+        }
+        self.inner.next_packet()
+    }
+
+    fn format_info(&self) -> &FormatInfo {
+        self.inner.format_info()
+    }
+
+    fn media_info(&self) -> &MediaInfo {
+        self.inner.media_info()
+    }
+
+    fn attachments(&self) -> &[Attachment] {
+        self.inner.attachments()
+    }
+
+    fn chapters(&self) -> Option<&ChapterGroup> {
+        self.inner.chapters()
+    }
+
+    fn metadata(&mut self) -> Metadata<'_> {
+        self.inner.metadata()
+    }
+
+    fn seek(&mut self, mode: SeekMode, to: SeekTo) -> Result<SeekedTo> {
+        self.inner.seek(mode, to)
+    }
+
+    fn tracks(&self) -> &[Track] {
+        self.inner.tracks()
+    }
+
+    fn into_inner<'s>(self: Box<Self>) -> MediaSourceStream<'s>
+    where
+        Self: 's,
+    {
+        self.inner.into_inner()
+    }
+}

@@ -1,0 +1,196 @@
+//! symphonia's interface to the frames.
+
+use std::io;
+
+use symphonia::core::{
+    errors::{Error, Result, SeekErrorKind},
+    formats::{FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
+    io::MediaSourceStream,
+    meta::{ChapterGroup, Metadata, MetadataLog},
+    packet::{Packet, PacketBuilder},
+    units::Duration,
+};
+
+use super::{
+    frame_header::{FrameHeader, Syntax},
+    frames::{Frame, Frames},
+    gaps::Survey,
+    part::Part,
+    probe::format_info,
+    tags::{StreamInfo, stream_info},
+};
+
+/// Places whose frames tell the length of a stream without a header.
+const SAMPLED_PLACES: u64 = 4;
+
+/// Reads bare MPEG audio and ADTS.
+///
+/// A packet's time stamp is where its audio lies in the undamaged recording. A new part is announced by
+/// [`Error::ResetRequired`]; its time begins anew.
+pub(in crate::decode) struct MpegAudioReader<'s> {
+    frames: Frames<'s>,
+    syntax: Syntax,
+    part: Part,
+    /// The frame that began the part, if it holds audio.
+    first: Option<Frame>,
+    media_info: MediaInfo,
+    tracks: [Track; 1],
+    chapters: Option<ChapterGroup>,
+    metadata: MetadataLog,
+}
+
+impl<'s> MpegAudioReader<'s> {
+    /// The reader of `source`, which is at the beginning of a frame.
+    pub fn open(mut source: MediaSourceStream<'s>, options: FormatOptions) -> Result<Self> {
+        let syntax = syntax(&mut source)?;
+        let mut frames = Frames::new(source, syntax);
+        let Some(frame) = frames.next()? else { return Err(Error::Unsupported("no frame of MPEG audio")) };
+        let info = stream_info(&frame.header, frames.bytes());
+        let part = Part::begin(&frame, info);
+        let estimate = if info.is_none() { estimated_samples(&mut frames, &frame.header)? } else { None };
+        let track = part.track(&frame.header, estimate);
+        Ok(Self {
+            frames,
+            syntax,
+            part,
+            first: info.is_none().then_some(frame),
+            media_info: MediaInfo::from_track(&track),
+            tracks: [track],
+            chapters: options.external_data.chapters,
+            metadata: options.external_data.metadata.unwrap_or_default(),
+        })
+    }
+
+    /// Begins the part of which `frame` is the first.
+    fn begin(&mut self, frame: Frame, info: Option<StreamInfo>) {
+        self.part = Part::begin(&frame, info);
+        self.tracks = [self.part.track(&frame.header, None)];
+        self.media_info = MediaInfo::from_track(&self.tracks[0]);
+        self.first = info.is_none().then_some(frame);
+        tracing::debug!(at = frame.at, format = ?frame.header.format, "another part begins");
+    }
+
+    fn pass_gap(&mut self, frame: &Frame) -> Result<()> {
+        let lost = match self.part.lost_at_constant_bitrate(frame) {
+            Some(lost) => lost,
+            None => self.planned(frame)?.unwrap_or_else(|| self.part.lost_by_mean(frame)),
+        };
+        tracing::debug!(at = frame.at, bytes = frame.skipped, frames = lost, "bytes passed over");
+        self.part.lose(lost, &frame.header);
+        Ok(())
+    }
+
+    /// Frames that were lost before `frame`, by all that is known of its part; `None` where that cannot be looked through.
+    fn planned(&mut self, frame: &Frame) -> Result<Option<u64>> {
+        if self.part.plan.is_none() {
+            let Some(here) = self.frames.save() else { return Ok(None) };
+            let (survey, end) = self.survey(frame)?;
+            self.frames.restore(here)?;
+            let total = self.part.info.and_then(|info| {
+                let is_whole = u64::from(info.bytes?).abs_diff(end - self.part.at) <= 2 * frame.header.len as u64;
+                info.frames.filter(|_| is_whole).map(u64::from)
+            });
+            self.part.plan = Some(survey.plan(self.part.lost, total));
+        }
+        Ok(self.part.plan.as_ref().and_then(|plan| plan.lost(frame.at)))
+    }
+
+    /// Looks through the rest of the part, from `frame` on, and returns where it ends as well. Each part is looked through
+    /// once at most.
+    fn survey(&mut self, frame: &Frame) -> Result<(Survey, u64)> {
+        let mut survey = Survey::after(self.part.lengths.clone());
+        let mut next = *frame;
+        loop {
+            survey.add(next.at, next.skipped, next.header.len);
+            let end = next.at + next.header.len as u64;
+            match self.frames.next()? {
+                Some(frame) if !self.is_of_another_part(&frame) => next = frame,
+                _ => return Ok((survey, end)),
+            }
+        }
+    }
+
+    fn is_of_another_part(&self, frame: &Frame) -> bool {
+        frame.header.format != self.part.format || stream_info(&frame.header, self.frames.bytes()).is_some()
+    }
+
+    fn next_frame(&mut self) -> Result<Option<Frame>> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let Some(frame) = self.frames.next()? else { return self.end() };
+        if self.is_of_another_part(&frame) {
+            let info = stream_info(&frame.header, self.frames.bytes());
+            self.begin(frame, info);
+            return Err(Error::ResetRequired);
+        }
+        if frame.skipped > 0 {
+            self.pass_gap(&frame)?;
+        }
+        Ok(Some(frame))
+    }
+
+    /// ADTS has no header that could tell that the file ends early.
+    fn end<T>(&self) -> Result<Option<T>> {
+        if self.syntax == Syntax::Adts && self.frames.is_cut() {
+            return Err(Error::IoError(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(None)
+    }
+}
+
+/// The syntax of the frames that begin where `source` is.
+fn syntax(source: &mut MediaSourceStream<'_>) -> Result<Syntax> {
+    use symphonia::core::io::{ReadBytes, SeekBuffered};
+    let mark = source.read_double_bytes()?;
+    source.seek_buffered_rel(-2);
+    Syntax::of(&mark).ok_or(Error::Unsupported("no frame of MPEG audio"))
+}
+
+/// The length of a stream without a header of its own, guessed from frames at some places.
+fn estimated_samples(frames: &mut Frames<'_>, header: &FrameHeader) -> Result<Option<u64>> {
+    let mean = frames.mean_len(SAMPLED_PLACES)?;
+    Ok(mean.map(|(mean, left)| (left as f64 / mean.max(1.0)) as u64 * u64::from(header.samples)))
+}
+
+impl FormatReader for MpegAudioReader<'_> {
+    fn format_info(&self) -> &FormatInfo {
+        format_info(self.part.format.codec)
+    }
+
+    fn media_info(&self) -> &MediaInfo {
+        &self.media_info
+    }
+
+    fn chapters(&self) -> Option<&ChapterGroup> {
+        self.chapters.as_ref()
+    }
+
+    fn metadata(&mut self) -> Metadata<'_> {
+        self.metadata.metadata()
+    }
+
+    /// Nothing here seeks in bare streams.
+    fn seek(&mut self, _: SeekMode, _: SeekTo) -> Result<SeekedTo> {
+        Err(Error::SeekError(SeekErrorKind::Unseekable))
+    }
+
+    fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        let Some(Frame { header, .. }) = self.next_frame()? else { return Ok(None) };
+        let Some(times) = self.part.advance(&header) else { return Ok(None) };
+        let data = self.frames.bytes().get(header.skip..).unwrap_or_default();
+        let packet = PacketBuilder::new().track_id(0).pts(times.pts).dur(Duration::from(header.samples));
+        Ok(Some(packet.trim_start(times.trim_start).trim_end(times.trim_end).data(data).build()))
+    }
+
+    fn into_inner<'t>(self: Box<Self>) -> MediaSourceStream<'t>
+    where
+        Self: 't,
+    {
+        self.frames.into_inner()
+    }
+}

@@ -1,0 +1,127 @@
+//! A decoder that may panic: a packet that makes it do so is one that does not decode.
+
+use symphonia::core::{
+    audio::GenericAudioBufferRef,
+    codecs::{
+        CodecInfo,
+        audio::{AudioCodecParameters, AudioDecoder, FinalizeResult},
+    },
+    errors::Result,
+    packet::PacketRef,
+};
+
+use super::panic_guard::guard;
+
+/// Makes the decoder anew.
+type Make = Box<dyn Fn() -> Result<Box<dyn AudioDecoder>> + Send + Sync>;
+
+/// A decoder, and how to get another after a panic has left it in whatever state.
+pub(super) struct PanicSafeDecoder {
+    inner: Box<dyn AudioDecoder>,
+    /// Whether it may be in a state that it must not be used in.
+    is_spoilt: bool,
+    make: Make,
+}
+
+impl PanicSafeDecoder {
+    /// The decoder that `make` makes.
+    pub fn of(make: Make) -> Result<Self> {
+        Ok(Self { inner: guard(&make)?, is_spoilt: false, make })
+    }
+}
+
+impl AudioDecoder for PanicSafeDecoder {
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+
+    fn codec_info(&self) -> &CodecInfo {
+        self.inner.codec_info()
+    }
+
+    fn codec_params(&self) -> &AudioCodecParameters {
+        self.inner.codec_params()
+    }
+
+    fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
+        if self.is_spoilt {
+            self.inner = guard(&self.make)?;
+        }
+        self.is_spoilt = true;
+        let decoded = guard(|| Ok(self.inner.decode_ref(packet).map(|_| ())))?;
+        self.is_spoilt = false;
+        decoded.map(|()| self.inner.last_decoded())
+    }
+
+    fn finalize(&mut self) -> FinalizeResult {
+        self.inner.finalize()
+    }
+
+    fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
+        self.inner.last_decoded()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use symphonia::core::{
+        audio::{AsGenericAudioBufferRef, AudioBuffer, AudioSpec, Channels, Position},
+        packet::Packet,
+        units::{Duration, Timestamp},
+    };
+
+    use symphonia::core::errors::Error;
+
+    use super::*;
+
+    const INFO: CodecInfo = CodecInfo { short_name: "trap", long_name: "Trap", profiles: &[] };
+
+    /// Panics at a packet that begins with a one.
+    struct Trap {
+        params: AudioCodecParameters,
+        buffer: AudioBuffer<f32>,
+    }
+
+    impl AudioDecoder for Trap {
+        fn reset(&mut self) {}
+
+        fn codec_info(&self) -> &CodecInfo {
+            &INFO
+        }
+
+        fn codec_params(&self) -> &AudioCodecParameters {
+            &self.params
+        }
+
+        fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
+            assert_ne!(packet.data[0], 1, "one");
+            Ok(self.buffer.as_generic_audio_buffer_ref())
+        }
+
+        fn finalize(&mut self) -> FinalizeResult {
+            FinalizeResult::default()
+        }
+
+        fn last_decoded(&self) -> GenericAudioBufferRef<'_> {
+            self.buffer.as_generic_audio_buffer_ref()
+        }
+    }
+
+    #[test]
+    fn a_panic_is_one_packets_failure() {
+        let make = || {
+            let spec = AudioSpec::new(8_000, Channels::Positioned(Position::FRONT_LEFT));
+            let trap = Trap { params: AudioCodecParameters::default(), buffer: AudioBuffer::new(spec, 8) };
+            Ok(Box::new(trap) as Box<dyn AudioDecoder>)
+        };
+        let mut decoder = PanicSafeDecoder::of(Box::new(make)).unwrap();
+        let packet = |byte| Packet::new(0, Timestamp::ZERO, Duration::ZERO, vec![byte]);
+        assert!(decoder.decode(&packet(0)).is_ok());
+        assert!(matches!(decoder.decode(&packet(1)), Err(Error::DecodeError(_))));
+        assert!(decoder.decode(&packet(0)).is_ok());
+        assert!(
+            decoder.decode(&Packet::new(0, Timestamp::ZERO, Duration::ZERO, vec![])).is_err(),
+            "no byte to look at"
+        );
+    }
+}

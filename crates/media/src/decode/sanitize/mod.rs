@@ -1,0 +1,220 @@
+//! What symphonia is not to see of a file.
+//!
+//! It reads pictures, attachments, comments and the tables of films whole before the first sample, whatever they weigh.
+//! Nobody asks for them here. So their overrides (a chunk's name, an element's number) are seen as those of something that every
+//! reader passes by; no byte moves. What has to be read, and would take more time or memory than a recording may, is refused.
+
+mod id3_tags;
+mod matroska_elements;
+mod mp4_encryption;
+mod mp4_layout;
+mod mp4_tables;
+mod riff_chunks;
+
+use std::io;
+
+use super::mp4_fragment_times::Fragment;
+use crate::{AudioError, MediaInput};
+
+/// Bytes that are seen as others, at most: each costs time before the first sample.
+const MOST: usize = 20_000;
+
+/// What is known of a file's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum End {
+    /// Nothing beyond what its reader says.
+    #[default]
+    Unknown,
+    /// It comes before its header has it.
+    CutOff,
+    /// It is where the last element ends, though no header tells: so live recordings are written.
+    Whole,
+}
+
+/// Places in a file, and the bytes that are seen there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ByteOverrides {
+    /// Where the file begins, after the tags before it.
+    pub start: u64,
+    /// Where it ends, if that is known better here.
+    pub end: End,
+    /// In order.
+    pub places: Vec<(u64, u8)>,
+    /// The fragments of an MP4 file.
+    pub fragments: Vec<Fragment>,
+}
+
+impl ByteOverrides {
+    /// Looks through `input`.
+    ///
+    /// # Errors
+    /// [`AudioError::ImplausibleHeader`] for what no recorder writes.
+    pub fn of(input: &dyn MediaInput) -> Result<Self, AudioError> {
+        let unreadable = |error| AudioError::from_io(error, &input.name());
+        let len = input.len().map_err(unreadable)?;
+        let mut overrides = Self { start: id3_tags::end(input, len).map_err(unreadable)?, ..Self::default() };
+        let mut head = [0; 12];
+        let read = input.read_at(overrides.start, &mut head).map_err(unreadable)?;
+        match &head[..read] {
+            [b'f', b'L', b'a', b'C', ..] => riff_chunks::flac(input, &mut overrides).map_err(unreadable)?,
+            [b'R', b'I', b'F', b'F', ..] => riff_chunks::all(input, len, riff_chunks::Kind::Riff, &mut overrides)?,
+            [b'F', b'O', b'R', b'M', ..] => riff_chunks::all(input, len, riff_chunks::Kind::Iff, &mut overrides)?,
+            [b'c', b'a', b'f', b'f', ..] => riff_chunks::all(input, len, riff_chunks::Kind::Caf, &mut overrides)?,
+            [0x1A, 0x45, 0xDF, 0xA3, ..] => matroska_elements::all(input, len, &mut overrides)?,
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => mp4_tables::all(input, len, &mut overrides)?,
+            _ => {}
+        }
+        if overrides.places.len() > MOST {
+            return Err(AudioError::ImplausibleHeader("thousands of chunks that are no sound".into()));
+        }
+        overrides.places.sort_unstable();
+        Ok(overrides)
+    }
+
+    /// Lets `seen` be seen from `at` on; `false` where that is enough.
+    fn put(&mut self, at: u64, seen: &[u8]) -> bool {
+        self.places.extend((at..).zip(seen.iter().copied()));
+        self.places.len() <= MOST
+    }
+
+    /// Puts the overrides into `bytes`, which were read from `at` on.
+    pub fn apply(&self, at: u64, bytes: &mut [u8]) {
+        let from = self.places.partition_point(|&(place, _)| place < at);
+        for &(place, seen) in &self.places[from..] {
+            match bytes.get_mut((place - at) as usize) {
+                Some(byte) => *byte = seen,
+                None => break,
+            }
+        }
+    }
+}
+
+/// A header that is refused.
+fn implausible<T>(what: String) -> Result<T, AudioError> {
+    Err(AudioError::ImplausibleHeader(what))
+}
+
+/// Reads `N` bytes at `at`; none beyond the end.
+fn bytes<const N: usize>(input: &dyn MediaInput, at: u64) -> io::Result<Option<[u8; N]>> {
+    let mut bytes = [0; N];
+    Ok((input.read_at(at, &mut bytes)? == N).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::MemoryInput;
+
+    fn overrides(bytes: &[u8]) -> Result<ByteOverrides, AudioError> {
+        ByteOverrides::of(&MemoryInput::new("", bytes))
+    }
+
+    /// What is seen of `bytes`.
+    fn seen(bytes: &[u8]) -> Vec<u8> {
+        let (overrides, mut seen) = (overrides(bytes).unwrap(), bytes.to_vec());
+        overrides.apply(0, &mut seen);
+        // In pieces it is the same.
+        let mut pieces = bytes.to_vec();
+        for (number, piece) in pieces.chunks_mut(3).enumerate() {
+            overrides.apply(number as u64 * 3, piece);
+        }
+        assert_eq!(pieces, seen);
+        seen[overrides.start as usize..].to_vec()
+    }
+
+    fn riff(name: &[u8], content: &[u8]) -> Vec<u8> {
+        [name, &(content.len() as u32).to_le_bytes(), content].concat()
+    }
+
+    fn framed(name: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+        let content = content.concat();
+        [&(content.len() as u32 + 8).to_be_bytes(), &name[..], &content].concat()
+    }
+
+    #[test]
+    fn chunks_that_are_no_sound_are_junk() {
+        let wav = |name: &[u8]| {
+            let chunks = [riff(b"fmt ", &[1; 16]), riff(name, b"odd"), vec![0], riff(b"data", b"LIST")].concat();
+            riff(b"RIFF", &[b"WAVE", &chunks[..]].concat())
+        };
+        assert_eq!(seen(&wav(b"LIST")), wav(b"junk"));
+        assert_eq!(seen(&wav(b"fact")), wav(b"fact"));
+        let many = (0..9_000).flat_map(|_| riff(b"LIST", b"")).collect::<Vec<u8>>();
+        assert!(matches!(
+            overrides(&[&riff(b"RIFF", b"WAVE"), &many[..]].concat()),
+            Err(AudioError::ImplausibleHeader(_))
+        ));
+    }
+
+    #[test]
+    fn pictures_before_the_sound_are_not_seen() {
+        let flac = |kind: u8| [&b"fLaC\0\0\0\x02ab"[..], &[kind, 0, 0, 3], b"abc", &[0xFF, 0xF8]].concat();
+        assert_eq!(seen(&flac(0x86)), flac(0x81));
+        let tagged = [&b"ID3\x04\0\x10\0\0\x01\x02"[..], &[9; 130 + 10], &flac(0x86)].concat();
+        assert_eq!(seen(&tagged), flac(0x81));
+        // A tag that is longer than the file is none.
+        assert_eq!(seen(b"ID3\x04\0\0\x0f\0\0\0some sound"), b"ID3\x04\0\0\x0f\0\0\0some sound");
+    }
+
+    #[test]
+    fn tracks_of_pictures_are_free_space() {
+        let track = |kind: &[u8]| framed(b"mdia", &[&framed(b"hdlr", &[&[0; 8], kind, &[0; 13]])]);
+        let film = |name: &[u8; 4], kind: &[u8], extension: &[u8]| {
+            let tracks = [framed(name, &[&track(kind)]), framed(b"trak", &[&track(b"soun")])].concat();
+            [framed(b"ftyp", &[b"isom"]), framed(b"moov", &[&tracks, extension])].concat()
+        };
+        assert_eq!(seen(&film(b"trak", b"vide", b"")), film(b"free", b"vide", b""));
+        assert_eq!(seen(&film(b"trak", b"soun", b"")), film(b"trak", b"soun", b""));
+        let fragmented = film(b"trak", b"vide", &framed(b"mvex", &[]));
+        assert_eq!(seen(&fragmented), fragmented, "its fragments have a part for each track");
+    }
+
+    /// Android's recorders write a duration for each packet.
+    #[test]
+    fn a_long_table_of_durations_is_seen_as_a_short_one() {
+        let numbers = |numbers: &[u32]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+        let film = |table: &[u32]| {
+            let stts = framed(b"stts", &[&[0; 4], &numbers(table)]);
+            let stsz = framed(b"stsz", &[&numbers(&[0, 1, 50_000])]);
+            let minf = framed(b"minf", &[&framed(b"stbl", &[&stts, &stsz])]);
+            let moov = framed(b"moov", &[&framed(b"trak", &[&framed(b"mdia", &[&minf])])]);
+            [framed(b"ftyp", &[b"isom"]), moov, vec![0; 60_000]].concat()
+        };
+        let table: Vec<u32> = (0..50_000).flat_map(|n| [1, 1_023 + n % 3]).collect();
+        let long = [&[50_000][..], &table].concat();
+        // 50,000 packets whose mean is 1,024 less a tick in 50,000.
+        let mut short = long.clone();
+        short[..5].copy_from_slice(&[2, 49_999, 1_024, 1, 1_023]);
+        assert_eq!(seen(&film(&long)), film(&short));
+        let brief = [&[1_000][..], &table[..2_000]].concat();
+        assert_eq!(seen(&film(&brief)), film(&brief));
+    }
+
+    #[test]
+    fn attachments_are_unknown_elements() {
+        let file = |last: u8| {
+            let attached = [&[0x19, 0x41, 0xA4, last, 0x83][..], b"abc"].concat();
+            let open = [0x1F, 0x43, 0xB6, 0x75, 0xFF, 0xA3, 0x81, 1];
+            let body = [&open[..], &attached].concat();
+            [&[0x1A, 0x45, 0xDF, 0xA3, 0x81, 1, 0x18, 0x53, 0x80, 0x67, 0xFF][..], &body].concat()
+        };
+        assert_eq!(seen(&file(0x69)), file(0x00));
+    }
+
+    #[test]
+    fn no_cut_leads_astray() {
+        for name in [
+            "formats/film_aac.mp4",
+            "formats/aac_fragmented.mp4",
+            "formats/film_opus.mkv",
+            "formats/caf_alac_16k_mono.caf",
+        ] {
+            let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)).unwrap();
+            for cut in (0..bytes.len().min(3_000)).step_by(7) {
+                let _ = overrides(&bytes[..cut]);
+            }
+        }
+    }
+}

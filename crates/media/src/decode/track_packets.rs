@@ -1,0 +1,118 @@
+//! The packets of one track, in order: those of which something belongs to the recording.
+
+use symphonia::core::{
+    errors::Error as SymphoniaError,
+    formats::FormatReader,
+    packet::Packet,
+    units::{Duration, Timestamp},
+};
+
+use super::timeline::Timeline;
+
+/// A container's reader, and which of its packets are wanted.
+pub(super) struct TrackPackets {
+    pub reader: Box<dyn FormatReader>,
+    /// The track's id.
+    pub track: u32,
+    pub timeline: Timeline,
+    /// The packet that comes next. Each is held back until another follows: the last one may have to be shortened, and a
+    /// time stamp is checked against the one that follows.
+    held: Option<Packet>,
+    /// Time stamp and duration of the packet before `held`.
+    latest: Option<(Timestamp, Duration)>,
+    /// How the reader ended, once what is held has been returned.
+    end: Option<Result<(), SymphoniaError>>,
+}
+
+impl TrackPackets {
+    /// The packets of the track `track`; `timeline` says which of them belong to the recording.
+    pub fn new(reader: Box<dyn FormatReader>, track: u32, timeline: Timeline) -> Self {
+        Self { reader, track, timeline, held: None, latest: None, end: None }
+    }
+
+    /// Begins another stream of the same file: its track and timeline.
+    pub fn begin_stream(&mut self, track: u32, timeline: Timeline) {
+        (self.track, self.timeline, self.latest) = (track, timeline, None);
+    }
+
+    /// The next packet of which something belongs to the recording.
+    pub fn next(&mut self) -> Result<Option<Packet>, SymphoniaError> {
+        loop {
+            match self.next_of_track()? {
+                Some(packet) if !self.timeline.plays(&packet) => {}
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// The track's next packet.
+    fn next_of_track(&mut self) -> Result<Option<Packet>, SymphoniaError> {
+        while self.end.is_none() {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id != self.track => {}
+                Ok(Some(mut packet)) => {
+                    self.timeline.mend(&mut packet);
+                    let following = packet.pts;
+                    if let Some(mut before) = self.held.replace(packet) {
+                        self.check_time(&mut before, Some(following));
+                        return Ok(Some(before));
+                    }
+                }
+                Ok(None) => self.end = Some(Ok(())),
+                Err(error) => self.end = Some(Err(error)),
+            }
+        }
+        if let Some(mut last) = self.held.take() {
+            if matches!(self.end, Some(Ok(()))) {
+                self.timeline.end_at(&mut last);
+            }
+            self.check_time(&mut last, None);
+            return Ok(Some(last));
+        }
+        self.end.take().unwrap_or(Ok(())).map(|()| None)
+    }
+
+    /// Replaces a time stamp that lies outside of those before and after it, which are in order: it is damaged.
+    fn check_time(&mut self, packet: &mut Packet, following: Option<Timestamp>) {
+        if let (Some((before, duration)), Some(following)) = (self.latest, following)
+            && before <= following
+            && !(before..=following).contains(&packet.pts)
+        {
+            packet.pts = before.saturating_add(duration).min(following);
+        }
+        let length = packet.dur.saturating_add(packet.trim_start).saturating_add(packet.trim_end);
+        self.latest = Some((packet.pts, length));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use symphonia::core::packet::PacketBuilder;
+
+    use super::*;
+    use crate::decode::open;
+
+    fn packet(pts: i64) -> Packet {
+        PacketBuilder::new().track_id(0).pts(Timestamp::new(pts)).dur(Duration::from(10_u64)).data(Vec::new()).build()
+    }
+
+    #[test]
+    fn a_time_stamp_outside_of_its_neighbours_is_replaced() {
+        let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/speech/pauses.wav");
+        let mut packets =
+            TrackPackets::new(open::open_container(&crate::LocalFile::new(fixture)).unwrap(), 0, Timeline::default());
+        let checked = |packets: &mut TrackPackets, pts: i64, following: Option<i64>| {
+            let mut packet = packet(pts);
+            packets.check_time(&mut packet, following.map(Timestamp::new));
+            packet.pts.get()
+        };
+        // Far ahead, far behind, and a jump that the next time stamp confirms.
+        let cases = [(0, 10, 0), (900, 20, 10), (20, 30, 20), (-7, 40, 30), (500, 510, 500), (510, 520, 510)];
+        for (pts, following, expected) in cases {
+            assert_eq!(checked(&mut packets, pts, Some(following)), expected);
+        }
+        // Going back is a new beginning where the next one agrees.
+        assert_eq!(checked(&mut packets, 0, Some(10)), 0);
+        assert_eq!(checked(&mut packets, 10, None), 10);
+    }
+}

@@ -1,0 +1,131 @@
+//! Finds the segments of one channel, or of the mix of all channels.
+
+use prepare_audio_media::to_pcm16;
+use prepare_audio_vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment, VadError};
+
+use crate::{
+    WriteError, level::Level, probability_source::ProbabilitySource, sample_buffer::SampleBuffer,
+    stored_probabilities::StoredAnalysis,
+};
+
+/// Turns the samples of one channel into segments. It keeps only the samples that a segment may still need.
+pub(crate) struct ChannelSegmenter<'a> {
+    source: ProbabilitySource<'a>,
+    segmenter: Segmenter,
+    merger: Merger,
+    /// Segments with a lower level are dropped.
+    min_dbfs: Option<f64>,
+    /// The probabilities of all windows so far: one for each 512 samples.
+    probabilities: Vec<f32>,
+    speech: Vec<SpeechSegment>,
+    chunks: Vec<Chunk>,
+    buffer: SampleBuffer<i16>,
+    /// Samples received so far.
+    samples: u64,
+}
+
+/// Why a recording could not be segmented to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SegmentError {
+    #[error(transparent)]
+    Detect(#[from] VadError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl<'a> ChannelSegmenter<'a> {
+    pub fn new(
+        source: ProbabilitySource<'a>,
+        segmenter: Segmenter,
+        parameters: &Parameters,
+        buffer: SampleBuffer<i16>,
+    ) -> Self {
+        Self {
+            source,
+            merger: Merger::new(parameters, segmenter.spec()),
+            segmenter,
+            min_dbfs: parameters.min_dbfs,
+            probabilities: Vec::new(),
+            speech: Vec::new(),
+            chunks: Vec::new(),
+            buffer,
+            samples: 0,
+        }
+    }
+
+    /// Processes the next samples; returns the chunks that are decided by them.
+    pub fn push(&mut self, pcm: &[f32]) -> Result<Vec<Chunk>, SegmentError> {
+        self.samples += pcm.len() as u64;
+        self.buffer.push(pcm.iter().copied().map(to_pcm16)).map_err(WriteError::from)?;
+        let known = self.probabilities.len();
+        self.source.push(pcm, &mut self.probabilities)?;
+        self.segment(known);
+        self.merge()?;
+        self.merger.advance(self.segmenter.needed_from(), &mut self.chunks);
+        Ok(std::mem::take(&mut self.chunks))
+    }
+
+    /// Ends the recording; returns the chunks that were still open. `None` means that the stored probabilities belong to
+    /// other audio.
+    pub fn finish(&mut self) -> Result<Option<Vec<Chunk>>, SegmentError> {
+        let known = self.probabilities.len();
+        if !self.source.finish(&mut self.probabilities)? {
+            return Ok(None);
+        }
+        self.segment(known);
+        self.segmenter.finish(self.samples, &mut self.speech);
+        self.merge()?;
+        self.merger.finish(&mut self.chunks);
+        Ok(Some(std::mem::take(&mut self.chunks)))
+    }
+
+    /// What an earlier preparation stored, if the probabilities come from there.
+    pub fn stored(&self) -> Option<&'a StoredAnalysis<'a>> {
+        self.source.stored()
+    }
+
+    /// The samples from the first one that a segment may still need.
+    pub fn buffer(&self) -> &SampleBuffer<i16> {
+        &self.buffer
+    }
+
+    /// Samples received so far, at 16 kHz.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// The probabilities of all windows so far.
+    pub fn probabilities(&self) -> &[f32] {
+        &self.probabilities
+    }
+
+    /// No later chunk begins before this sample.
+    pub fn needed_from(&self) -> u64 {
+        self.merger.needed_from(self.segmenter.needed_from())
+    }
+
+    /// Discards the samples that no later chunk needs.
+    pub fn discard_unneeded(&mut self) {
+        self.buffer.discard_before(self.needed_from());
+    }
+
+    /// Segments the probabilities from index `known` on.
+    fn segment(&mut self, known: usize) {
+        for probability in &self.probabilities[known..] {
+            self.segmenter.push(*probability, &mut self.speech);
+        }
+    }
+
+    /// Makes chunks of the segments that are loud enough.
+    fn merge(&mut self) -> Result<(), WriteError> {
+        for speech in self.speech.drain(..) {
+            if let Some(min_dbfs) = self.min_dbfs
+                && Level::of(self.buffer.read(speech.start, speech.end))?.dbfs() < min_dbfs
+            {
+                continue;
+            }
+            self.merger.push(speech, &mut self.chunks);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! Prepares one recording, from its bytes to its segments.
+//!
+//! [`Preparer::prepare`] decodes a recording, computes the speech probability of each window, finds the segments and
+//! writes their files. It is synchronous and knows neither a database nor a terminal: a [`Monitor`] carries progress out
+//! and the wish to stop in, and a [`SegmentOutput`] is where files go.
+//!
+//! The data flow, with the module of each step:
+//!
+//! ```text
+//! prepare_audio_media::AudioStream      blocks of samples, at 16 kHz and as segments are cut from them
+//!   -> probability_source               one probability a window: computed, or stored by an earlier preparation
+//!   -> channel_segmenter                segments of one channel, or of the mix
+//!   -> pipeline                         all channels of one recording, and the samples that open segments need
+//!   -> segment_writer                   files through SegmentOutput, and rows
+//! ```
+
+mod channel_segmenter;
+mod error;
+mod input_limits;
+mod level;
+mod pipeline;
+mod preparer;
+mod probability_codec;
+mod probability_source;
+mod recipe;
+mod resegment;
+mod sample_buffer;
+mod segment_output;
+mod segment_writer;
+mod source_buffer;
+mod source_facts;
+mod stored_probabilities;
+
+use std::time::Duration;
+
+use prepare_audio_vad::SAMPLE_RATE;
+
+pub use self::{
+    error::PrepareError,
+    input_limits::InputLimits,
+    preparer::{Monitor, Prepared, Preparer, Task},
+    recipe::Recipe,
+    segment_output::{SegmentOutput, StagedSegments, WriteError},
+};
+
+/// Converts samples at 16 kHz to seconds.
+fn seconds(samples: u64) -> f64 {
+    samples as f64 / f64::from(SAMPLE_RATE)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

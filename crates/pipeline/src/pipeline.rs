@@ -1,0 +1,205 @@
+//! All channels of one recording: from blocks of samples to written segments.
+
+use std::{
+    collections::VecDeque,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use prepare_audio_media::{AudioBlock, ChannelChoice, SegmentFileSettings, SegmentSpec};
+use prepare_audio_vad::{Chunk, Parameters, Segmenter};
+
+use crate::{
+    StagedSegments, WriteError,
+    channel_segmenter::{ChannelSegmenter, SegmentError},
+    level::Level,
+    probability_source::ProbabilitySource,
+    sample_buffer::SampleBuffer,
+    segment_writer::{FinishedSegment, SegmentWriter},
+    source_buffer::SourceBuffer,
+};
+
+/// Bytes of samples that are kept in memory for the detector's channels together, and as many for what segments are cut
+/// from: 4 minutes of one channel at 16 kHz. Segments are rarely longer. An hour of speech without a pause, or music that
+/// the model takes for speech, goes to the disk until it is cut.
+const IN_MEMORY: usize = 8 << 20;
+
+/// How recordings are segmented.
+#[derive(Clone)]
+pub(crate) struct SegmentationSettings {
+    pub channels: ChannelChoice,
+    /// How segment files are written; `None` for rows alone.
+    pub files: Option<SegmentFileSettings>,
+    pub parameters: Parameters,
+    pub segmenter: Segmenter,
+}
+
+/// A recording that is being segmented.
+pub(crate) struct Pipeline<'a, T> {
+    channels: ChannelChoice,
+    files: Option<SegmentFileSettings>,
+    segmenters: Vec<ChannelSegmenter<'a>>,
+    /// What segments are cut from: one buffer for each segmenter, or one for all. Empty where segments are cut from what
+    /// the detector received.
+    source_buffers: Vec<SourceBuffer>,
+    /// Decided segments, with the index of their segmenter, whose frames are not in the source buffer yet: each resampler
+    /// has its own delay.
+    waiting: VecDeque<(usize, FinishedSegment)>,
+    writer: SegmentWriter<T>,
+    vad_time: Duration,
+}
+
+/// A recording that was segmented to its end.
+pub(crate) struct Segmented<T> {
+    /// Its length at 16 kHz.
+    pub samples: u64,
+    pub writer: SegmentWriter<T>,
+    /// The probabilities of all windows, channel after channel.
+    pub probabilities: Vec<f32>,
+    pub vad_time: Duration,
+}
+
+impl<'a, T: StagedSegments> Pipeline<'a, T> {
+    /// Begins a recording with a probability source for each channel of `first`, its first block. `depth` is the number of
+    /// bits of the source's samples, if it is known.
+    pub fn new(
+        settings: &SegmentationSettings,
+        sources: Vec<ProbabilitySource<'a>>,
+        first: &AudioBlock,
+        depth: Option<u32>,
+        staging: T,
+    ) -> Self {
+        let folder = staging.scratch_folder().to_owned();
+        let SegmentationSettings { channels, files, parameters, segmenter } = settings;
+        let bytes = IN_MEMORY / sources.len().max(1);
+        let new_segmenter = |source| {
+            let buffer = SampleBuffer::new(folder.clone(), bytes);
+            ChannelSegmenter::new(source, segmenter.clone(), parameters, buffer)
+        };
+        Self {
+            channels: *channels,
+            files: *files,
+            segmenters: sources.into_iter().map(new_segmenter).collect(),
+            source_buffers: files.map_or(Vec::new(), |files| source_buffers(&files, first, depth, &folder)),
+            waiting: VecDeque::new(),
+            writer: SegmentWriter::new(staging, parameters.merge_to_s.is_some()),
+            vad_time: Duration::ZERO,
+        }
+    }
+
+    /// Samples processed so far, at 16 kHz.
+    pub fn samples(&self) -> u64 {
+        self.segmenters.first().map_or(0, ChannelSegmenter::samples)
+    }
+
+    /// Processes the next block and writes the segments that are decided by it.
+    pub fn push(&mut self, block: &AudioBlock) -> Result<(), SegmentError> {
+        self.buffer_source(block)?;
+        for (index, pcm) in block.analysis.iter().enumerate().take(self.segmenters.len()) {
+            let start = Instant::now();
+            let chunks = self.segmenters[index].push(pcm)?;
+            self.vad_time += start.elapsed();
+            chunks.into_iter().try_for_each(|chunk| self.finish_segment(index, chunk))?;
+        }
+        self.write_waiting(false)?;
+        self.discard_unneeded();
+        Ok(())
+    }
+
+    /// Ends the recording: decides and writes what is still open. `None` means that the stored probabilities belong to
+    /// other audio.
+    pub fn finish(mut self) -> Result<Option<Segmented<T>>, SegmentError> {
+        let samples = self.samples();
+        let mut probabilities = Vec::new();
+        for index in 0..self.segmenters.len() {
+            let start = Instant::now();
+            let Some(chunks) = self.segmenters[index].finish()? else { return Ok(None) };
+            self.vad_time += start.elapsed();
+            chunks.into_iter().try_for_each(|chunk| self.finish_segment(index, chunk))?;
+            probabilities.extend_from_slice(self.segmenters[index].probabilities());
+        }
+        self.write_waiting(true)?;
+        Ok(Some(Segmented { samples, writer: self.writer, probabilities, vad_time: self.vad_time }))
+    }
+
+    /// Keeps the frames that segments are cut from.
+    fn buffer_source(&mut self, block: &AudioBlock) -> Result<(), WriteError> {
+        match self.source_buffers.as_mut_slice() {
+            [all] => all.push(&block.output)?,
+            each => each.iter_mut().zip(block.output.chunks(1)).try_for_each(|(buffer, one)| buffer.push(one))?,
+        }
+        Ok(())
+    }
+
+    /// Writes a decided segment, or lets it wait for its frames.
+    fn finish_segment(&mut self, index: usize, chunk: Chunk) -> Result<(), WriteError> {
+        let channel = self.channels.number(index);
+        let (start, end) = (chunk.speech.start, chunk.speech.end);
+        if let (Some(stored), Some(files)) = (self.segmenters[index].stored(), self.files)
+            && self.writer.reuse(&chunk, channel, stored, files.format.name())?
+        {
+            return Ok(());
+        }
+        let buffer = self.segmenters[index].buffer();
+        let finished = FinishedSegment { channel, level_dbfs: Level::of(buffer.read(start, end))?.dbfs(), chunk };
+        match self.files {
+            None => self.writer.add_row(&finished),
+            Some(files) if self.source_buffers.is_empty() => {
+                let spec = SegmentSpec::analysis(files.format, files.opus_bitrate);
+                self.writer.write(&finished, &spec, end - start, buffer.read(start, end))?;
+            }
+            Some(_) => self.waiting.push_back((index, finished)),
+        }
+        Ok(())
+    }
+
+    /// Writes the waiting segments whose frames have arrived; at the end of the recording all of them.
+    fn write_waiting(&mut self, all: bool) -> Result<(), WriteError> {
+        for (index, finished) in std::mem::take(&mut self.waiting) {
+            let buffer = &self.source_buffers[index.min(self.source_buffers.len() - 1)];
+            let (start, end) = (finished.chunk.speech.start, finished.chunk.speech.end);
+            if !all && !buffer.reaches(end) {
+                self.waiting.push_back((index, finished));
+                continue;
+            }
+            let (frames, blocks) = buffer.read(start, end);
+            self.writer.write(&finished, buffer.spec(), frames, blocks)?;
+        }
+        Ok(())
+    }
+
+    /// Discards the samples and frames that no segment needs any more.
+    fn discard_unneeded(&mut self) {
+        self.segmenters.iter_mut().for_each(ChannelSegmenter::discard_unneeded);
+        let last = self.source_buffers.len().saturating_sub(1);
+        for (n, buffer) in self.source_buffers.iter_mut().enumerate() {
+            let open = self.segmenters.iter().enumerate().map(|(index, segmenter)| (index, segmenter.needed_from()));
+            let waiting = self.waiting.iter().map(|(index, finished)| (*index, finished.chunk.speech.start));
+            let needed = open.chain(waiting).filter(|(index, _)| (*index).min(last) == n).map(|(_, from)| from).min();
+            if let Some(needed) = needed {
+                buffer.discard_before(needed);
+            }
+        }
+    }
+}
+
+/// The buffers for what segments are cut from, if that is not what the detector receives.
+fn source_buffers(
+    files: &SegmentFileSettings,
+    first: &AudioBlock,
+    depth: Option<u32>,
+    folder: &Path,
+) -> Vec<SourceBuffer> {
+    let Some(cut) = files.source_cut() else { return Vec::new() };
+    let bits = if files.keeps_depth() && depth.is_some_and(|bits| bits > 16) { 24 } else { 16 };
+    let channels = first.output.len();
+    let (buffers, channels) = if cut.all_channels { (1, channels) } else { (channels, 1) };
+    let spec = SegmentSpec {
+        format: files.format,
+        rate: first.output_rate,
+        channels: channels as u16,
+        bits,
+        opus_bitrate: files.opus_bitrate,
+    };
+    (0..buffers).map(|_| SourceBuffer::new(spec, folder.to_owned(), IN_MEMORY / buffers.max(1))).collect()
+}

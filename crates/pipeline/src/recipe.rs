@@ -1,0 +1,110 @@
+//! The identity of a preparation: the model, the parameters and the form of the segments.
+
+use prepare_audio_media::{ChannelChoice, SegmentFileSettings, SegmentFormat, SegmentRate, TrackChoice};
+use prepare_audio_vad::{Engine, Parameters};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// Model and parameters. A source is prepared once for each recipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// Short hash of [`Recipe::text`]; the row's `recipe`.
+    pub id: String,
+    /// The recipe as JSON; the row's `parameters`.
+    pub text: String,
+}
+
+impl Recipe {
+    /// The recipe of these settings. It holds everything that decides the segments' boundaries and bytes, and nothing else:
+    /// not the number of workers, not the output folder, not the engine that computes the model. Options that are off are
+    /// left out, so that a new option does not turn finished recordings into new work.
+    pub fn new(
+        engine: &Engine,
+        parameters: &Parameters,
+        channels: ChannelChoice,
+        track: &TrackChoice,
+        files: Option<&SegmentFileSettings>,
+    ) -> Self {
+        let mut text = json!({
+            "model_sha256": engine.sha256(),
+            "vad": parameters,
+            "segments": files.map_or(Value::Null, describe),
+        });
+        if channels != ChannelChoice::Mix {
+            text["channels"] = json!(channels.to_string());
+        }
+        if *track != TrackChoice::Default {
+            text["audio_track"] = json!(track.to_string());
+        }
+        let text = text.to_string();
+        let id = hex::encode(&Sha256::digest(&text)[..8]);
+        Self { id, text }
+    }
+
+    /// Whether the recipe that `text` describes writes segments of equal boundaries into equal files.
+    pub fn writes_equal_files(&self, text: &str) -> bool {
+        let segments = |text: &str| serde_json::from_str::<Value>(text).ok().map(|recipe| recipe["segments"].clone());
+        segments(text).is_some_and(|theirs| Some(theirs) == segments(&self.text))
+    }
+}
+
+fn describe(files: &SegmentFileSettings) -> Value {
+    let encoding = match files.format {
+        SegmentFormat::Wav if files.keeps_depth() => "pcm",
+        SegmentFormat::Wav => "pcm_s16le",
+        other => other.name(),
+    };
+    let rate = match files.rate {
+        SegmentRate::Source => json!("source"),
+        SegmentRate::Hz(rate) => json!(rate),
+    };
+    let channels = if files.all_channels { json!("source") } else { json!(1) };
+    let mut text =
+        json!({ "format": files.format.name(), "encoding": encoding, "sample_rate": rate, "channels": channels });
+    if files.format == SegmentFormat::Opus {
+        text["bitrate"] = files.opus_bitrate.map_or(json!("auto"), |bits| json!(bits));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prepare_audio_vad::SileroModel;
+
+    fn recipe(channels: ChannelChoice, files: Option<SegmentFileSettings>) -> Recipe {
+        let engine = Engine::Native(SileroModel::bundled().unwrap());
+        Recipe::new(&engine, &Parameters::default(), channels, &TrackChoice::Default, files.as_ref())
+    }
+
+    /// Recordings that the first version prepared stay done: this is the id that it gave.
+    #[test]
+    fn the_default_recipe_keeps_its_id() {
+        assert_eq!(recipe(ChannelChoice::Mix, Some(SegmentFileSettings::default())).id, "8ddb5c055ead399e");
+    }
+
+    #[test]
+    fn settings_that_change_rows_or_bytes_change_the_id() {
+        let files = SegmentFileSettings::default();
+        let flac = SegmentFileSettings { format: SegmentFormat::Flac, ..files };
+        let opus = SegmentFileSettings { format: SegmentFormat::Opus, ..files };
+        let recipes = [
+            recipe(ChannelChoice::Mix, Some(files)),
+            recipe(ChannelChoice::Split, Some(files)),
+            recipe(ChannelChoice::One(2), Some(files)),
+            recipe(ChannelChoice::Mix, None),
+            recipe(ChannelChoice::Mix, Some(flac)),
+            recipe(ChannelChoice::Mix, Some(opus)),
+            recipe(ChannelChoice::Mix, Some(SegmentFileSettings { opus_bitrate: Some(16_000), ..opus })),
+            recipe(ChannelChoice::Mix, Some(SegmentFileSettings { rate: SegmentRate::Source, ..files })),
+            recipe(ChannelChoice::Mix, Some(SegmentFileSettings { rate: SegmentRate::Hz(24_000), ..files })),
+            recipe(ChannelChoice::Mix, Some(SegmentFileSettings { all_channels: true, ..files })),
+        ];
+        let mut ids: Vec<_> = recipes.iter().map(|recipe| &recipe.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), recipes.len());
+        assert!(recipes[0].writes_equal_files(&recipes[1].text) && !recipes[0].writes_equal_files(&recipes[4].text));
+        assert!(!recipes[0].writes_equal_files("not JSON"));
+    }
+}

@@ -1,0 +1,66 @@
+//! Segments a recording under new parameters without its audio: from stored probabilities, taking over the files of
+//! segments that were cut before.
+
+use std::time::Instant;
+
+use prepare_audio_vad::{Chunk, Merger};
+
+use crate::{
+    StagedSegments, WriteError,
+    pipeline::{SegmentationSettings, Segmented},
+    segment_writer::{FinishedSegment, SegmentWriter},
+    stored_probabilities::StoredAnalysis,
+};
+
+/// Segments what `stored` holds. `None` means that the audio is needed: a segment was never cut before, or its file is
+/// gone.
+pub(crate) fn resegment<T: StagedSegments>(
+    stored: &StoredAnalysis,
+    settings: &SegmentationSettings,
+    stage: impl FnOnce() -> Result<T, WriteError>,
+) -> Result<Option<Segmented<T>>, WriteError> {
+    let start = Instant::now();
+    let mut segments = Vec::new();
+    for (index, probabilities) in stored.channels.iter().enumerate() {
+        let channel = settings.channels.number(index);
+        let Some(chunks) = chunks(stored, channel, probabilities, settings) else { return Ok(None) };
+        for chunk in chunks {
+            let Some(level_dbfs) = stored.level(channel, &chunk.speech) else { return Ok(None) };
+            segments.push(FinishedSegment { chunk, channel, level_dbfs });
+        }
+    }
+    let vad_time = start.elapsed();
+    let mut writer = SegmentWriter::new(stage()?, settings.parameters.merge_to_s.is_some());
+    for finished in &segments {
+        match settings.files {
+            None => writer.add_row(finished),
+            Some(files) if writer.reuse(&finished.chunk, finished.channel, stored, files.format.name())? => {}
+            Some(_) => return Ok(None),
+        }
+    }
+    Ok(Some(Segmented { samples: stored.recording.samples, writer, probabilities: Vec::new(), vad_time }))
+}
+
+/// The chunks that the probabilities give. `None` where that depends on the level of a segment that was never cut.
+fn chunks(
+    stored: &StoredAnalysis,
+    channel: Option<u16>,
+    probabilities: &[f32],
+    settings: &SegmentationSettings,
+) -> Option<Vec<Chunk>> {
+    let (mut segments, mut chunks) = (Vec::new(), Vec::new());
+    let mut segmenter = settings.segmenter.clone();
+    probabilities.iter().for_each(|probability| segmenter.push(*probability, &mut segments));
+    segmenter.finish(stored.recording.samples, &mut segments);
+    let mut merger = Merger::new(&settings.parameters, segmenter.spec());
+    for segment in segments {
+        if let Some(min_dbfs) = settings.parameters.min_dbfs
+            && stored.level(channel, &segment)? < min_dbfs
+        {
+            continue;
+        }
+        merger.push(segment, &mut chunks);
+    }
+    merger.finish(&mut chunks);
+    Some(chunks)
+}

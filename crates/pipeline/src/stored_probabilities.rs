@@ -1,0 +1,69 @@
+//! A source that was analysed before: its probabilities, and the segments that were cut from it.
+
+use std::collections::HashMap;
+
+use prepare_audio_types::{Segment, StoredRecording};
+use prepare_audio_vad::{SpeechSegment, WINDOW};
+
+use crate::{
+    probability_codec::{self, CodecError},
+    recipe::Recipe,
+};
+
+/// Channel and boundaries of a segment.
+type Boundaries = (Option<u16>, u64, u64);
+
+/// A [`StoredRecording`], unpacked and indexed.
+pub(crate) struct StoredAnalysis<'k> {
+    pub recording: &'k StoredRecording,
+    /// The probabilities of each analysed channel.
+    pub channels: Vec<Vec<f32>>,
+    segments: HashMap<Boundaries, &'k Segment>,
+    /// Those of the segments whose files are as the current recipe would write them.
+    files: HashMap<Boundaries, &'k Segment>,
+}
+
+impl<'k> StoredAnalysis<'k> {
+    /// Unpacks `recording` for use with `recipe`.
+    ///
+    /// # Errors
+    /// Where the stored probabilities cannot be used. The recording then has to be analysed again.
+    pub fn new(recording: &'k StoredRecording, recipe: &Recipe) -> Result<Self, CodecError> {
+        let packed = &recording.probabilities;
+        if packed.coding != probability_codec::CODING {
+            return Err(CodecError::UnknownCoding(packed.coding));
+        }
+        let stored = usize::try_from(packed.windows).map_err(|_| CodecError::WrongCount)?;
+        let probabilities = probability_codec::unpack(&packed.data, stored)?;
+        let windows = recording.samples.div_ceil(WINDOW as u64) as usize;
+        if windows == 0 || probabilities.is_empty() || !probabilities.len().is_multiple_of(windows) {
+            return Err(CodecError::WrongCount);
+        }
+        let channels = probabilities.chunks(windows).map(<[f32]>::to_vec).collect();
+        let (mut segments, mut files) = (HashMap::new(), HashMap::new());
+        for stored in &recording.segments {
+            let segment = &stored.segment;
+            let boundaries = (segment.channel, segment.start_sample, segment.end_sample);
+            segments.insert(boundaries, segment);
+            if stored.parameters.as_deref().is_some_and(|parameters| recipe.writes_equal_files(parameters)) {
+                files.insert(boundaries, segment);
+            }
+        }
+        Ok(Self { recording, channels, segments, files })
+    }
+
+    /// Whether one channel was analysed: the channels were mixed, or all of them are identical.
+    pub fn is_single_channel(&self) -> bool {
+        self.channels.len() == 1
+    }
+
+    /// The row of a segment with exactly these boundaries whose file the current recipe would write in the same way.
+    pub fn file(&self, channel: Option<u16>, speech: &SpeechSegment) -> Option<&'k Segment> {
+        self.files.get(&(channel, speech.start, speech.end)).copied()
+    }
+
+    /// The level of the segment with exactly these boundaries, dB below full scale.
+    pub fn level(&self, channel: Option<u16>, speech: &SpeechSegment) -> Option<f64> {
+        self.segments.get(&(channel, speech.start, speech.end))?.level_dbfs
+    }
+}

@@ -1,0 +1,46 @@
+//! One speech segment of a recording.
+
+use serde::Serialize;
+
+/// A speech segment: its boundaries in the recording, its file, and what the detector computed for it.
+///
+/// Optional fields are `None` in rows that an earlier version wrote before the column existed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Segment {
+    /// Position in the recording, from 0, in order of time.
+    pub idx: u64,
+    /// The channel that it was found in, from 1; `None` where channels were mixed.
+    pub channel: Option<u16>,
+    /// First sample, at 16 kHz.
+    pub start_sample: u64,
+    /// One past the last sample, at 16 kHz.
+    pub end_sample: u64,
+    /// Start in seconds.
+    pub start_s: f64,
+    /// End in seconds.
+    pub end_s: f64,
+    /// Absolute path of the segment's file; `None` with `--no-audio`.
+    pub path: Option<String>,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: Option<String>,
+    /// Length of the file in bytes.
+    pub bytes: Option<u64>,
+    /// Sample rate of the file, Hz. `None` stands for 16,000.
+    pub sample_rate: Option<u32>,
+    /// Channels of the file. `None` stands for 1.
+    pub channels: Option<u16>,
+    /// Mean speech probability of the segment's windows, before padding.
+    pub mean_probability: f64,
+    /// Least speech probability of the segment's windows, before padding.
+    pub min_probability: f64,
+    /// Why the segment ends where it does: a name of `prepare_audio_vad::CutReason`.
+    pub cut: Option<String>,
+    /// RMS level of its samples, dB below full scale.
+    pub level_dbfs: Option<f64>,
+    /// Seconds of it that lie in a gap of the recording, where its file holds silence; `None` where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap_s: Option<f64>,
+    /// Where segments were joined: the boundaries of each, in samples, as JSON `[[start, end], ...]`.
+    #[serde(serialize_with = "crate::serialize_json_text")]
+    pub parts: Option<String>,
+}

@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod engine;
+mod error;
+mod model_file;
+#[cfg(feature = "onnx")]
+mod onnx;
+mod onnx_file;
+mod parameters;
+mod segmenter;
+mod silero;
+mod spec;
+mod statistics;
+
+pub use engine::{Detector, Device, Engine, EngineChoice};
+pub use error::VadError;
+pub use model_file::ModelFile;
+#[cfg(feature = "onnx")]
+pub use onnx::{Interface, OnnxDetector, OnnxError, OnnxModel, Origin, Runtime};
+pub use parameters::{MaxSpeechCut, Parameters};
+pub use segmenter::{Chunk, CutReason, Merger, SegmentEvent, Segmenter, SpeechSegment};
+pub use silero::{SileroDetector, SileroModel, SimdLevel};
+pub use spec::{DetectorSpec, SILERO_16K};
+
+/// The sample rate of the model, in samples per second.
+pub const SAMPLE_RATE: u32 = 16_000;
+
+/// Samples of a window, for which one probability is computed (32 ms).
+pub const WINDOW: usize = 512;
+
+/// Samples before a window that the model takes together with it (4 ms). They are zeros before the first window.
+pub const CONTEXT: usize = 64;

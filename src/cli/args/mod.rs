@@ -1,0 +1,23 @@
+//! Groups of arguments that several commands share.
+//!
+//! Arguments are plain data. Each group turns into settings of the library and imports no command.
+
+mod base;
+mod database_address;
+mod engine;
+mod global;
+mod preparation;
+mod reading;
+mod run;
+mod segment_files;
+mod segmentation;
+mod vad;
+
+pub use self::{
+    base::BaseArgs,
+    database_address::DatabaseAddress,
+    engine::EngineArgs,
+    global::{GlobalArgs, LogFormat},
+    preparation::PreparationArgs,
+    run::RunArgs,
+};

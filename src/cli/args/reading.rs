@@ -1,0 +1,110 @@
+//! How recordings are read: the decoder, and limits on the input.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use prepare_audio::{
+    media::{self, DecoderChoice, TrackChoice},
+    pipeline::InputLimits,
+};
+
+use crate::cli::exit;
+
+/// The decoder, and limits on the input.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct ReadingArgs {
+    /// Decoder: auto (an ffmpeg on the PATH for what symphonia cannot decode), symphonia, or ffmpeg
+    #[arg(
+        long,
+        value_name = "DECODER",
+        env = "PREPARE_AUDIO_DECODER",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub decoder: DecoderName,
+    /// Audio track of files with several: its number from 1, a language (eng), or default (the one flagged, or the first)
+    #[arg(long, value_name = "N|LANG", env = "PREPARE_AUDIO_AUDIO_TRACK", hide_short_help = true, default_value = "default", value_parser = track)]
+    pub audio_track: TrackChoice,
+    /// Fail damaged recordings (damaged) instead of preparing what can be decoded
+    #[arg(long, env = "PREPARE_AUDIO_STRICT")]
+    pub strict: bool,
+    /// Fail longer recordings (too_long) [default: no limit]
+    #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_MAX_DURATION", value_parser = humantime::parse_duration)]
+    pub max_duration: Option<Duration>,
+    /// Fail larger files (too_large): a number, with K, M, G or T for powers of 1024 [default: no limit]
+    #[arg(long, value_name = "BYTES", env = "PREPARE_AUDIO_MAX_BYTES", value_parser = bytes)]
+    pub max_bytes: Option<u64>,
+}
+
+/// Names of decoders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DecoderName {
+    Auto,
+    Symphonia,
+    Ffmpeg,
+}
+
+impl ReadingArgs {
+    /// The settings of the library.
+    pub fn limits(&self) -> Result<InputLimits, exit::Usage> {
+        let Self { strict, max_duration, max_bytes, .. } = *self;
+        Ok(InputLimits { decoder: self.decoder()?, track: self.audio_track.clone(), strict, max_duration, max_bytes })
+    }
+
+    /// The decoder; an ffmpeg that is requested must be installed.
+    fn decoder(&self) -> Result<DecoderChoice, exit::Usage> {
+        match self.decoder {
+            DecoderName::Auto => Ok(DecoderChoice::Auto),
+            DecoderName::Symphonia => Ok(DecoderChoice::Symphonia),
+            DecoderName::Ffmpeg if media::find_ffmpeg().is_none() => {
+                Err(exit::Usage("--decoder ffmpeg: there is no ffmpeg on the PATH".into()))
+            }
+            DecoderName::Ffmpeg => Ok(DecoderChoice::Ffmpeg),
+        }
+    }
+}
+
+/// Parses the choice of a track.
+fn track(text: &str) -> Result<TrackChoice, String> {
+    match text.parse() {
+        Ok(TrackChoice::Number(0)) => Err("tracks are numbered from 1".into()),
+        Ok(TrackChoice::Language(language)) if !is_language(&language) => {
+            Err("write a number from 1, a language as eng or en-US, or default".into())
+        }
+        Ok(choice) => Ok(choice),
+        Err(never) => match never {},
+    }
+}
+
+fn is_language(text: &str) -> bool {
+    let primary = text.split('-').next().unwrap_or_default();
+    (2..=3).contains(&primary.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// Parses a size. Suffixes are powers of 1024, as `--help` says, where crates such as bytesize read `G` as 10^9.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, shift) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 30),
+        Some((at, 'T' | 't')) => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = number.parse().map_err(|_| "write a number, or a number and K, M, G or T, as 500M".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| "at least 1 byte, and no more than fits".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_have_binary_suffixes() {
+        assert_eq!((bytes("1000"), bytes("2G")), (Ok(1000), Ok(2 << 30)));
+        assert!(["", "M", "0", "-1", "1.5M", "99999999999T"].iter().all(|text| bytes(text).is_err()));
+    }
+}

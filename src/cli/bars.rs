@@ -1,0 +1,33 @@
+//! Progress bars on a terminal.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The bar over files that are verified.
+const FILES: &str = "{bar:30} {pos}/{len} files  {eta} left";
+
+/// A bar over `total` files.
+pub fn files(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), draw_target());
+    bar.with_style(style(FILES))
+}
+
+/// Standard error, redrawn at most 8 times a second.
+pub fn draw_target() -> ProgressDrawTarget {
+    ProgressDrawTarget::stderr_with_hz(8)
+}
+
+/// The style for a template. The templates are constants that a test checks; a wrong one is no reason to fail a run.
+pub fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("━╸─")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_valid() {
+        ProgressStyle::with_template(FILES).unwrap();
+    }
+}

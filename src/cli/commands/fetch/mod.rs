@@ -1,0 +1,53 @@
+//! `prepare-audio fetch`: adds recordings and prepares whatever is pending.
+
+mod plan;
+
+use std::process::ExitCode;
+
+use prepare_audio::store::Scope;
+
+use crate::cli::{
+    args::{GlobalArgs, PreparationArgs, RunArgs},
+    database,
+    run::{self, RunSettings},
+    sources,
+};
+
+/// Arguments of `fetch`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Recordings to add first: files, folders, patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
+    pub sources: Vec<String>,
+    /// Priority of the recordings that are added: least first, negative ones allowed [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "sources")]
+    pub priority: Option<i64>,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub preparation: PreparationArgs,
+}
+
+/// Runs the command.
+pub async fn run(global: &GlobalArgs, args: Args) -> anyhow::Result<ExitCode> {
+    let Args { sources: names, priority, run, preparation } = args;
+    let display = run::start_display(global, run.worker_count())?;
+    let settings = RunSettings::new(&run, preparation, Scope::Any, global.quiet).await?;
+    let found = sources::find(&names, &run.base, priority.unwrap_or_default()).await?;
+    if run.dry_run {
+        let plan = plan::make(global, &settings, &found).await?;
+        plan.print(&run.base.output, run.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let store = database::connect_with_retries(global).await?;
+    if !names.is_empty() {
+        let added = store.add(&found.recordings, Some(&settings.preparer.recipe().id)).await?;
+        if let Some(display) = &display {
+            display.print(&sources::describe(&added, &found));
+        }
+    }
+    let code = run::run(store, settings, display).await?;
+    if found.unnameable > 0 && code == ExitCode::SUCCESS {
+        anyhow::bail!(sources::unnameable(&found));
+    }
+    Ok(code)
+}

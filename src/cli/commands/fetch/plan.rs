@@ -1,0 +1,102 @@
+//! `fetch --dry-run`: what a run would prepare. It changes nothing, and does not create a missing database.
+
+use std::{
+    path::{Path, PathBuf},
+    pin::pin,
+};
+
+use futures_util::TryStreamExt;
+use indicatif::DecimalBytes;
+use prepare_audio::{sources::Found, store::Store};
+use serde_json::json;
+
+use crate::cli::{
+    args::GlobalArgs,
+    database,
+    format::{count, time},
+    pages,
+    run::RunSettings,
+    stdout::print_line,
+    workload::Workload,
+};
+
+/// New sources that are measured at once.
+const BATCH: usize = 1000;
+
+/// What a run would prepare.
+pub struct Plan {
+    workload: Workload,
+    /// Recordings that the sources would add.
+    added: usize,
+}
+
+/// Measures the files that are pending, page by page, and those that the sources would add.
+pub async fn make(global: &GlobalArgs, settings: &RunSettings, found: &Found) -> anyhow::Result<Plan> {
+    let audio_dir = &settings.runner.audio_dir;
+    let mut workload = Workload::default();
+    let mut new = found.sources();
+    if database::is_missing(&global.database) {
+        new.sort();
+        new.dedup();
+    } else {
+        let recipe = &settings.preparer.recipe().id;
+        let store = database::connect(global).await?;
+        workload = add_pending(&store, recipe, audio_dir, workload).await?;
+        new = store.unknown(&new, Some(recipe)).await?;
+        store.close().await;
+    }
+    for batch in new.chunks(BATCH) {
+        workload = workload.with_files(paths(audio_dir, batch)).await?;
+    }
+    Ok(Plan { workload, added: new.len() })
+}
+
+async fn add_pending(
+    store: &Store,
+    recipe: &str,
+    audio_dir: &Path,
+    mut workload: Workload,
+) -> anyhow::Result<Workload> {
+    let mut pages = pin!(pages::pending(store, recipe));
+    while let Some(page) = pages.try_next().await? {
+        let files = page.iter().map(|(_, source)| audio_dir.join(source)).collect();
+        workload = workload.with_files(files).await?;
+    }
+    Ok(workload)
+}
+
+fn paths(audio_dir: &Path, sources: &[String]) -> Vec<PathBuf> {
+    sources.iter().map(|source| audio_dir.join(source)).collect()
+}
+
+impl Plan {
+    /// Prints the plan, as JSON or for people.
+    pub fn print(&self, output: &Path, json: bool) -> anyhow::Result<()> {
+        print_line(&if json { self.as_json() } else { self.as_text(output) })?;
+        Ok(())
+    }
+
+    fn as_json(&self) -> String {
+        let Self { workload, added } = self;
+        let hours = workload.estimated_seconds() / 3600.0;
+        let plan = json!({ "recordings": workload.recordings, "new": added, "hours": hours, "bytes": workload.bytes,
+                           "unknown_length": workload.unknown, "unreadable": workload.unreadable });
+        plan.to_string()
+    }
+
+    fn as_text(&self, output: &Path) -> String {
+        let Self { workload, added } = self;
+        let about = if workload.unknown > 0 { "about " } else { "" };
+        let mut text = format!(
+            "would prepare {} ({added} of them new), {about}{}, {}, into {}",
+            count(workload.recordings, "recording"),
+            time(workload.estimated_seconds()),
+            DecimalBytes(workload.bytes),
+            output.display()
+        );
+        if workload.unreadable > 0 {
+            text += &format!("\n{} cannot be read and would fail", count(workload.unreadable, "recording"));
+        }
+        text + "\nnothing was changed"
+    }
+}

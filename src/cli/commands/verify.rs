@@ -1,0 +1,256 @@
+//! `prepare-audio verify`: compares segment files with their rows.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::bail;
+use futures_util::TryStreamExt;
+use indicatif::{DecimalBytes, ProgressBar};
+use prepare_audio::{
+    output::{self, Difference, wav_bytes},
+    store::{Again, SegmentOf, Selection, State, Store},
+};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use crate::cli::{
+    args::{BaseArgs, GlobalArgs},
+    bars, database, exit,
+    format::{count, plain},
+    pages,
+    selection::select,
+    stdout::print_line,
+};
+
+/// Help below the flags.
+pub const HELP: &str = "\
+Exit codes: 0 all files are as their rows say, 1 some differ, 2 usage, 4 the database.
+
+--json prints a JSON line for each file that differs, and last a line {\"summary\": ...}.";
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only the files of this recording: its id, or its source [default: all]
+    #[arg(value_name = "SOURCE|ID")]
+    recording: Option<String>,
+    #[command(flatten)]
+    base: BaseArgs,
+    /// Check that the files exist and have the right length, without reading them
+    #[arg(long)]
+    quick: bool,
+    /// Put the recordings whose files differ back to pending, so that the next fetch prepares them again
+    #[arg(long)]
+    requeue: bool,
+    /// Put them back even if no file exists at all, as when a disk is not mounted
+    #[arg(long, requires = "requeue")]
+    force: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+/// The counts of a verification.
+#[derive(Debug, Default)]
+struct Counts {
+    files: u64,
+    bytes: u64,
+    different: u64,
+    missing: u64,
+    /// Recordings whose files differ.
+    recordings: BTreeSet<i64>,
+    /// The output folder of the first file that is missing.
+    folder: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<ExitCode> {
+    let store = database::connect_existing(global).await?;
+    let of = select(&store, args.recording.as_deref(), &args.base).await?;
+    let bar = bar(&store, global, &of).await?;
+    let mut counts = Counts::default();
+    for of in &of {
+        verify_all(&store, args, of, bar.as_ref(), &mut counts).await?;
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    let counts = Arc::new(counts);
+    let requeued = if args.requeue { requeue(&store, args, &counts).await? } else { 0 };
+    store.close().await;
+    print_summary(global, args, &counts, requeued)?;
+    Ok(if counts.different > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A bar over the files, where a terminal shows it.
+async fn bar(store: &Store, global: &GlobalArgs, of: &[Selection]) -> anyhow::Result<Option<ProgressBar>> {
+    if global.quiet || of != [Selection::All] || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let done = store.counts().await?.into_iter().filter(|count| count.state == State::Done);
+    Ok(Some(bars::files(done.map(|count| count.segments.max(0) as u64).sum())))
+}
+
+/// Verifies the files of `of` page by page, and prints each difference.
+async fn verify_all(
+    store: &Store,
+    args: &Args,
+    of: &Selection,
+    bar: Option<&ProgressBar>,
+    counts: &mut Counts,
+) -> anyhow::Result<()> {
+    let mut pages = pin!(pages::segments(store, of));
+    while let Some(page) = pages.try_next().await? {
+        let page = Arc::new(page);
+        let differences = verify_page(Arc::clone(&page), args.quick, bar.cloned()).await?;
+        for (row, difference) in page.iter().zip(differences).filter(|(row, _)| row.segment.path.is_some()) {
+            counts.add(row, difference.as_ref());
+            if let Some(difference) = difference {
+                let line = if args.json { as_json(row, &difference).to_string() } else { as_text(row, &difference) };
+                bar.map_or_else(|| print_line(&line), |bar| bar.suspend(|| print_line(&line)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Verifies the files of a page on all cores.
+async fn verify_page(
+    page: Arc<Vec<SegmentOf>>,
+    quick: bool,
+    bar: Option<ProgressBar>,
+) -> anyhow::Result<Vec<Option<Difference>>> {
+    let verify = move || page.par_iter().map(|row| verify_file(row, quick, bar.as_ref())).collect();
+    Ok(tokio::task::spawn_blocking(verify).await?)
+}
+
+fn verify_file(row: &SegmentOf, quick: bool, bar: Option<&ProgressBar>) -> Option<Difference> {
+    let segment = &row.segment;
+    // A segment that was prepared with --no-audio has no file.
+    let path = segment.path.as_deref()?;
+    let difference = output::verify(Path::new(path), expected_bytes(row), segment.sha256.as_deref().filter(|_| !quick));
+    if let Some(bar) = bar {
+        bar.inc(1);
+    }
+    difference
+}
+
+/// The length of the file according to its row.
+fn expected_bytes(row: &SegmentOf) -> u64 {
+    let segment = &row.segment;
+    let samples = segment.end_sample.saturating_sub(segment.start_sample);
+    segment.bytes.unwrap_or_else(|| wav_bytes(samples))
+}
+
+impl Counts {
+    fn add(&mut self, row: &SegmentOf, difference: Option<&Difference>) {
+        self.files += 1;
+        match difference {
+            None => self.bytes += expected_bytes(row),
+            Some(difference) => {
+                self.different += 1;
+                self.recordings.insert(row.recording_id);
+                if *difference == Difference::Missing {
+                    self.missing += 1;
+                    self.folder.get_or_insert_with(|| output_folder(path_of(row)));
+                }
+            }
+        }
+    }
+
+    /// Whether a disk is probably not mounted: every file is missing, and so is their folder's content. It reads a folder,
+    /// so call it on a thread that may block.
+    fn is_unmounted(&self) -> bool {
+        let is_empty = |folder: &PathBuf| !folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        self.missing == self.files && self.folder.as_ref().is_some_and(is_empty)
+    }
+}
+
+/// The segment's file; rows without one are not verified.
+fn path_of(row: &SegmentOf) -> &str {
+    row.segment.path.as_deref().unwrap_or_default()
+}
+
+/// The output folder of a segment's file.
+fn output_folder(file: &str) -> PathBuf {
+    Path::new(file).ancestors().nth(2).unwrap_or(Path::new("/")).to_owned()
+}
+
+async fn requeue(store: &Store, args: &Args, counts: &Arc<Counts>) -> anyhow::Result<u64> {
+    let shared = Arc::clone(counts);
+    if !args.force && tokio::task::spawn_blocking(move || shared.is_unmounted()).await? {
+        let folder = counts.folder.as_deref().unwrap_or(Path::new("/")).display();
+        bail!(exit::Usage(format!(
+            "not one of {} is there, and {folder} is missing or empty: is its disk mounted? --force puts the recordings \
+             back all the same",
+            count(counts.files, "file")
+        )));
+    }
+    let ids: Vec<i64> = counts.recordings.iter().copied().collect();
+    Ok(if ids.is_empty() { 0 } else { store.retry(Again::EvenDone(&ids)).await? })
+}
+
+fn as_text(row: &SegmentOf, difference: &Difference) -> String {
+    let path = plain(path_of(row));
+    format!("{path}: {difference} (recording {}, segment {})", row.recording_id, row.segment.idx)
+}
+
+fn as_json(row: &SegmentOf, difference: &Difference) -> Value {
+    let mut line = json!({
+        "recording_id": row.recording_id, "source": row.source, "idx": row.segment.idx, "path": path_of(row),
+        "problem": difference.name(),
+    });
+    match difference {
+        Difference::Length { expected, found } => {
+            line["expected_bytes"] = json!(expected);
+            line["found_bytes"] = json!(found);
+        }
+        Difference::Content(found) => {
+            line["expected_sha256"] = json!(row.segment.sha256);
+            line["found_sha256"] = json!(found);
+        }
+        Difference::Unreadable(error) => line["error"] = json!(error),
+        Difference::Missing | Difference::NotAFile => {}
+    }
+    line
+}
+
+fn print_summary(global: &GlobalArgs, args: &Args, counts: &Counts, requeued: u64) -> io::Result<()> {
+    let recordings = counts.recordings.len() as u64;
+    if args.json {
+        let summary = json!({
+            "files": counts.files, "good_bytes": counts.bytes, "different": counts.different,
+            "missing": counts.missing, "recordings": recordings, "requeued": requeued, "quick": args.quick,
+        });
+        return print_line(&json!({ "summary": summary }).to_string());
+    }
+    if global.quiet {
+        return Ok(());
+    }
+    let files = count(counts.files, "file");
+    if counts.different == 0 {
+        let basis = if args.quick { ", to judge by their lengths" } else { "" };
+        let size = DecimalBytes(counts.bytes);
+        return print_line(&format!("{files} ({size}): all as their rows say{basis}"));
+    }
+    print_line(&format!("{} of {files} differ, in {}", counts.different, count(recordings, "recording")))?;
+    match (args.requeue, recordings - requeued.min(recordings)) {
+        (false, _) => print_line(
+            "`prepare-audio verify --requeue` puts these recordings back, for the next fetch to prepare again",
+        ),
+        (true, 0) => print_line(&format!(
+            "{} back to pending; `prepare-audio fetch` prepares them again",
+            count(requeued, "recording")
+        )),
+        (true, moved) => print_line(&format!(
+            "{} back to pending; {moved} had been put back or claimed meanwhile",
+            count(requeued, "recording")
+        )),
+    }
+}

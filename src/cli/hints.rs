@@ -1,0 +1,33 @@
+//! What a user can do about an error. The library's errors name the cause; flags and Cargo features are the program's.
+
+use prepare_audio::{types::ErrorCode, vad::VadError};
+
+use super::features;
+
+/// The flag that helps, as a text that is appended to the error's message.
+pub fn for_error(code: ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::Timeout => "--timeout allows more",
+        ErrorCode::TooLong => "--max-duration allows more",
+        ErrorCode::TooLarge => "--max-bytes allows more",
+        ErrorCode::UnsupportedSegment => "use --format flac or wav, or --segment-channels mono",
+        _ => return None,
+    })
+}
+
+/// The message of a model's error, with the way out.
+pub fn with_hint(error: &VadError) -> String {
+    match for_model(error) {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
+fn for_model(error: &VadError) -> Option<String> {
+    match error {
+        VadError::NativeOnCuda => Some("use --vad-engine onnx or auto with --device cuda".into()),
+        VadError::OnnxNotCompiled => Some(features::how_to_get("onnx")),
+        VadError::Neither { onnx, .. } => for_model(onnx),
+        _ => None,
+    }
+}

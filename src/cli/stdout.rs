@@ -1,0 +1,8 @@
+//! Standard output.
+
+use std::io::{self, Write};
+
+/// Prints a line. Unlike `println!` it returns the error of a reader that has closed the pipe.
+pub fn print_line(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}

@@ -1,0 +1,227 @@
+//! The queue: adding recordings, and the claims under which workers prepare them.
+
+mod complete;
+mod sql;
+mod types;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+pub use types::{
+    Added, AfterFailure, Claim, ClaimKey, Claimer, Isolation, NewRecording, Outlook, Reaped, Scope, State,
+    WorkerRegistration,
+};
+
+use super::{
+    Notifications, Problem, Result, Store, StoreError, backend::Lease, columns::rows, row::Row, statement::Statement,
+};
+
+/// Sources to an INSERT: few enough that a million of them are not held twice.
+const ADD_AT_ONCE: usize = 10_000;
+
+/// How often a claim is tried that met another process's claim of the same source.
+const CLAIM_ATTEMPTS: usize = 4;
+
+/// Adding recordings.
+impl Store {
+    /// Those of `sources` that [`Store::add`] would add, each once.
+    pub async fn unknown(&self, sources: &[String], recipe: Option<&str>) -> Result<Vec<String>> {
+        let (sources, recipe) = (sources.to_vec(), recipe.map(str::to_owned));
+        self.call(|db| async move {
+            let mut unknown = Vec::new();
+            for chunk in sources.chunks(ADD_AT_ONCE) {
+                let find = Statement::new(sql::UNKNOWN).bind(json!(chunk).to_string()).bind(recipe.as_deref());
+                unknown.extend(db.read(find).await?.all(|row| row.text("source"))?);
+            }
+            Ok(unknown)
+        })
+        .await
+    }
+
+    /// Adds sources that are not there yet, all or nothing.
+    ///
+    /// Without a `recipe` a source is known when any row has it. With one it is known when a row was claimed for that
+    /// recipe, is pending, or runs: a done row of another recipe does not count, so that new parameters are new work.
+    pub async fn add(&self, recordings: &[NewRecording], recipe: Option<&str>) -> Result<Added> {
+        let (recordings, recipe) = (recordings.to_vec(), recipe.map(str::to_owned));
+        self.call(|db| async move {
+            let mut transaction = db.begin().await?;
+            let mut inserted = 0;
+            for chunk in recordings.chunks(ADD_AT_ONCE) {
+                let rows: Vec<_> = chunk.iter().map(|r| json!([r.source, r.priority, r.metadata])).collect();
+                let add = Statement::new(sql::ADD).bind(json!(rows).to_string()).bind(recipe.as_deref());
+                inserted += transaction.execute(add).await?.affected;
+            }
+            transaction.commit().await?;
+            Ok(Added { inserted, known: recordings.len() as u64 - inserted })
+        })
+        .await
+    }
+
+    /// Drops pending rows that never ran and whose source another row holds under `recipe` already. Returns how many.
+    pub async fn drop_duplicates(&self, recipe: &str) -> Result<u64> {
+        let drop = Statement::new(sql::DROP_DUPLICATES).bind(recipe.to_owned());
+        Ok(self.write(drop).await?.affected)
+    }
+
+    /// Reports recordings that were added, by this process or another, as soon as possible.
+    pub fn notifications(&self) -> Notifications {
+        self.backend.notifications()
+    }
+}
+
+/// Claims.
+impl Store {
+    /// Registers a process that is about to claim, so that others can detect at once when it dies.
+    pub async fn register_worker(&self, worker: &str) -> Result<Box<dyn WorkerRegistration>> {
+        self.backend.register_worker(worker).await
+    }
+
+    /// Claims up to `limit` pending recordings: running from now on, attempts and token incremented.
+    pub async fn claim(&self, claimer: &Claimer, limit: usize, isolation: Isolation) -> Result<Vec<Claim>> {
+        let claim = Statement::new(sql::claim(claimer.scope, isolation))
+            .bind(rows(limit))
+            .bind(claimer.recipe.clone())
+            .bind(claimer.worker.clone())
+            .bind(milliseconds(claimer.lease))
+            .bind(claimer.max_attempts);
+        self.call(|db| async move {
+            for _ in 1..CLAIM_ATTEMPTS {
+                match db.write(claim.clone()).await {
+                    // Two workers on PostgreSQL met two rows of one source at the same moment: the later tries again.
+                    Err(StoreError::Database { problem: Problem::Conflict, .. }) => {}
+                    claims => return claims?.all(Claim::read),
+                }
+            }
+            db.write(claim).await?.all(Claim::read)
+        })
+        .await
+    }
+
+    /// How long a recording that has to run alone has been waiting; `None` if there is none.
+    pub async fn isolated_wait(&self) -> Result<Option<Duration>> {
+        let wait = self.read(Statement::new(sql::ISOLATED_WAIT)).await?;
+        let wait = wait.one(|row| row.optional_integer("wait_ms"))?;
+        Ok(wait.map(|ms| Duration::from_millis(ms.max(0) as u64)))
+    }
+
+    /// The claims of `worker` according to the table. A claim whose answer was lost is known only there.
+    pub async fn claims_of(&self, worker: &str) -> Result<Vec<ClaimKey>> {
+        self.read(Statement::new(sql::CLAIMS_OF).bind(worker.to_owned())).await?.all(ClaimKey::read)
+    }
+
+    /// Extends the leases of `keys`; returns the keys that are still valid. The others are lost.
+    pub async fn heartbeat(&self, keys: &[ClaimKey], lease: Duration) -> Result<Vec<ClaimKey>> {
+        let (keys, lease) = (in_order(keys), milliseconds(lease));
+        self.call(|db| async move {
+            let mut valid = Vec::with_capacity(keys.len());
+            let mut transaction = db.begin().await?;
+            for key in keys {
+                let heartbeat = Statement::of_claim(sql::HEARTBEAT, &key).bind(lease);
+                if transaction.execute(heartbeat).await?.affected == 1 {
+                    valid.push(key);
+                }
+            }
+            transaction.commit().await?;
+            Ok(valid)
+        })
+        .await
+    }
+
+    /// Ends an attempt that failed; returns the recording's new state. It may be repeated, as [`Store::complete`] may.
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`] if the claim is no longer valid; those of the database.
+    pub async fn fail(&self, key: &ClaimKey, code: &str, message: &str, after: AfterFailure) -> Result<State> {
+        let (held, code, message) = (key.clone(), code.to_owned(), message.to_owned());
+        let delay = match after {
+            AfterFailure::GiveUp => None,
+            AfterFailure::RetryIn(delay) => Some(milliseconds(delay)),
+        };
+        let state = self.call(|db| async move {
+            let fail = Statement::of_claim(sql::FAIL, &held).bind(&code).bind(message).bind(delay);
+            if let Some(state) = db.write(fail).await?.first(State::read)? {
+                return Ok(Some(state));
+            }
+            db.read(Statement::of_claim(sql::IS_FAILED, &held).bind(&code)).await?.first(State::read)
+        });
+        state.await?.ok_or(StoreError::Lost(key.id))
+    }
+
+    /// Gives claims back, as after Ctrl-C: pending again, the attempt not counted. Lost ones are skipped.
+    pub async fn release(&self, keys: &[ClaimKey]) -> Result<u64> {
+        let keys = in_order(keys);
+        self.call(|db| async move {
+            let mut released = 0;
+            let mut transaction = db.begin().await?;
+            for key in keys {
+                released += transaction.execute(Statement::of_claim(sql::RELEASE, &key)).await?.affected;
+            }
+            transaction.commit().await?;
+            Ok(released)
+        })
+        .await
+    }
+
+    /// Takes recordings from workers that are dead or whose lease ran out: pending again, or quarantined when no attempt
+    /// is left. Returns them.
+    ///
+    /// On SQLite the database's clock is this machine's, which may be set. So there a worker that is known to
+    /// be alive loses a claim only when no heartbeat of it was seen for `patience`, by the monotonic clock.
+    pub async fn reap(&self, patience: Duration) -> Result<Vec<Reaped>> {
+        // Read before the workers are listed: one that registers and claims later is not among them, and is not dead.
+        let known = match self.backend.sees_workers() {
+            true => self.read(Statement::new(sql::LEASES)).await?.all(lease)?,
+            false => Vec::new(),
+        };
+        // Kept until the rows are written, so that no other process reaps from the same dead workers meanwhile. Where
+        // that fails, their locks are gone all the same, and their leases have to run out.
+        let liveness = self.backend.worker_liveness().await;
+        self.call(|db| async move {
+            let mut transaction = db.begin().await?;
+            let expired = match &liveness {
+                None => None,
+                Some(liveness) => {
+                    let mut leases = transaction.execute(Statement::new(sql::LEASES)).await?.all(lease)?;
+                    leases.retain(|lease| known.iter().any(|known| (known.id, known.token) == (lease.id, lease.token)));
+                    Some(json!(liveness.expired(&leases, patience)).to_string())
+                }
+            };
+            let reaped = transaction.execute(Statement::new(sql::REAP).bind(expired)).await?.all(Reaped::read)?;
+            transaction.commit().await?;
+            drop(liveness);
+            Ok(reaped)
+        })
+        .await
+    }
+
+    /// What is left for a worker with this recipe.
+    pub async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook> {
+        let outlook = Statement::new(sql::scoped(sql::OUTLOOK, scope, "$1")).bind(recipe.to_owned());
+        self.read(outlook).await?.one(Outlook::read)
+    }
+}
+
+fn lease(row: &Row) -> sqlx::Result<Lease> {
+    Ok(Lease {
+        id: row.integer("id")?,
+        token: row.integer("token")?,
+        worker: row.text("worker")?,
+        lease_until: row.integer("lease_until")?,
+        expired: row.integer("expired")? != 0,
+    })
+}
+
+/// Milliseconds, as the statements take them; a century stands for all that is longer, so that sums do not overflow.
+fn milliseconds(time: Duration) -> i64 {
+    const CENTURY: i64 = 100 * 365 * 86_400_000;
+    i64::try_from(time.as_millis()).map_or(CENTURY, |ms| ms.min(CENTURY))
+}
+
+/// Sorted, so that two processes that write the same rows never wait for each other in a circle.
+fn in_order(keys: &[ClaimKey]) -> Vec<ClaimKey> {
+    let mut keys = keys.to_vec();
+    keys.sort();
+    keys
+}

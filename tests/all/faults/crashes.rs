@@ -1,0 +1,149 @@
+//! Processes that are killed, and stopped for longer than their lease, at moments when they hold recordings.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use prepare_audio::store::Running;
+
+use super::{
+    LEASE,
+    fleet::{self, Fleet, POLL_INTERVAL},
+    is_long,
+    queue::{Database, Queue},
+    seed,
+};
+
+/// Long enough that a claim ends even where others have to see that it is not prolonged.
+const STALL_TIME: Duration = Duration::from_secs(LEASE.as_secs() + 3);
+
+/// How long the next fault may take to find somebody whom it can strike.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much of what.
+struct Scale {
+    recordings: usize,
+    processes: usize,
+    kills: usize,
+    stops: usize,
+}
+
+impl Scale {
+    fn chosen() -> Self {
+        match is_long() {
+            true => Self { recordings: 5000, processes: 8, kills: 1000, stops: 150 },
+            false => Self { recordings: 400, processes: 4, kills: 60, stops: 12 },
+        }
+    }
+
+    /// The faults are spread over the time that the stops need, of which half the processes may be under one at a time.
+    fn pause(&self) -> Duration {
+        STALL_TIME * self.stops as u32 / (self.processes / 2) as u32 / self.kills as u32
+    }
+}
+
+#[test]
+fn crashes_lose_nothing_on_sqlite() {
+    crashes_lose_nothing(Database::Sqlite);
+}
+
+#[test]
+fn crashes_lose_nothing_on_postgres() {
+    crashes_lose_nothing(Database::Postgres);
+}
+
+fn crashes_lose_nothing(database: Database) {
+    let (scale, begun) = (Scale::chosen(), Instant::now());
+    let Some(queue) = Queue::new(database, scale.recordings) else { return };
+    let mut random = seed(&format!("crashes on {database:?}"));
+    let mut fleet = Fleet::start(&queue, scale.processes, &["--max-attempts", "100000"], &[]);
+    // Each fault brings its share of the work along, so that there is some until the last, however fast the machine.
+    let share = scale.recordings * 7 / 10 / (scale.kills + scale.stops);
+    queue.add(scale.recordings / 10);
+    let (mut kills, mut stops) = (0, 0);
+    while kills + stops < scale.kills + scale.stops {
+        let pause = Instant::now() + scale.pause().mul_f64(2.0 * random.f64());
+        while Instant::now() < pause {
+            fleet.maintain(STALL_TIME);
+            sleep(POLL_INTERVAL);
+        }
+        queue.add(share);
+        let target = random.choice(wait_for_holders(&queue, &mut fleet, share)).unwrap();
+        let can_stop = stops < scale.stops && fleet.stopped() < scale.processes / 2;
+        if can_stop && (kills == scale.kills || random.bool()) {
+            stops += usize::from(fleet.stop(target, STALL_TIME));
+        } else if kills < scale.kills {
+            kills += usize::from(fleet.kill(target));
+        }
+    }
+    println!("{database:?}: {kills} times kill -9 and {stops} times SIGSTOP in {:?}", begun.elapsed());
+    queue.add(queue.len());
+    let ended = fleet.finish(STALL_TIME);
+    println!("{database:?}: {} recordings in {:?}", scale.recordings, begun.elapsed());
+    queue.audit().is_clean();
+    fleet::assert_all_succeeded(&queue, &ended);
+}
+
+/// The processes that hold recordings at this moment, of which there is at least one. Where all is done, there is more to
+/// do.
+fn wait_for_holders(queue: &Queue, fleet: &mut Fleet, more: usize) -> Vec<usize> {
+    let begun = Instant::now();
+    loop {
+        let holders = fleet.holders(&queue.running());
+        if !holders.is_empty() {
+            return holders;
+        }
+        if queue.unfinished() == 0 {
+            queue.add(more);
+        }
+        assert!(begun.elapsed() < TIMEOUT, "nobody holds a recording:\n{}", fleet::log(queue));
+        fleet.maintain(STALL_TIME);
+        sleep(POLL_INTERVAL);
+    }
+}
+
+/// A test that the tests above can fail: without the fence they do.
+#[test]
+fn the_harness_sees_a_missing_fence_on_sqlite() {
+    the_harness_sees_a_missing_fence(Database::Sqlite);
+}
+
+#[test]
+fn the_harness_sees_a_missing_fence_on_postgres() {
+    the_harness_sees_a_missing_fence(Database::Postgres);
+}
+
+fn the_harness_sees_a_missing_fence(database: Database) {
+    let Some(queue) = Queue::new(database, 400) else { return };
+    let mut random = seed(&format!("no fence on {database:?}"));
+    let mut fleet = Fleet::start(&queue, 4, &["--max-attempts", "100000"], &[("PREPARE_AUDIO_FAULT_NO_FENCE", "1")]);
+    let mut seen = 0;
+    for _ in 0..20 {
+        queue.add(20);
+        let mut holders = wait_for_holders(&queue, &mut fleet, 20);
+        random.shuffle(&mut holders);
+        for &n in holders.iter().take(2) {
+            fleet.stop(n, 5 * LEASE);
+        }
+        let held = queue.running();
+        wait_until_redone(&queue, &mut fleet, &held);
+        fleet.maintain(Duration::ZERO);
+        // What was late is written by now.
+        sleep(Duration::from_secs(1));
+        seen = queue.audit().double.len();
+        if seen > 0 {
+            break;
+        }
+    }
+    assert!(seen > 0, "late workers' writes went unseen");
+}
+
+/// Waits until one of the recordings that were held has been done by somebody else.
+fn wait_until_redone(queue: &Queue, fleet: &mut Fleet, held: &[Running]) {
+    let begun = Instant::now();
+    while !queue.was_redone(held) && begun.elapsed() < 4 * LEASE {
+        fleet.maintain(5 * LEASE);
+        sleep(POLL_INTERVAL);
+    }
+}

@@ -1,0 +1,106 @@
+//! Clocks that are an hour ahead, or are set while a run goes on.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread::sleep,
+    time::Duration,
+};
+
+use super::{
+    privileges::require_tool,
+    scenario::{Fetch, Scenario, all_end, now_ms},
+};
+
+/// How many times recordings are added before the step, and after it.
+const HALF: usize = 20;
+
+/// Recordings that are added at a time: one for each process, so that a fast one does not take them all.
+const AT_A_TIME: usize = 3;
+
+/// How soon a half is done, which nobody may wait an hour for.
+const SOON: Duration = Duration::from_secs(30);
+
+const OPTIONS: [&str; 7] = ["--watch", "--workers", "1", "--lease", "9s", "--heartbeat", "1s"];
+
+/// Debian's faketime, which says another time to the programs that it is loaded into.
+fn faketime() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let folders = folders.chain([PathBuf::from("/usr/lib64")]).map(|folder| folder.join("faketime"));
+    let library = folders.map(|folder| folder.join("libfaketimeMT.so.1")).find(|path| path.exists());
+    require_tool("faketime", library.is_some(), "PREPARE_AUDIO_REQUIRE_FAKETIME").then_some(library).flatten()
+}
+
+/// Has a process read its clock from a file, which says by how much it is off. Only that clock: what measures how long
+/// something takes cannot be set on any machine.
+fn fake(command: &mut Command, library: &Path, file: &Path) {
+    command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", file).env("FAKETIME_NO_CACHE", "1");
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+}
+
+fn set(file: &Path, ahead: &str) {
+    let new = file.with_extension("new");
+    fs::write(&new, ahead).unwrap();
+    fs::rename(new, file).unwrap();
+}
+
+/// One clock right, one an hour ahead, one that is set ahead in the middle and back at the end.
+fn clocks_do_not_matter(scenario: &Scenario, library: &Path) -> [Fetch; 3] {
+    let (ahead, stepping) = (scenario.dir.path("ahead"), scenario.dir.path("stepping"));
+    set(&ahead, "+1h");
+    set(&stepping, "+0");
+    let mut fleet = [
+        scenario.fetch("log right", &OPTIONS),
+        scenario.fetch_as("log ahead", &OPTIONS, |command| fake(command, library, &ahead)),
+        scenario.fetch_as("log stepping", &OPTIONS, |command| fake(command, library, &stepping)),
+    ];
+    let half = |step: &str| {
+        for n in 0..HALF {
+            scenario.add(AT_A_TIME, Duration::ZERO);
+            sleep(Duration::from_millis(80));
+            if n == HALF / 2 {
+                set(&stepping, step);
+            }
+        }
+    };
+    half("+1h");
+    let first = scenario.wait_for_done((AT_A_TIME * HALF) as i64, SOON);
+    half("+0");
+    let second = scenario.wait_for_done((2 * AT_A_TIME * HALF) as i64, SOON);
+    println!("the last of each half was done {first:?} and {second:?} after it was added");
+    for fetch in &mut fleet {
+        assert!(fetch.log_count(" done ") > 0, "each took part");
+        fetch.is_running();
+        fetch.signal("TERM");
+    }
+    all_end(&mut fleet, 0, Duration::from_secs(3));
+    scenario.is_whole();
+    scenario.cost_nothing();
+    fleet
+}
+
+#[test]
+fn clocks_do_not_matter_on_sqlite() {
+    let Some(library) = faketime() else { return };
+    let scenario = Scenario::sqlite(2 * AT_A_TIME * HALF);
+    clocks_do_not_matter(&scenario, &library);
+    // There the database's clock is its processes' own.
+    let ahead = scenario.count(&format!("finished_at > {}", now_ms() + 1_800_000));
+    println!("{ahead} were done an hour ahead");
+    assert!(ahead > 0, "the clocks were not right");
+}
+
+#[test]
+fn clocks_do_not_matter_on_postgres() {
+    let Some(library) = faketime() else { return };
+    let Some(scenario) = Scenario::postgres(2 * AT_A_TIME * HALF) else { return };
+    let fleet = clocks_do_not_matter(&scenario, &library);
+    assert_eq!(
+        scenario.count(&format!("finished_at > {}", now_ms() + 60_000)),
+        0,
+        "the server's clock is the only one"
+    );
+    let stamp = |fetch: &Fetch| fetch.log().lines().last().unwrap_or_default()[..16].to_owned();
+    assert_ne!(stamp(&fleet[0]), stamp(&fleet[1]), "the clocks were not right");
+}

@@ -1,0 +1,152 @@
+//! Recordings of several channels: mixed, taken apart, upside down.
+
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+use serde_json::Value;
+
+use crate::support::test_dir::{TestDir, fixture};
+
+/// Speech with pauses, 16-bit at 16 kHz.
+pub fn speech() -> Vec<i16> {
+    WavReader::open(fixture("speech/pauses.wav")).unwrap().into_samples().map(Result::unwrap).collect()
+}
+
+/// The same, a second and a half later.
+fn later(speech: &[i16]) -> Vec<i16> {
+    [&vec![0; 24_000], &speech[..speech.len() - 24_000]].concat()
+}
+
+/// Writes channels of equal length as a WAV file.
+pub fn write(dir: &TestDir, name: &str, channels: &[&[i16]]) {
+    let spec = WavSpec {
+        channels: channels.len() as u16,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: SampleFormat::Int,
+    };
+    let mut writer = WavWriter::create(dir.path(name), spec).unwrap();
+    for n in 0..channels[0].len() {
+        channels.iter().for_each(|channel| writer.write_sample(channel[n]).unwrap());
+    }
+    writer.finalize().unwrap();
+}
+
+/// The segments of one source: boundaries and content.
+fn cut(rows: &[Value]) -> Vec<[String; 3]> {
+    rows.iter().map(|row| ["start_sample", "end_sample", "sha256"].map(|key| row[key].to_string())).collect()
+}
+
+/// What a recording of just this channel gives.
+fn alone(samples: &[i16]) -> Vec<[String; 3]> {
+    let dir = TestDir::new();
+    write(&dir, "mono.wav", &[samples]);
+    dir.run(&["fetch", "mono.wav", "--quiet"]).exits(0);
+    cut(&dir.segments(&[]))
+}
+
+fn warnings(dir: &TestDir) -> Value {
+    dir.query_row("SELECT warnings FROM recording ORDER BY id DESC LIMIT 1")["warnings"].clone()
+}
+
+#[test]
+fn each_channel_gets_its_own_segments_on_one_timeline() {
+    let (left, right) = (speech(), later(&speech()));
+    let dir = TestDir::new();
+    write(&dir, "call.wav", &[&left, &right]);
+    dir.run(&["fetch", "call.wav", "--channels", "split", "--quiet"]).exits(0);
+    let rows = dir.segments(&[]);
+    for (channel, samples) in [(1, &left), (2, &right)] {
+        let of: Vec<Value> = rows.iter().filter(|row| row["channel"] == channel).cloned().collect();
+        assert!(of.len() >= 2);
+        assert_eq!(cut(&of), alone(samples), "channel {channel}");
+    }
+    let starts: Vec<i64> = rows.iter().map(|row| row["start_sample"].as_i64().unwrap()).collect();
+    assert!(starts.is_sorted() && rows.iter().enumerate().all(|(n, row)| row["idx"] == n));
+    assert_eq!(warnings(&dir), Value::Null);
+    dir.run(&["verify"]).exits(0);
+    let shown = dir.run(&["segments"]).exits(0).stdout;
+    assert!(shown.lines().next().unwrap().contains("channel"), "{shown}");
+}
+
+#[test]
+fn one_channel_can_be_chosen() {
+    let (left, right) = (speech(), later(&speech()));
+    let dir = TestDir::new();
+    write(&dir, "call.wav", &[&left, &right]);
+    dir.run(&["fetch", "call.wav", "--channels", "2", "--quiet"]).exits(0);
+    let rows = dir.segments(&[]);
+    assert_eq!(cut(&rows), alone(&right));
+    assert!(rows.iter().all(|row| row["channel"] == 2));
+    let output = dir.run(&["fetch", "call.wav", "--channels", "3", "--json"]).exits(3).json();
+    assert_eq!(output["errors"]["no_such_channel"], 1, "{output}");
+    for wrong in ["0", "left", "-1"] {
+        let output = dir.run(&["fetch", "call.wav", &format!("--channels={wrong}")]).exits(2);
+        assert!(output.stderr.contains("--channels"), "{}", output.stderr);
+    }
+}
+
+/// One side of a stereo recording is wired the wrong way round: the mean of both is silence.
+#[test]
+fn a_voice_upside_down_is_heard() {
+    let voice = speech();
+    let upside_down: Vec<i16> = voice.iter().map(|sample| sample.saturating_neg()).collect();
+    let dir = TestDir::new();
+    write(&dir, "inverted.wav", &[&voice, &upside_down]);
+    dir.run(&["fetch", "inverted.wav", "--quiet"]).exits(0);
+    assert_eq!(cut(&dir.segments(&[])), alone(&voice));
+    assert_eq!(warnings(&dir), r#"["phase_inverted"]"#);
+    let quieter: Vec<i16> = upside_down.iter().map(|sample| sample / 2).collect();
+    write(&dir, "quieter.wav", &[&quieter, &voice]);
+    dir.run(&["fetch", "quieter.wav", "--quiet"]).exits(0);
+    assert_eq!(cut(&dir.segments(&["quieter.wav"])), alone(&voice), "the louder one is taken");
+}
+
+#[test]
+fn channels_that_are_the_same_are_done_once() {
+    let voice = speech();
+    let dir = TestDir::new();
+    write(&dir, "dual.wav", &[&voice, &voice]);
+    dir.run(&["fetch", "dual.wav", "--channels", "split", "--quiet"]).exits(0);
+    let rows = dir.segments(&[]);
+    assert_eq!(cut(&rows), alone(&voice));
+    assert!(rows.iter().all(|row| row["channel"] == 1));
+    assert_eq!(warnings(&dir), r#"["dual_mono"]"#);
+    let kept = dir.query_row("SELECT windows FROM probabilities");
+    assert_eq!(kept["windows"], voice.len().div_ceil(512), "listened to once");
+}
+
+/// Cutting anew needs what was heard of the same channels, and gives what a fresh run gives.
+#[test]
+fn channels_are_cut_anew_as_fresh() {
+    let (left, right) = (speech(), later(&speech()));
+    let (again, fresh) = (TestDir::new(), TestDir::new());
+    for dir in [&again, &fresh] {
+        write(dir, "call.wav", &[&left, &right]);
+        write(dir, "dual.wav", &[&left, &left]);
+    }
+    let all = ["call.wav", "dual.wav", "--channels", "split", "--quiet"];
+    again.run(&[&["fetch"], &all[..]].concat()).exits(0);
+    for set in
+        [&["--vad-speech-pad-ms", "90"][..], &["--merge-to", "4"], &["--vad-speech-pad-ms", "90", "--format", "flac"]]
+    {
+        again.run(&[&["resegment", "--channels", "split", "--quiet"], set].concat()).exits(0);
+        fresh.run(&[&["fetch"], &all[..], set].concat()).exits(0);
+        let rows = |dir: &TestDir| -> Vec<Value> {
+            let recipe = dir.segments(&[]).pop().unwrap()["recipe"].clone();
+            let mut rows: Vec<Value> = dir.segments(&[]).into_iter().filter(|row| row["recipe"] == recipe).collect();
+            rows.iter_mut().for_each(|row| {
+                let name = |key: &str| row[key].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+                let (path, source) = (name("path"), name("source"));
+                (row["path"], row["source"], row["recording_id"]) = (path.into(), source.into(), Value::Null);
+            });
+            rows
+        };
+        assert!(rows(&fresh).len() >= 4);
+        assert_eq!(rows(&again), rows(&fresh), "{set:?}");
+    }
+    let output = again.run(&["resegment", "--vad-speech-pad-ms", "91"]).exits(1);
+    assert!(
+        output.stderr.contains("2 done recordings left as they were"),
+        "mixed, they were never heard: {}",
+        output.stderr
+    );
+}

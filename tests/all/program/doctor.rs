@@ -1,0 +1,79 @@
+//! `prepare-audio doctor`.
+
+use crate::support::test_dir::{TestDir, fixture};
+
+#[test]
+fn a_sound_machine_is_told_so_and_nothing_is_touched() {
+    let dir = TestDir::new();
+    let output = dir.run(&["doctor", "--json"]).exits(0).json();
+    assert_eq!(output["ok"], true, "{output}");
+    assert_eq!(output["model"]["name"], "silero-vad 6.2 16k");
+    assert_eq!(output["model"]["sha256"].as_str().unwrap().len(), 64);
+    assert!(output["model"]["engine"].as_str().unwrap().starts_with("native, "));
+    assert!(output["simd"]["available"].as_array().unwrap().contains(&output["simd"]["chosen"]));
+    assert_eq!(output["database"]["exists"], false);
+    assert_eq!(output["output"]["writable"], true);
+    assert_eq!(output["ffmpeg"]["path"], serde_json::Value::Null, "the tests' PATH is empty");
+    let text = dir.run(&["doctor"]).exits(0).stdout;
+    assert!(text.contains("can be made") && text.ends_with("all that a run needs is there\n"), "{text}");
+    assert_eq!(dir.path(".").read_dir().unwrap().count(), 0);
+}
+
+/// The tests are built with the default features, which are all there are today.
+#[test]
+fn cargo_features_are_listed() {
+    let dir = TestDir::new();
+    let features = &dir.run(&["doctor", "--json"]).exits(0).json()["features"];
+    assert_eq!(
+        features,
+        &serde_json::json!({ "compiled": ["metrics", "onnx", "postgres"], "left_out": [], "ok": true })
+    );
+    assert!(dir.run(&["doctor"]).exits(0).stdout.contains("features      ok   metrics, onnx, postgres\n"));
+    let version = format!("prepare-audio {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(dir.run(&["-V"]).exits(0).stdout, version);
+    let long = format!("{version}features compiled in: metrics, onnx, postgres\nfeatures left out: none\n");
+    for args in [&["--version"][..], &["--version", "-v"], &["--version", "--verbose"]] {
+        assert_eq!(dir.run(args).exits(0).stdout, long, "{args:?}");
+    }
+}
+
+#[test]
+fn the_database_is_looked_into() {
+    let dir = TestDir::new();
+    dir.run(&["fetch", fixture("quiet").to_str().unwrap()]).exits(0);
+    let database = &dir.run(&["doctor", "--json"]).exits(0).json()["database"];
+    assert!(database["schema"].as_i64().unwrap() >= 1, "{database}");
+    assert_eq!((&database["states"][0]["state"], &database["states"][0]["recordings"]), (&"done".into(), &2.into()));
+}
+
+#[test]
+fn what_a_run_lacks_is_told_with_the_runs_exit_code() {
+    let dir = TestDir::new();
+    dir.write("broken.db", "this is no database, but long enough to be looked at as one ".repeat(20));
+    dir.write("file", "where a folder should be");
+    let unreachable = "postgres://someone:sesame@127.0.0.1:1/queue";
+    for (args, code, words) in [
+        (["--database", "sqlite://broken.db"], 4, "broken.db"),
+        (["--database", unreachable], 4, "cannot be reached"),
+        (["--output", "file"], 2, "cannot be written"),
+        (["--vad-model", "gone.onnx"], 2, "gone.onnx"),
+    ] {
+        let output = dir.run(&[&["doctor"], &args[..]].concat()).exits(code);
+        assert!(output.stdout.contains(words) && output.stdout.contains("BAD"), "{args:?}: {}", output.stdout);
+        assert!(!output.stdout.contains("sesame"));
+        let json = dir.run(&[&["doctor", "--json"], &args[..]].concat()).exits(code).json();
+        assert_eq!(json["ok"], false, "{json}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ffmpeg_is_looked_for_on_the_path() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TestDir::new();
+    let script = dir.write("bin/ffmpeg", "#!/bin/sh\necho ffmpeg version 7.1.1 Copyright\n");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = dir.command(&["doctor", "--json"]).env("PATH", dir.path("bin")).output().unwrap();
+    let output = crate::support::test_dir::CommandOutput::from(output).exits(0).json();
+    assert_eq!(output["ffmpeg"]["version"], "7.1.1");
+}

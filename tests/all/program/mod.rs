@@ -1,0 +1,21 @@
+//! The command-line program, run as a process on real files.
+
+mod channels;
+mod decoders;
+mod doctor;
+mod engines;
+mod failures;
+mod faulty_ffmpeg;
+mod gc_and_verify;
+mod hostile_files;
+mod import;
+mod interruptions;
+mod malformed_files;
+mod official_segments;
+mod operating;
+mod output_confinement;
+mod postgres;
+mod queue;
+mod resegment;
+mod segment_files;
+mod settings;

@@ -1,0 +1,165 @@
+//! The ways in which an attempt ends.
+
+use std::time::Duration;
+
+use prepare_audio::{
+    store::{AfterFailure, Again, Isolation, Selection, State},
+    types::PreparedRecording,
+};
+
+use crate::support::test_database::{TestDatabase, claim_one, claimed_sources, claimer, outcome};
+
+pub async fn completes_with_all_facts_and_segments(db: TestDatabase) {
+    let store = db.with(&["a"]).await;
+    let key = claim_one(&store).await.key;
+    let outcome = outcome(1234);
+    store.complete(&key, outcome.clone()).await.unwrap();
+    for (column, value) in [
+        ("state", "done"),
+        ("lease_until", "-"),
+        ("error", "-"),
+        ("recipe", "recipe"),
+        ("parameters", r#"{"threshold":0.5}"#),
+        ("model", "silero 6.2"),
+        ("container", "wav"),
+        ("codec", "pcm_s16le"),
+        ("sample_rate", "44100"),
+        ("channels", "2"),
+        ("bytes", "5000000000"),
+        ("samples", "160000"),
+        ("duration_s", "10.1"),
+        ("decode_errors", "3"),
+        ("truncated", "1"),
+        ("segments", "1234"),
+        ("total_ms", "0"),
+    ] {
+        let found = db.field(key.id, column).await;
+        assert_eq!(found.trim_end_matches(".0"), value, "{column}");
+    }
+    assert!(db.number(key.id, "finished_at").await >= db.number(key.id, "started_at").await);
+    let rows = store.segments(&Selection::All, None, 5000).await.unwrap();
+    assert!(rows.iter().all(|row| row.recording_id == key.id && row.source == "a" && row.recipe == "recipe"));
+    // Floating-point numbers come back as they went in, to the last bit.
+    assert!(rows.iter().map(|row| &row.segment).eq(&outcome.segments));
+    let tokens = db.query("SELECT DISTINCT CAST(token AS TEXT) FROM segment").await;
+    assert_eq!(tokens, [key.token.to_string()]);
+}
+
+pub async fn replaces_old_segments(db: TestDatabase) {
+    let store = db.with(&["a", "b"]).await;
+    for claim in store.claim(&claimer("w", "r"), 2, Isolation::Shared).await.unwrap() {
+        store.complete(&claim.key, outcome(5)).await.unwrap();
+    }
+    db.execute("UPDATE recording SET state = 'pending' WHERE source = 'a'").await;
+    assert_eq!(store.segments(&Selection::Source("a".to_owned()), None, 9).await.unwrap(), [], "no longer done");
+    let again = store.claim(&claimer("w", "r"), 2, Isolation::Shared).await.unwrap().remove(0);
+    store.complete(&again.key, PreparedRecording::default()).await.unwrap();
+    assert_eq!(db.field(again.key.id, "state").await, "done", "no speech is no failure");
+    let left = db.query(&format!("SELECT CAST(idx AS TEXT) FROM segment WHERE recording_id = {}", again.key.id)).await;
+    assert_eq!(left, [""; 0]);
+    assert_eq!(store.segments(&Selection::All, None, 99).await.unwrap().len(), 5, "those of b");
+}
+
+pub async fn completes_all_or_nothing(db: TestDatabase) {
+    let store = db.with(&["a"]).await;
+    let key = claim_one(&store).await.key;
+    let before = db.snapshot().await;
+    let mut broken = outcome(700);
+    broken.segments[650].end_sample = 0;
+    for _ in 0..3 {
+        store.complete(&key, broken.clone()).await.unwrap_err();
+        assert_eq!(db.snapshot().await, before);
+    }
+    store.complete(&key, outcome(700)).await.expect("the claim still stands, and the store still works");
+}
+
+pub async fn gives_up_at_once(db: TestDatabase) {
+    let store = db.with(&["a"]).await;
+    let key = claim_one(&store).await.key;
+    let state = store.fail(&key, "no_audio", "it's no \"audio\" → ✗", AfterFailure::GiveUp).await.unwrap();
+    assert_eq!(state, State::Failed);
+    for (column, value) in [
+        ("state", "failed"),
+        ("error_code", "no_audio"),
+        ("error", "it's no \"audio\" → ✗"),
+        ("attempts", "1"),
+        ("lease_until", "-"),
+    ] {
+        assert_eq!(db.field(key.id, column).await, value, "{column}");
+    }
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0]);
+}
+
+pub async fn tries_again_later_while_attempts_are_left(db: TestDatabase) {
+    let store = db.with(&["a"]).await;
+    let later = AfterFailure::RetryIn(Duration::from_secs(3600));
+    for attempt in 1..=3 {
+        let claim = claim_one(&store).await;
+        assert_eq!((claim.attempts, claim.key.token), (attempt, attempt));
+        let state = store.fail(&claim.key, "io", "disk", later).await.unwrap();
+        assert_eq!(state, if attempt < 3 { State::Pending } else { State::Failed });
+        assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0], "not before an hour is over");
+        if attempt < 3 {
+            let wait = db.number(claim.key.id, "available_at").await - db.number(claim.key.id, "started_at").await;
+            assert!((3_600_000..3_660_000).contains(&wait), "an hour: {wait}");
+            db.execute("UPDATE recording SET available_at = 0").await;
+        }
+    }
+    let store = db.with(&["b"]).await;
+    let key = claim_one(&store).await.key;
+    store.fail(&key, "io", "disk", AfterFailure::RetryIn(Duration::ZERO)).await.unwrap();
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["b"], "no delay is no delay");
+    let forever = AfterFailure::RetryIn(Duration::MAX);
+    let store = db.with(&["c"]).await;
+    let key = claim_one(&store).await.key;
+    assert_eq!(store.fail(&key, "io", "disk", forever).await.unwrap(), State::Pending, "and no overflow");
+}
+
+pub async fn release_takes_the_attempt_back(db: TestDatabase) {
+    let store = db.with(&["a"]).await;
+    let first = claim_one(&store).await;
+    assert_eq!(store.release(std::slice::from_ref(&first.key)).await.unwrap(), 1);
+    assert_eq!(
+        (db.field(first.key.id, "state").await, db.number(first.key.id, "attempts").await),
+        ("pending".to_owned(), 0)
+    );
+    let second = claim_one(&store).await;
+    assert_eq!((second.attempts, second.key.token), (1, 2), "the token never falls: it is the fence");
+    assert_eq!(second.crashes, 0);
+    assert_ne!(first.key.claim_id, second.key.claim_id);
+}
+
+pub async fn retry_starts_from_the_beginning(db: TestDatabase) {
+    let store = db.with(&["failed", "quarantined", "done", "cancelled", "untouched"]).await;
+    db.execute(
+        "UPDATE recording SET state = source, attempts = 3, crashes = 2, token = 5, error_code = 'x', error = 'x', \
+         available_at = 99999999999999 WHERE source <> 'untouched'",
+    )
+    .await;
+    db.execute("UPDATE recording SET state = 'failed' WHERE source = 'untouched'").await;
+    let ids: Vec<i64> = db
+        .query("SELECT CAST(id AS TEXT) FROM recording WHERE source <> 'untouched' ORDER BY id")
+        .await
+        .iter()
+        .map(|id| id.parse().unwrap())
+        .collect();
+    assert_eq!(store.retry(Again::These(&[])).await.unwrap(), 0);
+    assert_eq!(store.retry(Again::These(&ids)).await.unwrap(), 3, "those that were named and are not done");
+    for id in &ids[..2] {
+        for (column, value) in [
+            ("state", "pending"),
+            ("attempts", "0"),
+            ("crashes", "0"),
+            ("error_code", "-"),
+            ("error", "-"),
+            ("available_at", "0"),
+            ("token", "5"),
+        ] {
+            assert_eq!(db.field(*id, column).await, value, "{column}");
+        }
+    }
+    assert_eq!(store.retry(Again::Unsuccessful).await.unwrap(), 1, "the one that was not named");
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["cancelled", "failed", "quarantined", "untouched"]);
+    assert_eq!(store.retry(Again::EvenDone(&ids)).await.unwrap(), 1, "what is done, only when asked for");
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["done"]);
+}

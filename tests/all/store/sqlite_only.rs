@@ -1,0 +1,118 @@
+//! What applies to a file only: many processes at its first start, and dead workers that are detected at once.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use prepare_audio::store;
+
+use crate::support::test_database::{TIMEOUT, TestDatabase, claim_isolated, claim_one, runtime};
+
+/// Set for the processes that these tests start, which are this test binary again.
+const CHILD: &str = "PREPARE_AUDIO_TEST_DATABASE";
+
+fn child(test: &str, db: &TestDatabase) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]).env(CHILD, db.url.to_string());
+    command.stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn sqlite_database() -> TestDatabase {
+    runtime().block_on(TestDatabase::sqlite()).unwrap()
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn opens() {
+    let Ok(url) = std::env::var(CHILD) else {
+        return;
+    };
+    runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
+}
+
+/// 160 of 480 processes failed before the first start had a lock.
+#[test]
+fn many_processes_start_at_once() {
+    let db = sqlite_database();
+    let children: Vec<_> = (0..48).map(|_| child("store::sqlite_only::opens", &db)).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+    runtime().block_on(db.with(&["a"]));
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn holds_a_claim() {
+    let Ok(url) = std::env::var(CHILD) else {
+        return;
+    };
+    runtime().block_on(async {
+        let store = store::connect(&url.parse().unwrap()).await.unwrap();
+        let _registration = store.register_worker("worker").await.unwrap();
+        claim_one(&store).await;
+        println!("claimed");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    });
+}
+
+#[test]
+fn a_dead_worker_is_known_at_once() {
+    let db = sqlite_database();
+    let store = runtime().block_on(db.with(&["a"]));
+    drop(store);
+    let mut worker = child("store::sqlite_only::holds_a_claim", &db);
+    let lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("claimed")));
+    runtime().block_on(async {
+        let store = db.open().await;
+        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 0, "it lives");
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        assert_eq!(lock_files(db.folder()), 1);
+        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 1, "its lease has most of a minute to go, but it is dead");
+        assert_eq!(lock_files(db.folder()), 0, "and its lock file is gone");
+        let again = claim_isolated(&store).await;
+        assert_eq!((again.attempts, again.crashes), (2, 1));
+    });
+}
+
+#[test]
+fn a_worker_that_ends_removes_its_lock_file() {
+    let db = sqlite_database();
+    runtime().block_on(async {
+        let store = db.open().await;
+        let odd = "host/../ä\"' 1.2";
+        let (first, second) = (store.register_worker("a").await.unwrap(), store.register_worker(odd).await.unwrap());
+        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 0);
+        assert_eq!(lock_files(db.folder()), 2);
+        drop((first, second));
+        assert_eq!(lock_files(db.folder()), 0);
+    });
+}
+
+fn lock_files(folder: &Path) -> usize {
+    std::fs::read_dir(folder.join("queue.db-workers")).unwrap().count()
+}
+
+#[test]
+fn makes_its_own_folder_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/new/er/queue.db", folder.path().display());
+    let error = runtime().block_on(store::connect(&url.parse().unwrap())).err().expect("a disk may not be mounted");
+    assert!(error.to_string().contains("new/er/queue.db"), "{error}");
+    assert!(!folder.path().join("new").exists());
+    let url = format!("sqlite://{}/new/queue.db", folder.path().display());
+    runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
+    let foreign = folder.path().join("notes.db");
+    std::fs::write(&foreign, "these are my notes, and they are no database".repeat(100)).unwrap();
+    let error = runtime().block_on(store::connect(&foreign.to_str().unwrap().parse().unwrap())).err().unwrap();
+    assert_eq!(error.code(), "database_error");
+    assert!(error.to_string().contains("notes.db"), "{error}");
+    let error = runtime().block_on(store::connect(&"/proc/queue.db".parse().unwrap())).err().unwrap();
+    assert!(["database_unreachable", "database_read_only"].contains(&error.code()), "{error}");
+}

@@ -1,0 +1,11 @@
+//! Shared by all tests: directories, databases, servers, recordings, and the audit of a finished run.
+
+pub mod audit;
+pub mod ogg;
+pub mod onnx;
+#[cfg(target_os = "linux")]
+pub mod peak_memory;
+pub mod postgres;
+pub mod recordings;
+pub mod test_database;
+pub mod test_dir;
