@@ -5,6 +5,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// The bar over files that are verified.
 const FILES: &str = "{bar:30} {pos}/{len} files  {eta} left";
 
+/// The bar over segments that are exported.
+const SEGMENTS: &str = "{bar:30} {pos}/{len} segments  {eta} left";
+
+/// A bar over `total` segments.
+pub fn segments(total: u64) -> ProgressBar {
+    ProgressBar::with_draw_target(Some(total), draw_target()).with_style(style(SEGMENTS))
+}
+
 /// A bar over `total` files.
 pub fn files(total: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), draw_target());
@@ -27,7 +35,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_template_is_valid() {
+    fn the_templates_are_valid() {
         ProgressStyle::with_template(FILES).unwrap();
+        ProgressStyle::with_template(SEGMENTS).unwrap();
     }
 }

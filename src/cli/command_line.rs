@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     args::GlobalArgs,
     commands::{
-        add, cancel, completions, fetch, gc, quarantine, requeue, resegment, retry, segments, status, verify, workers,
+        add, cancel, completions, export, fetch, gc, quarantine, requeue, resegment, retry, segments, status, verify,
+        workers,
     },
     doctor::DoctorArgs,
     exit,
@@ -21,6 +22,7 @@ Examples:
   prepare-audio fetch --dry-run                    how much work is pending
   prepare-audio status                             progress and the newest failures
   prepare-audio segments talk.mp3 --json           a recording's segments, for machines
+  prepare-audio export lhotse --to corpus/         the segments as a corpus that a trainer loads
   prepare-audio resegment --merge-to 30            other segments, from stored probabilities
   prepare-audio retry --all && prepare-audio fetch
   prepare-audio workers                            which worker holds which recording
@@ -61,6 +63,9 @@ pub enum Command {
     Status(status::Args),
     /// List the segments of done recordings
     Segments(segments::Args),
+    /// Write done recordings as other tools load them: manifests, corpora, annotations, subtitles, tables
+    #[command(after_help = export::HELP)]
+    Export(Box<export::Args>),
     /// Put failed and quarantined recordings back to pending; named ones also when they were cancelled
     Retry(retry::Args),
     /// Cancel pending and running recordings; done recordings stay as they are

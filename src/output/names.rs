@@ -57,7 +57,7 @@ fn is_hash(text: &str) -> bool {
 }
 
 /// The file name's stem with whatever could mean something to a shell or a file system replaced.
-fn readable_stem(source: &str) -> String {
+pub(crate) fn readable_stem(source: &str) -> String {
     let name = source.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("");
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
     let mut safe = String::new();

@@ -38,7 +38,7 @@ pub use queue::{
     Added, AfterFailure, Claim, ClaimKey, Claimer, Isolation, NewRecording, Outlook, Reaped, Scope, State,
     WorkerRegistration,
 };
-pub use results::{Reference, SegmentOf};
+pub use results::{DoneRecording, RecipeCount, Reference, SegmentOf};
 pub use selection::Selection;
 
 use self::{backend::Backend, row::Answer, statement::Statement};

@@ -3,6 +3,7 @@
 pub mod add;
 pub mod cancel;
 pub mod completions;
+pub mod export;
 pub mod fetch;
 pub mod gc;
 pub mod man;

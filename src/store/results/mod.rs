@@ -3,9 +3,9 @@
 mod sql;
 mod types;
 
-use prepare_audio_types::StoredRecording;
+use prepare_audio_types::{Segment, StoredRecording};
 
-pub use types::{Reference, SegmentOf};
+pub use types::{DoneRecording, RecipeCount, Reference, SegmentOf};
 
 use super::{
     Result, Selection, Store,
@@ -20,6 +20,34 @@ impl Store {
         let (id, idx) = after.map_or((i64::MIN, i64::MIN), |(id, idx)| (id, signed(idx)));
         let page = of.statement(&sql::with_columns(sql::SEGMENTS)).bind(id).bind(idx).bind(rows(limit));
         self.read(page).await?.all(SegmentOf::read)
+    }
+
+    /// Done recordings in order of their ids, in pages: those after `after`.
+    pub async fn done(&self, of: &Selection, after: i64, limit: usize) -> Result<Vec<DoneRecording>> {
+        self.read(of.statement(sql::DONE).bind(after).bind(rows(limit))).await?.all(DoneRecording::read)
+    }
+
+    /// The segments of recordings `first` to `last` with the ids of their recordings, in pages: those after `(id, idx)`.
+    pub async fn segments_between(
+        &self,
+        first: i64,
+        last: i64,
+        after: Option<(i64, u64)>,
+        limit: usize,
+    ) -> Result<Vec<(i64, Segment)>> {
+        let (id, idx) = after.map_or((i64::MIN, i64::MIN), |(id, idx)| (id, signed(idx)));
+        let page = Statement::new(sql::with_columns(sql::SEGMENTS_BETWEEN)).bind(first).bind(last);
+        self.read(page.bind(id).bind(idx).bind(rows(limit))).await?.all(types::numbered_segment)
+    }
+
+    /// The recipes that recordings of `of` are done under, the most frequent first.
+    pub async fn recipes(&self, of: &Selection) -> Result<Vec<RecipeCount>> {
+        self.read(of.statement(sql::RECIPES)).await?.all(RecipeCount::read)
+    }
+
+    /// A source of `of` that is done under several recipes, if there is one.
+    pub async fn source_with_several_recipes(&self, of: &Selection) -> Result<Option<String>> {
+        self.read(of.statement(sql::SEVERAL_RECIPES)).await?.first(|row| row.text("source"))
     }
 
     /// The files that segment rows refer to, whatever the state of their recordings, in pages: those after `(id, idx)`. A

@@ -17,6 +17,28 @@ FROM segment s JOIN recording r ON r.id = s.recording_id
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
 ORDER BY s.recording_id, s.idx LIMIT $4";
 
+/// `$1` what `{which}` needs, `$2` the recording to start behind, `$3` limit.
+pub const DONE: &str = "
+SELECT r.id, r.source, r.recipe, r.model, r.finished_at, r.duration_s, r.container, r.sample_rate, r.channels,
+       r.start_offset_s, r.metadata
+FROM recording r WHERE r.state = 'done' AND {which} AND r.id > $2 ORDER BY r.id LIMIT $3";
+
+/// `$1` and `$2` the first and the last recording, `$3` and `$4` the recording and position to start behind, `$5` limit.
+pub const SEGMENTS_BETWEEN: &str = "
+SELECT s.recording_id, {segment} FROM segment s
+WHERE s.recording_id BETWEEN $1 AND $2 AND (s.recording_id, s.idx) > ($3, $4)
+ORDER BY s.recording_id, s.idx LIMIT $5";
+
+/// `$1` what `{which}` needs.
+pub const RECIPES: &str = "
+SELECT r.recipe, COUNT(*) AS recordings, MAX(r.model) AS model, MAX(r.parameters) AS parameters
+FROM recording r WHERE r.state = 'done' AND {which} GROUP BY r.recipe ORDER BY COUNT(*) DESC, r.recipe";
+
+/// `$1` what `{which}` needs: a source that is done under several recipes.
+pub const SEVERAL_RECIPES: &str = "
+SELECT r.source FROM recording r WHERE r.state = 'done' AND {which}
+GROUP BY r.source HAVING COUNT(*) > 1 ORDER BY r.source LIMIT 1";
+
 /// `$1` and `$2` the recording and position to start behind, `$3` limit.
 pub const REFERENCED: &str = "
 SELECT recording_id, idx, path FROM segment JOIN recording r ON r.id = recording_id

@@ -37,6 +37,82 @@ impl SegmentOf {
     }
 }
 
+/// A done recording, without its segments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DoneRecording {
+    /// Its id.
+    pub id: i64,
+    /// Its source.
+    pub source: String,
+    /// Its recipe.
+    pub recipe: String,
+    /// Name and version of the model.
+    pub model: Option<String>,
+    /// When it was prepared, in milliseconds since 1970.
+    pub finished_at: i64,
+    /// Length in seconds.
+    pub duration_s: f64,
+    /// The container's short name.
+    pub container: Option<String>,
+    /// Sample rate of the source, Hz.
+    pub sample_rate: Option<u32>,
+    /// Channels of the source.
+    pub channels: Option<u16>,
+    /// Seconds by which the audio begins later than the film that it belongs to; 0 where that is not known.
+    pub start_offset_s: f64,
+    /// What the user's own table says of the recording, a JSON object.
+    pub metadata: Option<String>,
+}
+
+impl DoneRecording {
+    pub(super) fn read(row: &Row) -> sqlx::Result<Self> {
+        let small = |name| row.optional_integer(name).map(|value| u32::try_from(value?).ok());
+        Ok(Self {
+            id: row.integer("id")?,
+            source: row.text("source")?,
+            recipe: row.text("recipe")?,
+            model: row.optional_text("model")?,
+            finished_at: row.optional_integer("finished_at")?.unwrap_or_default(),
+            duration_s: row.optional_real("duration_s")?.unwrap_or_default(),
+            container: row.optional_text("container")?,
+            sample_rate: small("sample_rate")?,
+            channels: small("channels")?.and_then(|channels| channels.try_into().ok()),
+            start_offset_s: row.optional_real("start_offset_s")?.unwrap_or_default(),
+            metadata: row.optional_text("metadata")?,
+        })
+    }
+}
+
+/// A recipe that recordings are done under.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RecipeCount {
+    /// The recipe: a hash of model and parameters.
+    pub recipe: String,
+    /// Done recordings of this recipe.
+    pub recordings: u64,
+    /// Name and version of the model.
+    pub model: Option<String>,
+    /// The recipe in words, JSON.
+    #[serde(serialize_with = "prepare_audio_types::serialize_json_text")]
+    pub parameters: Option<String>,
+}
+
+impl RecipeCount {
+    pub(super) fn read(row: &Row) -> sqlx::Result<Self> {
+        Ok(Self {
+            recipe: row.text("recipe")?,
+            recordings: row.integer("recordings").map(columns::unsigned)?,
+            model: row.optional_text("model")?,
+            parameters: row.optional_text("parameters")?,
+        })
+    }
+}
+
+/// A segment with the id of its recording.
+pub(super) fn numbered_segment(row: &Row) -> sqlx::Result<(i64, Segment)> {
+    Ok((row.integer("recording_id")?, segment(row)?))
+}
+
 /// A file that a segment row refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
