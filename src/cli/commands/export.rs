@@ -457,7 +457,7 @@ fn print_summary(global: &GlobalArgs, args: &Args, destination: &Destination, su
     let is_stdout = *destination == Destination::Stdout;
     if args.json {
         let line = json!({ "summary": summary }).to_string();
-        return if is_stdout { Ok(eprintln!("{line}")) } else { print_line(&line) };
+        return print_beside(is_stdout, &line);
     }
     if global.quiet && summary.problems() == 0 {
         return Ok(());
@@ -476,8 +476,16 @@ fn print_summary(global: &GlobalArgs, args: &Args, destination: &Destination, su
     for (reason, segments) in &summary.skipped {
         text.push_str(&format!("\nleft out: {} ({})", count(*segments, "segment"), reason.describe()));
     }
-    // Standard output may be the export itself.
-    if is_stdout { Ok(eprintln!("{text}")) } else { print_line(&text) }
+    print_beside(is_stdout, &text)
+}
+
+/// Prints a line, on standard error where the export itself is on standard output.
+fn print_beside(is_stdout: bool, line: &str) -> io::Result<()> {
+    if is_stdout {
+        eprintln!("{line}");
+        return Ok(());
+    }
+    print_line(line)
 }
 
 #[cfg(test)]
