@@ -43,7 +43,7 @@ fn gc_removes_what_no_row_speaks_of() {
     let before = dir.files("");
     let output = dir.run(&["gc"]).exits(0);
     assert!(
-        output.stdout.starts_with("removed 0 segment files") && output.stdout.contains("3 files too young"),
+        output.stdout.starts_with("removed 0 segment files") && output.stdout.contains("3 files too new"),
         "{}",
         output.stdout
     );
@@ -98,7 +98,7 @@ fn gc_refuses_an_output_that_it_knows_nothing_of() {
     dir.query_row("DELETE FROM segment");
     for args in [&args[..], &GC[..]] {
         let output = dir.run(args).exits(2);
-        assert!(output.stderr.contains("wrong one") && output.stderr.contains("--force"), "{}", output.stderr);
+        assert!(output.stderr.contains("right database") && output.stderr.contains("--force"), "{}", output.stderr);
     }
     other.run(&["verify"]).exits(0);
     assert!(dir.run(&[&GC[..], &["--force"]].concat()).exits(0).json()["segment_files"].as_i64().unwrap() > 0);
@@ -154,7 +154,7 @@ fn verify_says_what_differs_and_has_it_made_anew() {
     let dir = prepared();
     let before = dir.files("segments");
     let output = dir.run(&["verify"]).exits(0);
-    assert!(output.stdout.contains("all as their rows say"), "{}", output.stdout);
+    assert!(output.stdout.contains("all match their rows"), "{}", output.stdout);
     let [cut, changed, gone] = <[PathBuf; 3]>::try_from(files_of(&dir, "1")).unwrap();
     let bytes = fs::read(&cut).unwrap();
     fs::write(&cut, &bytes[..bytes.len() - 2]).unwrap();

@@ -38,7 +38,7 @@ fn recordings_come_from_another_database() {
     let query = query.replace(" ; -- all\n", " ");
     let output = copy(&dir, &query).exits(0);
     assert_eq!(output.json(), json!({ "inserted": 2, "known": 0, "passed_over": 3 }));
-    assert!(output.stderr.contains("3 rows of sqlite://theirs.db passed over"), "{}", output.stderr);
+    assert!(output.stderr.contains("3 rows of sqlite://theirs.db skipped"), "{}", output.stderr);
     assert_eq!(copy(&dir, &query).exits(0).json(), json!({ "inserted": 0, "known": 2, "passed_over": 3 }));
     let metadata = |sql| {
         let row = dir.query_row(sql);

@@ -60,7 +60,7 @@ fn what_failed_for_a_reason_is_tried_again() {
     // A misspelt one among others changes nothing.
     let output = dir.run(&["requeue", "--where-error", "disk_ful", "--where-error", "corrupt"]).exits(2);
     for words in [
-        "no code disk_ful;",
+        "unknown code disk_ful;",
         "failed with corrupt (1), crashed (1), disk_full (1)",
         "empty_file, encrypted, ffmpeg_error",
     ] {
@@ -112,7 +112,7 @@ fn the_quarantine_is_looked_into_and_left() {
 #[test]
 fn workers_are_shown_with_what_they_hold() {
     let dir = waiting(&["a.wav", "b.wav"]);
-    assert!(dir.run(&["workers"]).exits(0).stdout.contains("nobody holds a recording"));
+    assert!(dir.run(&["workers"]).exits(0).stdout.contains("no worker holds a recording"));
     dir.query_row(
         "UPDATE recording SET state = 'running', worker = 'host-7-0a1b2c3d', attempts = 1, recipe = 'r',
                 started_at = unixepoch() * 1000 - 90000, lease_until = unixepoch() * 1000 + (id * 2 - 3) * 60000",

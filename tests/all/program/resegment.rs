@@ -104,7 +104,7 @@ fn without_kept_probabilities_it_says_so() {
     dir.copy("speech/pauses.wav", "a.wav");
     dir.run(&["fetch", "a.wav", "--quiet", "--keep-probabilities", "false"]).exits(0);
     let output = dir.run(&["resegment", "--vad-threshold", "0.9"]).exits(1);
-    assert!(output.stderr.contains("1 done recording left as they were"), "{}", output.stderr);
+    assert!(output.stderr.contains("1 done recording unchanged"), "{}", output.stderr);
     // Already under these parameters, there is nothing to tell.
     dir.run(&["resegment"]).exits(0);
 }
@@ -232,8 +232,7 @@ fn help_says_where_long_speech_is_cut() {
     let dir = TestDir::new();
     let help = dir.run(&["resegment", "--help"]).exits(0).stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    for words in ["least probable window of the second half", "--merge-to", "Only these recordings", "[default: true]"]
-    {
+    for words in ["lowest probability in the second half", "--merge-to", "Only these recordings", "[default: true]"] {
         assert!(help.contains(words), "{words} is missing in\n{help}");
     }
     for wrong in [["--merge-to", "0"], ["--min-dbfs", "3"], ["--max-speech-cut", "loudest"]] {
