@@ -83,14 +83,14 @@ fn the_message_about_another_kind_of_model_has_its_inputs_and_outputs() {
     dir.write("notes.onnx", "not a model");
     let output =
         run(&mut dir.command(&["fetch", &speech(), "--vad-model", "notes.onnx", "--vad-engine", "onnx"])).exits(2);
-    assert_message(&output, &["not a whole ONNX file"]);
+    assert_message(&output, &["not a complete ONNX file"]);
 }
 
 #[test]
 fn cuda_needs_onnx_runtime_with_cuda() {
     let dir = TestDir::new();
     let args = ["fetch", &speech(), "--device", "cuda", "--vad-engine", "native"];
-    let words = ["the native engine computes on the processor; CUDA needs ONNX Runtime", "--vad-engine onnx or auto"];
+    let words = ["the native engine computes on the CPU; CUDA needs ONNX Runtime", "--vad-engine onnx or auto"];
     assert_message(&run(&mut dir.command(&args)).exits(2), &words);
     let Some(onnx) = onnx() else { return };
     let output =
@@ -140,7 +140,7 @@ fn onnx_runtime_computes_models_that_the_native_engine_cannot() {
     // Without the library, the message has the reasons of both engines.
     let output =
         run(dir.command(&["fetch", &speech(), "--vad-model", &file]).env("ORT_DYLIB_PATH", "gone.so")).exits(2);
-    assert_message(&output, &["not a Silero VAD v6", "left to ONNX Runtime", "gone.so"]);
+    assert_message(&output, &["not a Silero VAD v6", "so it needs ONNX Runtime", "gone.so"]);
 }
 
 #[test]
