@@ -197,7 +197,7 @@ impl Audit {
                 Ok(bytes) if bytes.len() as i64 != length => {
                     self.bad.push(format!("{} has {} bytes, not {length}", path.display(), bytes.len()));
                 }
-                Ok(bytes) if hex(&bytes) != segment.sha256 => {
+                Ok(bytes) if hex::encode(Sha256::digest(&bytes)) != segment.sha256 => {
                     self.bad.push(format!("{} has another hash than its row", path.display()));
                 }
                 Ok(_) if !path.starts_with(output) => {
@@ -226,10 +226,6 @@ impl Audit {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn recordings(url: &DatabaseUrl, is_watched: bool) -> Vec<Recording> {
