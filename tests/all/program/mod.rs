@@ -4,6 +4,7 @@ mod channels;
 mod decoders;
 mod doctor;
 mod engines;
+mod export;
 mod failures;
 mod faulty_ffmpeg;
 mod gc_and_verify;
