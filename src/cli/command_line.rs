@@ -63,14 +63,10 @@ pub enum Command {
     Status(status::Args),
     /// List the segments of done recordings
     Segments(segments::Args),
-<<<<<<< HEAD
     /// Write done recordings as other tools load them: manifests, corpora, annotations, subtitles, tables
     #[command(after_help = export::HELP)]
     Export(Box<export::Args>),
-    /// Put failed and quarantined recordings back to pending; named ones also when they were cancelled
-=======
     /// Put failed and quarantined recordings back to pending, and cancelled ones if they are named
->>>>>>> main
     Retry(retry::Args),
     /// Cancel pending and running recordings; done recordings stay as they are
     Cancel(cancel::Args),
