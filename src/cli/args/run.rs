@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Settings of a run. `fetch` and `resegment` share them.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Number of recordings to prepare at a time [default: the number of cores]
+    /// Recordings to prepare at a time [default: the number of cores]
     #[arg(short, long, value_name = "N", env = "PREPARE_AUDIO_WORKERS", value_parser = worker_count)]
     pub workers: Option<usize>,
     #[command(flatten)]

@@ -16,8 +16,7 @@ use crate::cli::{
 /// Arguments of `fetch`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Recordings to add first: files, folders (with their subfolders), patterns, lists (.txt, .csv, .jsonl), or - for a
-    /// list on standard input
+    /// Recordings to add first: files, folders, patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
     pub sources: Vec<String>,
     /// Priority of the added recordings: the lowest number is prepared first; it may be negative [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "sources")]
