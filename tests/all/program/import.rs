@@ -124,6 +124,46 @@ fn lists_carry_metadata_too() {
     assert!(dir.segments(&["c.wav"]).iter().all(|row| row.get("metadata").is_none()));
 }
 
+/// What a NAS and macOS store beside the recordings would fail, and the exit code of a nightly run would be 1.
+#[test]
+fn folders_and_lists_are_taken_as_systems_leave_them() {
+    let dir = TestDir::new();
+    dir.copy("speech/wav_s16_16k_mono.wav", "in/a.wav");
+    dir.copy("speech/pauses.wav", "in/sub/b.wav");
+    for junk in ["in/._a.wav", "in/sub/@eaDir/b.wav", "in/.AppleDouble/a.wav", "in/.Trash-1000/files/c.wav"] {
+        dir.write(junk, "no audio");
+    }
+    dir.run(&["fetch", "in", "--no-audio"]).exits(0);
+    assert_eq!(dir.count("done"), 2);
+    dir.write("list.csv", "\u{feff}id;path;note\r\n1;in/a.wav;1,5\r\n");
+    dir.write("list.jsonl", "\u{feff}{\"path\":\"in/sub/b.wav\"}\r\n");
+    let output = dir.run(&["add", "list.csv", "list.jsonl", "--json"]).exits(0).json();
+    assert_eq!(output, json!({ "inserted": 0, "known": 2 }));
+}
+
+/// Nothing is added before an error in a set of sources that fits into one batch; what was added before a later one stays.
+#[test]
+fn many_sources_are_added_in_batches() {
+    let dir = TestDir::new();
+    let rows = |number: usize| (1..=number).map(|n| format!("{{\"path\":\"{n}.wav\"}}\n")).collect::<String>();
+    dir.write("short.jsonl", rows(9_000) + "{\"path\":\n");
+    let output = dir.run(&["add", "short.jsonl"]).exits(2);
+    assert!(output.stderr.contains("short.jsonl: line 9001"), "{}", output.stderr);
+    assert!(!dir.path("prepare-audio.db").exists());
+    dir.write("long.jsonl", rows(25_000) + "{\"path\":\n");
+    let output = dir.run(&["add", "long.jsonl"]).exits(2);
+    assert!(output.stderr.contains("20000 recordings added before this, which stay"), "{}", output.stderr);
+    dir.write("list.jsonl", rows(25_000));
+    dir.run(&["add", "gone.wav", "list.jsonl"]).exits(2);
+    assert_eq!(dir.count("pending"), 20_000);
+    let output = dir.run(&["fetch", "list.jsonl", "list.jsonl", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!((&output["recordings"], &output["new"]), (&25_000.into(), &5_000.into()));
+    let output = dir.run(&["add", "list.jsonl", "list.jsonl", "--json"]).exits(0).json();
+    assert_eq!(output, json!({ "inserted": 5_000, "known": 45_000 }));
+    let in_order = dir.query_row("SELECT COUNT(*) AS n FROM recording WHERE source LIKE '%/' || id || '.wav'");
+    assert_eq!(in_order["n"], 25_000);
+}
+
 #[test]
 fn postgres_is_read_and_never_written() {
     let Some(server) = Server::get() else { return };
