@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prepare_audio_types::Part;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::store::NewRecording;
@@ -54,6 +55,25 @@ impl Row {
     /// Removes a column and returns its value.
     pub fn take(&mut self, column: &str) -> Option<Box<RawValue>> {
         self.0.remove(column)
+    }
+
+    /// The part of the file that NeMo's keys `offset` and `duration` state, in seconds. Without `offset`, a duration is that of
+    /// the whole file. Both stay in the metadata.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn part(&self) -> Result<Option<Part>, String> {
+        let seconds = |key: &str| match self.0.get(key).map(|value| value.get()) {
+            None | Some("null") => Ok(None),
+            Some(text) => text.parse::<f64>().map(Some).map_err(|_| format!("{key} holds {text}, which is no number")),
+        };
+        let Some(offset) = seconds("offset")? else { return Ok(None) };
+        let duration = seconds("duration")?;
+        let no_span = || {
+            let duration = duration.map_or_else(String::new, |duration| format!(" and duration {duration}"));
+            format!("offset {offset}{duration} are no span of time")
+        };
+        Part::new(offset, duration).map(Some).ok_or_else(no_span)
     }
 
     /// The recording `source`. The columns that are left become its metadata.

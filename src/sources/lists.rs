@@ -134,6 +134,8 @@ fn json_lines(reader: impl BufRead, name: &str, receive: &mut Receiver) -> Resul
         let column = row.path_column(|value| text(value).is_some()).map(str::to_owned);
         let path = column.and_then(|column| text(&row.take(&column)?));
         let path = path.ok_or_else(|| wrong(format!("line {number}: no key {}", expected())))?;
+        let part = row.part().map_err(|cause| wrong(format!("line {number}: {cause}")))?;
+        let path = part.map_or(path.clone(), |part| part.source(&path));
         receive(row.recording(path, 0))?;
     }
     Ok(())
@@ -211,6 +213,18 @@ mod tests {
         let list = "\u{feff}{\"audio_filepath\":\"a.wav\",\"duration\":1.50}\n\n{\"path\":\"b\"}";
         assert_eq!(read_json_lines(list).unwrap(), [r#"a.wav {"duration":1.50}"#, "b -"]);
         assert!(read_json_lines("{\"path\":\"a\"}\n{oops").unwrap_err().starts_with("list.jsonl: line 2: "));
+        let of_nemo = "{\"audio_filepath\":\"a\",\"offset\":12.5,\"duration\":4.75}\n{\"path\":\"b\",\"offset\":0}";
+        assert_eq!(
+            read_json_lines(of_nemo).unwrap(),
+            [r#"a#t=12.5,17.25 {"duration":4.75,"offset":12.5}"#, r#"b#t=0 {"offset":0}"#]
+        );
+        for (row, cause) in [
+            (r#"{"path":"a","offset":-1}"#, "line 1: offset -1 are no span"),
+            (r#"{"path":"a","offset":1,"duration":0}"#, "line 1: offset 1 and duration 0 are no span"),
+            (r#"{"path":"a","offset":"x"}"#, "line 1: offset holds \"x\", which is no number"),
+        ] {
+            assert!(read_json_lines(row).unwrap_err().contains(cause), "{row}");
+        }
         assert!(read_json_lines("{\"text\":\"a\"}").unwrap_err().contains("line 1: no key \"source\""));
     }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use globset::GlobBuilder;
+use prepare_audio_types::Part;
 
 use super::{
     SourceError,
@@ -88,7 +89,14 @@ impl Resolver {
     }
 
     fn is_missing(&self, name: &str) -> bool {
-        name != "-" && !is_pattern(name) && !self.locate(name).exists()
+        name != "-" && !is_pattern(name) && !self.locate(name).exists() && self.part(name).is_none()
+    }
+
+    /// The file and the part that a name such as `talk.flac#t=10,20` stands for.
+    fn part(&self, name: &str) -> Option<(PathBuf, Part)> {
+        let (path, part) = Part::split(name);
+        let path = self.locate(path);
+        part.filter(|_| path.is_file()).map(|part| (path, part))
     }
 
     fn find_one(&self, name: &str, stdin: &mut dyn io::BufRead, search: &mut Search) -> Result<(), End> {
@@ -106,6 +114,9 @@ impl Resolver {
         }
         if path.exists() {
             return search.found(self.source(&path)?.into());
+        }
+        if let Some((path, part)) = self.part(name) {
+            return search.found(part.source(&self.source(&path)?).into());
         }
         if is_pattern(name) {
             return self.pattern(name, search);
@@ -335,6 +346,16 @@ mod tests {
         let mut want = below(root.path(), &["sub/gone.wav"]);
         want.push("/abs/x.wav".into());
         assert_eq!(sources(&here, &["sub/list.txt"]), want);
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_named_by_its_times() {
+        let root = tree();
+        fs::write(root.path().join("list.txt"), "a.wav#t=1,2.5\n").unwrap();
+        let here = resolver(root.path(), None);
+        let found = sources(&here, &["./a.wav#t=1.0,2.50", "list.txt"]);
+        assert_eq!(found, below(root.path(), &["a.wav#t=1,2.5"; 2]));
+        assert!(matches!(find(&here, &["gone.wav#t=1,2"], ""), Err(SourceError::Missing(_))));
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! `prepare-audio doctor`.
 
-use crate::support::test_dir::{TestDir, fixture};
+use crate::support::{
+    pgbouncer::Pooler,
+    postgres::Server,
+    test_database::runtime,
+    test_dir::{CommandOutput, TestDir, fixture},
+};
 
 #[test]
-fn a_sound_machine_is_told_so_and_nothing_is_touched() {
+fn a_machine_with_all_that_is_needed_passes_and_nothing_is_changed() {
     let dir = TestDir::new();
     let output = dir.run(&["doctor", "--json"]).exits(0).json();
     assert_eq!(output["ok"], true, "{output}");
@@ -15,7 +20,7 @@ fn a_sound_machine_is_told_so_and_nothing_is_touched() {
     assert_eq!(output["output"]["writable"], true);
     assert_eq!(output["ffmpeg"]["path"], serde_json::Value::Null, "the tests' PATH is empty");
     let text = dir.run(&["doctor"]).exits(0).stdout;
-    assert!(text.contains("can be made") && text.ends_with("all that a run needs is there\n"), "{text}");
+    assert!(text.contains("can be created") && text.ends_with("all that a run needs is there\n"), "{text}");
     assert_eq!(dir.path(".").read_dir().unwrap().count(), 0);
 }
 
@@ -38,7 +43,7 @@ fn cargo_features_are_listed() {
 }
 
 #[test]
-fn the_database_is_looked_into() {
+fn the_database_is_inspected() {
     let dir = TestDir::new();
     dir.run(&["fetch", fixture("quiet").to_str().unwrap()]).exits(0);
     let database = &dir.run(&["doctor", "--json"]).exits(0).json()["database"];
@@ -47,7 +52,20 @@ fn the_database_is_looked_into() {
 }
 
 #[test]
-fn what_a_run_lacks_is_told_with_the_runs_exit_code() {
+fn a_pooler_is_reported() {
+    let Some(server) = Server::get() else { return };
+    let Some(pooler) = Pooler::get(server) else { return };
+    let direct = runtime().block_on(server.database());
+    let dir = TestDir::new();
+    let doctor = |url: &str| {
+        let output = dir.command(&["doctor", "--json"]).env("DATABASE_URL", url).output().unwrap();
+        CommandOutput::from(output).exits(0).json()["database"]["pooler"].clone()
+    };
+    assert_eq!((doctor(&direct), doctor(&pooler.url(&direct))), (false.into(), true.into()));
+}
+
+#[test]
+fn what_is_missing_is_reported_with_the_exit_code_of_a_run() {
     let dir = TestDir::new();
     dir.write("broken.db", "this is no database, but long enough to be looked at as one ".repeat(20));
     dir.write("file", "where a folder should be");
@@ -74,6 +92,6 @@ fn ffmpeg_is_looked_for_on_the_path() {
     let script = dir.write("bin/ffmpeg", "#!/bin/sh\necho ffmpeg version 7.1.1 Copyright\n");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let output = dir.command(&["doctor", "--json"]).env("PATH", dir.path("bin")).output().unwrap();
-    let output = crate::support::test_dir::CommandOutput::from(output).exits(0).json();
+    let output = CommandOutput::from(output).exits(0).json();
     assert_eq!(output["ffmpeg"]["version"], "7.1.1");
 }

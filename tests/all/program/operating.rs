@@ -226,8 +226,8 @@ fn to_look_needs_no_right_to_write() {
         look(1);
         open.close().await.unwrap();
     });
-    // A table of another version is told, and not read as if it were ours.
-    dir.query_row("DELETE FROM _sqlx_migrations WHERE version > 1");
+    // Tables of another version are not read as if they were ours.
+    dir.query_row("DELETE FROM prepare_audio_migrations WHERE version > 1");
     let output = as_reader(&["status"]).exits(4);
     assert!(output.stderr.contains("another version"), "{}", output.stderr);
 }

@@ -1,4 +1,4 @@
-//! The contract of the store: one suite of tests, run on SQLite and on PostgreSQL.
+//! The contract of the store: one suite of tests, run on SQLite, on PostgreSQL, and on PostgreSQL through PgBouncer.
 
 mod claiming;
 mod completion;
@@ -36,11 +36,24 @@ macro_rules! test_on_each_database {
                 }
             )* })*
         }
+        mod pgbouncer {
+            $(mod $module { $(
+                #[test]
+                fn $test() {
+                    crate::support::test_database::runtime().block_on(async {
+                        if let Some(db) = crate::support::test_database::TestDatabase::pooled().await {
+                            crate::store::$module::$test(db).await;
+                        }
+                    });
+                }
+            )* })*
+        }
     };
 }
 
 test_on_each_database! {
     opening: opens_again_and_keeps_what_is_there refuses_tables_that_are_newer many_open_it_at_once
+        takes_over_what_sqlx_listed leaves_rows_of_others_alone names_tables_of_others
         a_caller_who_stops_waiting_does_not_stop_the_write;
     claiming: distinguishes_new_sources_from_known_ones new_parameters_are_new_work adds_all_or_nothing
         takes_sources_of_any_spelling adds_many_in_their_order claims_in_order_and_not_too_early a_claim_shows_in_its_row
