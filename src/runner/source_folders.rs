@@ -302,11 +302,12 @@ fn is_away(folder: &Path) -> bool {
 
 /// Whether an error is neither about the name nor about rights: a stale handle, a connection that is gone, a broken disk.
 fn is_fault_of_storage(error: &io::Error) -> bool {
-    use ErrorKind::{FilesystemLoop, InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied};
-    !matches!(
-        error.kind(),
-        FilesystemLoop | InvalidFilename | InvalidInput | NotADirectory | NotFound | PermissionDenied
-    )
+    use ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return false; // links that lead to each other; its ErrorKind is not stable yet
+    }
+    !matches!(error.kind(), InvalidFilename | InvalidInput | NotADirectory | NotFound | PermissionDenied)
 }
 
 fn is_back(folder: &Path, probe: &Probe) -> bool {

@@ -27,7 +27,7 @@ const POOLED_SETTINGS: &str = "SET LOCAL client_min_messages = error; \
                                SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL jit = off";
 
 /// How often both connections are asked which process serves them. Other clients of the pooler may come in between.
-const PROBES: usize = 2;
+const PROBES: usize = 3;
 
 /// How to talk to one server.
 pub struct Session {
