@@ -22,7 +22,7 @@ pub fn of(path: &Path, header: &str) -> u8 {
 
 /// The delimiter that the first line states, as Excel reads and writes it: `sep=;`.
 pub fn stated(line: &str) -> Option<u8> {
-    match line.trim_end().strip_prefix("sep=")?.as_bytes() {
+    match line.trim_end_matches(['\r', '\n']).strip_prefix("sep=")?.as_bytes() {
         [delimiter] => Some(*delimiter),
         _ => None,
     }

@@ -183,9 +183,11 @@ impl Resolver {
             .compile_matcher();
         let before = search.found.recordings;
         // As in a shell, `*` does not match a hidden folder, but `.*` does.
-        let names_hidden = whole.components().any(|c| c.as_os_str().as_encoded_bytes().starts_with(b"."));
+        let fixed = fixed_part(&whole);
+        let mut wild = whole.components().skip(fixed.components().count());
+        let names_hidden = wild.any(|c| c.as_os_str().as_encoded_bytes().starts_with(b"."));
         let hidden = if names_hidden { Hidden::Searched } else { Hidden::Skipped };
-        walk::for_each_file(&fixed_part(&whole), hidden, self.is_output(), |path| {
+        walk::for_each_file(&fixed, hidden, self.is_output(), |path| {
             if matcher.is_match(&path) { search.found(self.source(&path)?.into()) } else { Ok(()) }
         })?;
         if search.found.recordings == before { Err(SourceError::NoMatch(pattern.to_owned()).into()) } else { Ok(()) }

@@ -49,7 +49,7 @@ async fn with_list_of_sqlx(db: &TestDatabase) {
 }
 
 async fn versions(db: &TestDatabase, table: &str) -> Vec<i64> {
-    let versions = db.query(&format!("SELECT CAST(version AS TEXT) FROM {table} ORDER BY version")).await;
+    let versions = db.query(&format!("SELECT CAST(version AS TEXT) FROM {table} ORDER BY {table}.version")).await;
     versions.iter().map(|version| version.parse().unwrap()).collect()
 }
 
