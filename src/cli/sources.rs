@@ -82,13 +82,13 @@ pub async fn add(
     Ok(())
 }
 
-/// Adds to an error how many recordings were added before it.
+/// Adds the number of recordings that were added before an error to its message.
 pub fn with_count(error: anyhow::Error, added: &Added) -> anyhow::Error {
     if added.inserted == 0 {
         return error;
     }
     let before = count(added.inserted, "recording");
-    error.context(format!("{before} added before this, which stay: the same command again goes on"))
+    error.context(format!("{before} added before this error; they stay, and the same command adds the rest"))
 }
 
 /// The counts in one line.
@@ -99,12 +99,12 @@ pub fn describe(added: &Added, found: &Found) -> String {
     }
     if found.skipped > 0 {
         let skipped = count(found.skipped, "other file");
-        text += &format!(" ({skipped} passed over by name; name a file itself to have it tried)");
+        text += &format!(" ({skipped} skipped by name; name such a file itself to add it)");
     }
     text
 }
 
-/// The error for files whose names no row can hold. The warnings above it name them.
+/// The error for files whose names cannot be stored in a row. Earlier warnings name the files.
 pub fn unnameable(found: &Found) -> String {
-    format!("{} passed over, see the warnings above: rename them and add them again", count(found.unnameable, "file"))
+    format!("{} skipped, see the warnings above: rename them and add them again", count(found.unnameable, "file"))
 }

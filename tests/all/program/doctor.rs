@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_machine_with_all_that_is_needed_passes_and_nothing_is_changed() {
+fn doctor_finds_no_fault_and_changes_nothing() {
     let dir = TestDir::new();
     let output = dir.run(&["doctor", "--json"]).exits(0).json();
     assert_eq!(output["ok"], true, "{output}");
@@ -24,7 +24,7 @@ fn a_machine_with_all_that_is_needed_passes_and_nothing_is_changed() {
     assert_eq!(dir.path(".").read_dir().unwrap().count(), 0);
 }
 
-/// The tests are built with the default features, which are all there are today.
+/// The tests are built with the default features, which are all features for users today.
 #[test]
 fn cargo_features_are_listed() {
     let dir = TestDir::new();
@@ -43,7 +43,7 @@ fn cargo_features_are_listed() {
 }
 
 #[test]
-fn the_database_is_inspected() {
+fn doctor_reports_the_schema_and_the_counts_of_a_database() {
     let dir = TestDir::new();
     dir.run(&["fetch", fixture("quiet").to_str().unwrap()]).exits(0);
     let database = &dir.run(&["doctor", "--json"]).exits(0).json()["database"];
@@ -65,10 +65,10 @@ fn a_pooler_is_reported() {
 }
 
 #[test]
-fn what_is_missing_is_reported_with_the_exit_code_of_a_run() {
+fn a_fault_has_the_exit_code_that_a_run_would_have() {
     let dir = TestDir::new();
-    dir.write("broken.db", "this is no database, but long enough to be looked at as one ".repeat(20));
-    dir.write("file", "where a folder should be");
+    dir.write("broken.db", "not a database, but long enough to be read as one ".repeat(20));
+    dir.write("file", "in the place of a folder");
     let unreachable = "postgres://someone:sesame@127.0.0.1:1/queue";
     for (args, code, words) in [
         (["--database", "sqlite://broken.db"], 4, "broken.db"),
@@ -86,7 +86,7 @@ fn what_is_missing_is_reported_with_the_exit_code_of_a_run() {
 
 #[cfg(unix)]
 #[test]
-fn ffmpeg_is_looked_for_on_the_path() {
+fn doctor_reports_the_version_of_the_ffmpeg_on_the_path() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TestDir::new();
     let script = dir.write("bin/ffmpeg", "#!/bin/sh\necho ffmpeg version 7.1.1 Copyright\n");

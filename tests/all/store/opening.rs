@@ -6,14 +6,14 @@ use prepare_audio::store;
 
 use crate::support::{postgres::PASSWORD, test_database::TestDatabase};
 
-pub async fn opens_again_and_keeps_what_is_there(db: TestDatabase) {
+pub async fn opening_again_keeps_the_rows(db: TestDatabase) {
     let first = db.with(&["a"]).await;
     let second = db.with(&["b"]).await;
     assert_eq!(first.counts().await.unwrap(), second.counts().await.unwrap());
     assert_eq!(db.snapshot().await.len(), 2);
 }
 
-pub async fn refuses_tables_that_are_newer(db: TestDatabase) {
+pub async fn refuses_tables_of_a_newer_version(db: TestDatabase) {
     db.open().await;
     db.execute(
         "INSERT INTO prepare_audio_migrations (version, description, checksum, applied_at) \
@@ -99,7 +99,7 @@ pub async fn names_tables_of_others(db: TestDatabase) {
     assert!(error.to_string().contains("by the same names: recording. "), "{error}");
 }
 
-pub async fn many_open_it_at_once(db: TestDatabase) {
+pub async fn many_connections_open_at_the_same_time(db: TestDatabase) {
     let opens: Vec<_> = (0..24)
         .map(|_| {
             tokio::spawn({
@@ -114,8 +114,8 @@ pub async fn many_open_it_at_once(db: TestDatabase) {
     db.with(&["a"]).await;
 }
 
-/// As when a `select!` in the worker takes another branch while a write is on its way.
-pub async fn a_caller_who_stops_waiting_does_not_stop_the_write(db: TestDatabase) {
+/// This happens when a `select!` takes another branch during a write.
+pub async fn a_dropped_future_does_not_stop_the_write(db: TestDatabase) {
     let store = db.open().await;
     for number in 0..20 {
         let source = [format!("{number}.wav").into()];
@@ -129,5 +129,5 @@ pub async fn a_caller_who_stops_waiting_does_not_stop_the_write(db: TestDatabase
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{} of 20 arrived", db.snapshot().await.len());
+    panic!("{} of 20 rows were written", db.snapshot().await.len());
 }

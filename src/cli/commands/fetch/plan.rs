@@ -23,13 +23,13 @@ use crate::cli::{
     workload::Workload,
 };
 
-/// New sources that are measured at once.
+/// Number of new sources that are measured in one call on a blocking thread.
 const BATCH: usize = 1000;
 
 /// What a run would prepare.
 pub struct Plan {
     workload: Workload,
-    /// Recordings that the sources would add.
+    /// Number of recordings that the sources would add.
     added: usize,
 }
 
