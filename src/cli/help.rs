@@ -39,7 +39,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     (
         "Queue",
         &["database", "workers", "watch", "dry_run"],
-        &["lease", "heartbeat", "timeout", "max_attempts", "metrics", "database_wait"],
+        &["lease", "heartbeat", "timeout", "max_attempts", "metrics", "database_wait", "source_wait"],
     ),
     ("Logging", &["json", "quiet"], &["config", "log_level", "log_format", "log_file"]),
 ];

@@ -9,7 +9,7 @@ use prepare_audio_types::StoredRecording;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Run, RunError, claims::StopFlag, finisher::Finisher, pause, retry::jittered};
-use crate::store::{Claim, Isolation, Notifications, Outlook, Scope};
+use crate::store::{Claim, Claimer, Isolation, Notifications, Outlook, Scope};
 
 /// How long an idle claimer sleeps at most: others may add recordings or die.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,6 +50,7 @@ pub(super) async fn claim_all(
         if !pause::output_is_writable(run).await || run.shutdown.is_draining() {
             break;
         }
+        run.source_folders.refresh().await;
         let claimed = claim(run, permits.len(), &mut isolated).await?;
         if run.shutdown.is_draining() {
             break; // what was claimed just now is given back at the end of the run
@@ -173,9 +174,12 @@ async fn wait_for_work(
     if run.reap_if_calm().await? + drop_duplicates(run).await? > 0 {
         return Ok(true);
     }
-    let outlook = run.retrying(|| run.store.outlook(&run.claimer.recipe, run.claimer.scope)).await?;
+    let outlook = {
+        let Claimer { recipe, scope, without, .. } = &run.claimer;
+        run.retrying(|| run.store.outlook_without(recipe, *scope, without)).await?
+    };
     if outlook.pending == 0 && outlook.running == 0 && notifications.is_none() {
-        return Ok(false);
+        return Ok(run.source_folders.wait(run).await);
     }
     let own = run.held.keys().len() as i64;
     if outlook.running > own || outlook.pending > 0 || own == 0 {
@@ -191,6 +195,7 @@ async fn wait_for_work(
         () = tokio::time::sleep(jittered(poll_interval(&outlook, notifications.is_some()))) => {}
         () = notified => {}
         () = finisher.attempt_ended() => {}
+        () = run.source_folders.next_probe() => {}
         () = run.shutdown.draining() => {}
     }
     Ok(true)

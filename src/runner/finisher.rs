@@ -109,6 +109,7 @@ impl Finisher {
         let outcome = Arc::new(outcome);
         self.run.retrying(|| self.run.store.complete(&claim.key, Arc::clone(&outcome))).await?;
         self.run.report.done(&outcome);
+        self.run.source_folders.was_read(&claim.source).await;
         let (duration_s, speech_s, segments) = (outcome.duration_s, outcome.speech_s, outcome.segments.len());
         self.run.progress.ended();
         if !outcome.warnings.is_empty() {
@@ -124,6 +125,9 @@ impl Finisher {
             && !pause::is_own_fault(&self.run, cause).await
         {
             self.run.pauses.output_failed(&error, cause.needed(), &*self.run.progress);
+            return self.stopped(claim).await;
+        }
+        if self.run.source_folders.is_at_fault(&claim.source, &error).await {
             return self.stopped(claim).await;
         }
         let Some(code) = error.code() else { return self.stopped(claim).await };
@@ -157,12 +161,10 @@ impl Finisher {
                 *r.errors.entry(code.as_str().to_owned()).or_default() += 1;
             }
         });
-        if is_retried {
-            tracing::warn!(code = code.as_str(), "will be tried again: {message}");
-        } else {
+        if !is_retried {
             self.run.progress.ended();
-            tracing::error!(code = code.as_str(), "{message}");
         }
+        self.run.error_log.failed(code.as_str(), message, is_retried);
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 mod claimer;
 mod claims;
 mod deadline;
+mod error_log;
 mod finisher;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -18,6 +19,7 @@ mod report;
 mod retry;
 mod settings;
 mod shutdown;
+mod source_folders;
 mod worker;
 
 use std::{io::ErrorKind, sync::Arc, time::Duration};
@@ -31,7 +33,7 @@ use tokio::{
 
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
-use self::{claims::HeldClaims, finisher::Finisher, pause::Pauses};
+use self::{claims::HeldClaims, error_log::ErrorLog, finisher::Finisher, pause::Pauses, source_folders::SourceFolders};
 pub use self::{
     deadline::Timeout,
     report::{Report, Tally},
@@ -42,7 +44,7 @@ use crate::{
     output::{self, OutputFolder},
     pool::Pool,
     progress::Progress,
-    store::{Claim, Claimer, Reaped, Scope, Store, StoreError},
+    store::{Claim, Claimer, Exclusion, Reaped, Scope, Store, StoreError},
 };
 
 /// Prepares recordings into an output folder.
@@ -66,6 +68,8 @@ pub(crate) struct Run {
     /// Locked during a claim, so that a claim whose response is under way is not taken for a stray one.
     claiming: Mutex<()>,
     pauses: Pauses,
+    source_folders: SourceFolders,
+    error_log: ErrorLog,
     /// Announces that the connections were abandoned, and why.
     connection_resets: broadcast::Sender<StoreError>,
     shutdown: Shutdown,
@@ -132,7 +136,9 @@ pub async fn run(
         lease: settings.lease,
         scope: settings.scope,
         max_attempts: settings.max_attempts,
+        without: Exclusion::default(),
     };
+    let source_folders = SourceFolders::new(settings.audio_dir.clone(), claimer.without.clone());
     let pool = Pool::new(settings.workers)?;
     let run = Arc::new(Run {
         store,
@@ -144,6 +150,8 @@ pub async fn run(
         held: HeldClaims::default(),
         claiming: Mutex::default(),
         pauses: Pauses::default(),
+        source_folders,
+        error_log: ErrorLog::default(),
         connection_resets: broadcast::Sender::new(MISSED_RESETS),
         shutdown,
         report,
@@ -162,6 +170,8 @@ pub async fn run(
         // to wait for the leases to run out.
         std::mem::forget(registration);
     }
+    run.error_log.flush();
+    run.report.count(|r| r.unavailable_folders = run.source_folders.number());
     outcome.map(|()| run.report.report())
 }
 

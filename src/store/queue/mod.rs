@@ -1,6 +1,7 @@
 //! The queue: adding recordings, and the claims under which workers prepare them.
 
 mod complete;
+mod exclusion;
 mod sql;
 mod types;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+pub use exclusion::Exclusion;
 pub use types::{
     Added, AfterFailure, Claim, ClaimKey, Claimer, Isolation, NewRecording, Outlook, Reaped, Scope, State,
     WorkerRegistration,
@@ -86,6 +88,7 @@ impl Store {
             .bind(claimer.worker.clone())
             .bind(milliseconds(claimer.lease))
             .bind(claimer.max_attempts);
+        let claim = claimer.without.apply(claim);
         self.call(|db| async move {
             for _ in 1..CLAIM_ATTEMPTS {
                 match db.write(claim.clone()).await {
@@ -198,8 +201,13 @@ impl Store {
 
     /// What is left for a worker with this recipe.
     pub async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook> {
+        self.outlook_without(recipe, scope, &Exclusion::default()).await
+    }
+
+    /// The same, without pending recordings of an exclusion.
+    pub async fn outlook_without(&self, recipe: &str, scope: Scope, without: &Exclusion) -> Result<Outlook> {
         let outlook = Statement::new(sql::scoped(sql::OUTLOOK, scope, "$1")).bind(recipe.to_owned());
-        self.read(outlook).await?.one(Outlook::read)
+        self.read(without.apply(outlook)).await?.one(Outlook::read)
     }
 }
 

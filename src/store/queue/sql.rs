@@ -23,7 +23,8 @@ ON CONFLICT DO NOTHING";
 
 /// `$1` limit, `$2` recipe, `$3` worker, `$4` lease, `$5` the most attempts, or NULL for the row's own.
 ///
-/// `{isolation}` says whether recordings that crashed a process are wanted: those alone, or none of them.
+/// `{isolation}` selects recordings that crashed a process, or all others. `{without}`, which is filled in when the
+/// statement is run, leaves out those of an [`Exclusion`](super::Exclusion).
 ///
 /// A claimed row takes the claimer's recipe, and (source, recipe) is unique. So a row is skipped when its source has
 /// that recipe already; and of several pending rows of one source, which all would get it, only the first is taken.
@@ -54,8 +55,8 @@ RETURNING recording.id, token, claim_id, source, attempts, max_attempts, crashes
 /// The claim for a scope and an isolation.
 pub fn claim(scope: Scope, isolation: Isolation) -> String {
     let isolation = match isolation {
-        Isolation::Shared => "r.crashes = 0",
-        Isolation::Isolated => "r.crashes > 0",
+        Isolation::Shared => "r.crashes = 0{without}",
+        Isolation::Isolated => "r.crashes > 0{without}",
     };
     scoped(CLAIM, scope, "$2").replace("{isolation}", isolation)
 }
@@ -138,7 +139,7 @@ WHERE state = 'pending' AND attempts = 0 AND recipe = ''
 pub const OUTLOOK: &str = "
 WITH waiting AS (
     SELECT r.available_at FROM recording r
-    WHERE r.state = 'pending' {bound}
+    WHERE r.state = 'pending' {bound}{without}
       AND (r.recipe = $1 OR NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $1))
 ), due AS (
     SELECT MIN(available_at) AS at FROM waiting

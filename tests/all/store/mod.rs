@@ -1,4 +1,4 @@
-//! The contract of the store: one suite of tests, which runs on SQLite and on PostgreSQL.
+//! The contract of the store: one suite of tests, run on SQLite, on PostgreSQL, and on PostgreSQL through PgBouncer.
 
 mod claiming;
 mod completion;
@@ -36,11 +36,24 @@ macro_rules! test_on_each_database {
                 }
             )* })*
         }
+        mod pgbouncer {
+            $(mod $module { $(
+                #[test]
+                fn $test() {
+                    crate::support::test_database::runtime().block_on(async {
+                        if let Some(db) = crate::support::test_database::TestDatabase::pooled().await {
+                            crate::store::$module::$test(db).await;
+                        }
+                    });
+                }
+            )* })*
+        }
     };
 }
 
 test_on_each_database! {
     opening: opening_again_keeps_the_rows refuses_tables_of_a_newer_version many_connections_open_at_the_same_time
+        takes_over_what_sqlx_listed leaves_rows_of_others_alone names_tables_of_others
         a_dropped_future_does_not_stop_the_write;
     claiming: distinguishes_new_sources_from_known_ones adds_known_sources_again_for_new_parameters adds_all_or_nothing
         accepts_any_characters_in_sources adds_many_in_their_order claims_by_priority_and_time
