@@ -6,17 +6,17 @@ use bitstream_io::BitRead;
 
 use super::super::vorbis_codebooks::{Bits, MOST_ENTRIES, book, skip};
 
-/// Lengths of the blocks, and the block before.
+/// The block lengths of the modes, and that of the previous block.
 #[derive(Clone, Debug)]
 pub(super) struct VorbisBlocks {
-    /// The length of each mode's block.
+    /// The block length of each mode.
     modes: Vec<u32>,
-    /// The length of the block before, if it is known.
+    /// The length of the previous block, if it is known.
     previous: Option<u32>,
 }
 
 impl VorbisBlocks {
-    /// From the headers of identification and of setup.
+    /// Reads the identification header and the setup header.
     pub fn read(identification: &[u8], setup: &[u8]) -> Option<Self> {
         let (channels, sizes) = (*identification.get(11)?, *identification.get(28)?);
         let (short, long) = (sizes & 15, sizes >> 4);
@@ -26,7 +26,7 @@ impl VorbisBlocks {
         Some(Self { modes, previous: None })
     }
 
-    /// The number of frames that `packet` completes: none, where the block before it is missing.
+    /// The number of frames that `packet` completes: none, if the previous block is missing.
     pub fn frames(&mut self, packet: &[u8]) -> u64 {
         let Some(block) = self.mode(packet).ok().flatten().and_then(|mode| self.modes.get(mode).copied()) else {
             return 0;
@@ -44,12 +44,12 @@ impl VorbisBlocks {
         Ok(is_audio.then_some(mode as usize))
     }
 
-    /// Whether the block before is known.
+    /// Whether the previous block is known.
     pub fn is_primed(&self) -> bool {
         self.previous.is_some()
     }
 
-    /// The block before is lost.
+    /// Forgets the previous block, which was lost.
     pub fn reset(&mut self) {
         self.previous = None;
     }
