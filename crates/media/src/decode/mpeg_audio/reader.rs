@@ -1,4 +1,4 @@
-//! symphonia's interface to the frames.
+//! The demuxer, behind symphonia's interface.
 
 use std::io;
 
@@ -20,13 +20,13 @@ use super::{
     tags::{StreamInfo, stream_info},
 };
 
-/// Places whose frames tell the length of a stream without a header.
+/// The number of places at which frames are sampled to estimate the length of a stream without a header.
 const SAMPLED_PLACES: u64 = 4;
 
 /// Reads bare MPEG audio and ADTS.
 ///
-/// A packet's time stamp is where its audio lies in the undamaged recording. A new part is announced by
-/// [`Error::ResetRequired`]; its time begins anew.
+/// A packet's time stamp is its position in the undamaged recording. [`Error::ResetRequired`] announces a new part, whose
+/// time stamps begin at 0.
 pub(in crate::decode) struct MpegAudioReader<'s> {
     frames: Frames<'s>,
     syntax: Syntax,
@@ -61,13 +61,13 @@ impl<'s> MpegAudioReader<'s> {
         })
     }
 
-    /// Begins the part of which `frame` is the first.
+    /// Begins a part with `frame`.
     fn begin(&mut self, frame: Frame, info: Option<StreamInfo>) {
         self.part = Part::begin(&frame, info);
         self.tracks = [self.part.track(&frame.header, None)];
         self.media_info = MediaInfo::from_track(&self.tracks[0]);
         self.first = info.is_none().then_some(frame);
-        tracing::debug!(at = frame.at, format = ?frame.header.format, "another part begins");
+        tracing::debug!(at = frame.at, format = ?frame.header.format, "a new part begins");
     }
 
     fn pass_gap(&mut self, frame: &Frame) -> Result<()> {
@@ -75,12 +75,12 @@ impl<'s> MpegAudioReader<'s> {
             Some(lost) => lost,
             None => self.planned(frame)?.unwrap_or_else(|| self.part.lost_by_mean(frame)),
         };
-        tracing::debug!(at = frame.at, bytes = frame.skipped, frames = lost, "bytes passed over");
+        tracing::debug!(at = frame.at, bytes = frame.skipped, frames = lost, "skipped bytes");
         self.part.lose(lost, &frame.header);
         Ok(())
     }
 
-    /// Frames that were lost before `frame`, by all that is known of its part; `None` where that cannot be looked through.
+    /// The number of frames lost before `frame`, estimated from the whole part; `None` if the source cannot seek.
     fn planned(&mut self, frame: &Frame) -> Result<Option<u64>> {
         if self.part.plan.is_none() {
             let Some(here) = self.frames.save() else { return Ok(None) };
@@ -95,8 +95,7 @@ impl<'s> MpegAudioReader<'s> {
         Ok(self.part.plan.as_ref().and_then(|plan| plan.lost(frame.at)))
     }
 
-    /// Looks through the rest of the part, from `frame` on, and returns where it ends as well. Each part is looked through
-    /// once at most.
+    /// Scans the rest of the part from `frame` on. Returns where it ends, too. Each part is scanned once at most.
     fn survey(&mut self, frame: &Frame) -> Result<(Survey, u64)> {
         let mut survey = Survey::after(self.part.lengths.clone());
         let mut next = *frame;
@@ -130,7 +129,7 @@ impl<'s> MpegAudioReader<'s> {
         Ok(Some(frame))
     }
 
-    /// ADTS has no header that could tell that the file ends early.
+    /// The end of the file. ADTS has no header with a length, so a cut frame is the sign of a truncated file.
     fn end<T>(&self) -> Result<Option<T>> {
         if self.syntax == Syntax::Adts && self.frames.is_cut() {
             return Err(Error::IoError(io::ErrorKind::UnexpectedEof.into()));
@@ -147,7 +146,7 @@ fn syntax(source: &mut MediaSourceStream<'_>) -> Result<Syntax> {
     Syntax::of(&mark).ok_or(Error::Unsupported("no frame of MPEG audio"))
 }
 
-/// The length of a stream without a header of its own, guessed from frames at some places.
+/// The length of a stream without a header, estimated from frames at some places.
 fn estimated_samples(frames: &mut Frames<'_>, header: &FrameHeader) -> Result<Option<u64>> {
     let mean = frames.mean_len(SAMPLED_PLACES)?;
     Ok(mean.map(|(mean, left)| (left as f64 / mean.max(1.0)) as u64 * u64::from(header.samples)))
@@ -170,7 +169,7 @@ impl FormatReader for MpegAudioReader<'_> {
         self.metadata.metadata()
     }
 
-    /// Nothing here seeks in bare streams.
+    /// Not supported: nothing in this program seeks in bare streams.
     fn seek(&mut self, _: SeekMode, _: SeekTo) -> Result<SeekedTo> {
         Err(Error::SeekError(SeekErrorKind::Unseekable))
     }
