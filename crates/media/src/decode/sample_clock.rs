@@ -1,56 +1,56 @@
-//! Compares where decoded samples are with where the container's time stamps place them, and says how much silence is
-//! missing between the two.
+//! Compares the position of decoded samples with the container's time stamps, and returns the silence that is missing
+//! between the two.
 //!
 //! Packets that were lost to damage, or never recorded, leave a jump in the time stamps. Filling it with silence keeps all
-//! later samples in their place.
+//! later samples at their position.
 
 use symphonia::core::units::TimeBase;
 
 /// Time stamps that a container counts in samples are exact but for the rounding of encoders.
 const EXACT_TOLERANCE_S: f64 = 0.005;
 
-/// Others are read off a clock while recording. ffmpeg's `aresample=async=1` fills a jump of more than this as well.
+/// Other time stamps come from a clock during recording. ffmpeg's `aresample=async=1` fills a jump of more than this as well.
 const COARSE_TOLERANCE_S: f64 = 0.1;
 
-/// A longer jump is taken for a new beginning of the clock, as where two recordings were joined.
+/// A longer jump counts as a restart of the clock, as where two recordings were joined.
 const LONGEST_GAP_S: f64 = 3_600.0;
 
-/// Time stamps that go back by more than this begin anew, too.
+/// A step back by more than this counts as a restart, too.
 const LONGEST_STEP_BACK_S: f64 = 1.0;
 
-/// How far a container's time stamps can be relied on.
+/// The precision of a container's time stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Precision {
     /// They count samples.
     Exact,
-    /// They come from a clock, and jitter.
+    /// They come from a clock and have jitter.
     Coarse,
 }
 
-/// When a packet begins and ends, in ticks of its track.
+/// The beginning and end of a packet, in ticks of its track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PacketTime {
     /// The packet's time stamp.
     pub pts: i64,
     /// The time of its first sample that the decoder returns.
     pub start: i64,
-    /// Its end, what is trimmed off included.
+    /// Its end, trimmed samples included.
     pub end: i64,
 }
 
 /// The position of the next sample in one stream, by count and by time stamps.
 #[derive(Debug)]
 pub(super) struct SampleClock {
-    /// Length of a tick; without it there is nothing to compare.
+    /// Length of a tick; without it, no gap is found.
     time_base: Option<TimeBase>,
     precision: Precision,
     /// Frames so far, silence included.
     position: u64,
-    /// A time stamp, the position that it belongs to, and the rate of that position.
+    /// A time stamp, its position, and the rate of that position.
     anchor: Option<(i64, u64, u32)>,
-    /// Frames by which the time stamp of the latest packet was ahead of its position.
+    /// The difference between time stamp and position of the latest packet, in frames.
     drift: i64,
-    /// Whether packets were lost for certain since the latest one that was decoded.
+    /// Whether packets are known to be lost since the latest decoded one.
     is_after_damage: bool,
 }
 
@@ -60,7 +60,7 @@ impl SampleClock {
         Self { time_base, precision, position: 0, anchor: None, drift: 0, is_after_damage: false }
     }
 
-    /// A packet was lost. What follows may be behind its time stamp by as little as one packet.
+    /// Notes that a packet was lost. After it, a jump as short as one packet is a gap.
     pub fn packet_lost(&mut self) {
         self.is_after_damage = true;
     }
@@ -71,7 +71,7 @@ impl SampleClock {
         let missing = self.missing(time, rate);
         self.position += missing;
         if self.anchor.is_none_or(|(_, _, of)| of != rate) {
-            // A first packet is trimmed, so that only its end is known for certain.
+            // The first packet may be trimmed, so that only its end is certain.
             let pts = if self.anchor.is_none() && time.end > time.start { time.end } else { time.start };
             let at = if pts == time.end { self.position + frames } else { self.position };
             self.anchor = Some((pts, at, rate));
@@ -98,14 +98,14 @@ impl SampleClock {
         }
         let is_exact = self.precision == Precision::Exact;
         let tolerance = in_frames(if is_exact || was_damaged { EXACT_TOLERANCE_S } else { COARSE_TOLERANCE_S });
-        // Where time stamps come from a clock that is slower than the samples', only the jump is a gap.
+        // If the clock of the time stamps is slower than that of the samples, only the jump is a gap.
         let missing = if is_exact { drift } else { drift.min(jump) };
         let missing = if missing > tolerance { missing } else { 0 };
         self.drift = drift - missing;
         missing.unsigned_abs()
     }
 
-    /// The frames that the ticks from one time stamp to another stand for.
+    /// The number of frames between two time stamps.
     fn frames_between(&self, from: i64, to: i64, rate: u32) -> Option<i64> {
         let base = self.time_base?;
         let ticks = i128::from(to) - i128::from(from);
@@ -129,7 +129,7 @@ mod tests {
         PacketTime { pts: start, start, end: start + len }
     }
 
-    /// What `clock` wants before each packet of `len` frames that begins at one of `starts`.
+    /// The gaps that `clock` finds before packets of `len` frames with these starts and ticks.
     fn missing(mut clock: SampleClock, rate: u32, len: u64, starts: &[(i64, i64)]) -> Vec<u64> {
         starts.iter().map(|&(start, ticks)| clock.pass(at(start, ticks), rate, len)).collect()
     }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_begins_anew_is_followed() {
+    fn a_restarted_clock_is_followed() {
         let starts = [0, 1_000, 0, 1_000, 900_000_000, 900_001_000, 900_003_000].map(|start| (start, 1_000));
         let gaps = missing(clock(Precision::Exact, 16_000), 16_000, 1_000, &starts);
         assert_eq!(gaps, [0, 0, 0, 0, 0, 0, 1_000]);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the time stamps, positions follow exact ones and nothing overflows.
+        /// Positions follow exact time stamps, and arbitrary ones do not overflow.
         #[test]
         fn positions_follow_exact_time_stamps(
             lost in proptest::collection::vec(0_u64..50, 1..40),

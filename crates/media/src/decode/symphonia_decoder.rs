@@ -190,7 +190,7 @@ impl SymphoniaDecoder {
                 Ok(None)
             }
             PacketOutcome::Reset => self.reset().map(|()| None),
-            PacketOutcome::Absurd(error) => Err(error),
+            PacketOutcome::Implausible(error) => Err(error),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The packets of one track, in order: those of which something belongs to the recording.
+//! The packets of one track that are part of the recording, in order.
 
 use symphonia::core::{
     errors::Error as SymphoniaError,
@@ -9,33 +9,33 @@ use symphonia::core::{
 
 use super::timeline::Timeline;
 
-/// A container's reader, and which of its packets are wanted.
+/// A container's reader, and the track that is decoded.
 pub(super) struct TrackPackets {
     pub reader: Box<dyn FormatReader>,
     /// The track's id.
     pub track: u32,
     pub timeline: Timeline,
-    /// The packet that comes next. Each is held back until another follows: the last one may have to be shortened, and a
-    /// time stamp is checked against the one that follows.
+    /// The next packet. Each is held back until another follows: the last one may have to be trimmed, and a time stamp is
+    /// checked against the next one.
     held: Option<Packet>,
     /// Time stamp and duration of the packet before `held`.
     latest: Option<(Timestamp, Duration)>,
-    /// How the reader ended, once what is held has been returned.
+    /// How the reader ended; reported after the packet in `held`.
     end: Option<Result<(), SymphoniaError>>,
 }
 
 impl TrackPackets {
-    /// The packets of the track `track`; `timeline` says which of them belong to the recording.
+    /// The packets of the track `track`; `timeline` decides which of them are part of the recording.
     pub fn new(reader: Box<dyn FormatReader>, track: u32, timeline: Timeline) -> Self {
         Self { reader, track, timeline, held: None, latest: None, end: None }
     }
 
-    /// Begins another stream of the same file: its track and timeline.
+    /// Begins another stream of the same file.
     pub fn begin_stream(&mut self, track: u32, timeline: Timeline) {
         (self.track, self.timeline, self.latest) = (track, timeline, None);
     }
 
-    /// The next packet of which something belongs to the recording.
+    /// The next packet that is part of the recording.
     pub fn next(&mut self) -> Result<Option<Packet>, SymphoniaError> {
         loop {
             match self.next_of_track()? {
@@ -72,7 +72,7 @@ impl TrackPackets {
         self.end.take().unwrap_or(Ok(())).map(|()| None)
     }
 
-    /// Replaces a time stamp that lies outside of those before and after it, which are in order: it is damaged.
+    /// Replaces a damaged time stamp: one outside of the range of its neighbours, if those are in order.
     fn check_time(&mut self, packet: &mut Packet, following: Option<Timestamp>) {
         if let (Some((before, duration)), Some(following)) = (self.latest, following)
             && before <= following
@@ -111,7 +111,7 @@ mod tests {
         for (pts, following, expected) in cases {
             assert_eq!(checked(&mut packets, pts, Some(following)), expected);
         }
-        // Going back is a new beginning where the next one agrees.
+        // A step back is a restart if the next time stamp confirms it.
         assert_eq!(checked(&mut packets, 0, Some(10)), 0);
         assert_eq!(checked(&mut packets, 10, None), 10);
     }
