@@ -13,7 +13,7 @@ use symphonia::core::{
     packet::Packet,
 };
 
-use super::matroska_resync::ResyncReport;
+use super::{matroska_resync::ResyncReport, skipped_bytes::SkippedBytes};
 
 /// The maximum of consecutive blocks that fail. Each is skipped, and only its own audio is lost.
 const MOST_FAILURES: u32 = 1_000;
@@ -22,17 +22,17 @@ const MOST_FAILURES: u32 = 1_000;
 pub(super) struct MatroskaReader {
     inner: Box<dyn FormatReader>,
     report: Arc<ResyncReport>,
+    skipped_bytes: SkippedBytes,
 }
 
 impl MatroskaReader {
     /// Wraps `inner`; `report` is that of the walk that masks the file.
     pub fn of(inner: Box<dyn FormatReader>, report: Arc<ResyncReport>) -> Self {
-        Self { inner, report }
+        Self { inner, report, skipped_bytes: SkippedBytes::new() }
     }
-}
 
-impl FormatReader for MatroskaReader {
-    fn next_packet(&mut self) -> Result<Option<Packet>> {
+    /// The next packet that can be read.
+    fn next_readable(&mut self) -> Result<Option<Packet>> {
         for _ in 0..MOST_FAILURES {
             match self.inner.next_packet() {
                 Err(Error::DecodeError(cause)) => {
@@ -50,6 +50,14 @@ impl FormatReader for MatroskaReader {
         }
         self.inner.next_packet()
     }
+}
+
+impl FormatReader for MatroskaReader {
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        let packet = self.next_readable();
+        self.skipped_bytes.set(self.report.bytes.load(Relaxed));
+        packet
+    }
 
     fn format_info(&self) -> &FormatInfo {
         self.inner.format_info()
@@ -60,7 +68,7 @@ impl FormatReader for MatroskaReader {
     }
 
     fn attachments(&self) -> &[Attachment] {
-        self.inner.attachments()
+        self.skipped_bytes.attachments()
     }
 
     fn chapters(&self) -> Option<&ChapterGroup> {

@@ -7,7 +7,7 @@ use symphonia::core::{
     packet::Packet,
 };
 
-use super::{check_spec, sample_clock::PacketTime};
+use super::{check_spec, sample_clock::PacketTime, track_packets::TrackPacket};
 use crate::AudioError;
 
 /// The outcome of decoding a packet.
@@ -31,10 +31,10 @@ impl PacketOutcome {
 }
 
 /// The times of `packet`.
-pub(super) fn time_of(packet: &Packet) -> PacketTime {
+pub(super) fn time_of(TrackPacket { packet, is_near_loss }: &TrackPacket) -> PacketTime {
     let start = packet.pts.saturating_add(packet.trim_start);
     let end = start.saturating_add(packet.dur).saturating_add(packet.trim_end);
-    PacketTime { pts: packet.pts.get(), start: start.get(), end: end.get() }
+    PacketTime { pts: packet.pts.get(), start: start.get(), end: end.get(), is_near_loss: *is_near_loss }
 }
 
 /// Decodes `packet` and appends its samples, interleaved, to `samples`.

@@ -15,6 +15,9 @@ const COARSE_TOLERANCE_S: f64 = 0.1;
 /// A longer jump counts as a restart of the clock, as where two recordings were joined.
 const LONGEST_GAP_S: f64 = 3_600.0;
 
+/// The longest gap before a first packet with a coarse time stamp. Recorders may begin at any time stamp.
+const LONGEST_FIRST_GAP_S: f64 = 60.0;
+
 /// A step back by more than this counts as a restart, too.
 const LONGEST_STEP_BACK_S: f64 = 1.0;
 
@@ -36,6 +39,8 @@ pub(super) struct PacketTime {
     pub start: i64,
     /// Its end, trimmed samples included.
     pub end: i64,
+    /// Whether bytes were skipped near it.
+    pub is_near_loss: bool,
 }
 
 /// The position of the next sample in one stream, by count and by time stamps.
@@ -44,6 +49,8 @@ pub(super) struct SampleClock {
     /// Length of a tick; without it, no gap is found.
     time_base: Option<TimeBase>,
     precision: Precision,
+    /// The time stamp at position 0, if it is known before the first packet.
+    start: Option<i64>,
     /// Frames so far, silence included.
     position: u64,
     /// A time stamp, its position, and the rate of that position.
@@ -57,7 +64,13 @@ pub(super) struct SampleClock {
 impl SampleClock {
     /// A clock for a stream whose time stamps count ticks of `time_base`.
     pub fn new(time_base: Option<TimeBase>, precision: Precision) -> Self {
-        Self { time_base, precision, position: 0, anchor: None, drift: 0, is_after_damage: false }
+        Self { time_base, precision, start: None, position: 0, anchor: None, drift: 0, is_after_damage: false }
+    }
+
+    /// The same clock for a stream that begins at the time stamp `start`, so that a later first packet follows a gap. A coarse
+    /// first time stamp is only compared with `start` after a loss.
+    pub fn starting_at(self, start: Option<i64>) -> Self {
+        Self { start, ..self }
     }
 
     /// Notes that a packet was lost. After it, a jump as short as one packet is a gap.
@@ -68,6 +81,9 @@ impl SampleClock {
     /// The number of frames of silence that belong before the `frames` frames of the packet at `time`. Both are counted as
     /// passed.
     pub fn pass(&mut self, time: PacketTime, rate: u32, frames: u64) -> u64 {
+        if self.anchor.is_none() {
+            self.anchor = self.start_anchor(time, rate);
+        }
         let missing = self.missing(time, rate);
         self.position += missing;
         if self.anchor.is_none_or(|(_, _, of)| of != rate) {
@@ -81,8 +97,21 @@ impl SampleClock {
         missing
     }
 
+    /// The beginning of the stream as an anchor, if a gap may lie before the first packet.
+    fn start_anchor(&self, time: PacketTime, rate: u32) -> Option<(i64, u64, u32)> {
+        let start = self.start?;
+        let is_first_gap = match self.precision {
+            Precision::Exact => true,
+            Precision::Coarse => {
+                let gap = self.frames_between(start, time.start, rate)?;
+                (self.is_after_damage || time.is_near_loss) && gap <= (LONGEST_FIRST_GAP_S * f64::from(rate)) as i64
+            }
+        };
+        is_first_gap.then_some((start, 0, rate))
+    }
+
     fn missing(&mut self, time: PacketTime, rate: u32) -> u64 {
-        let was_damaged = std::mem::take(&mut self.is_after_damage);
+        let was_damaged = std::mem::take(&mut self.is_after_damage) || time.is_near_loss;
         let Some((pts, at, _)) = self.anchor.filter(|&(_, _, of)| of == rate) else { return 0 };
         let Some(drift) = self.frames_between(pts, time.start, rate).and_then(|frames| {
             i64::try_from(at).ok()?.checked_add(frames)?.checked_sub(i64::try_from(self.position).ok()?)
@@ -126,7 +155,7 @@ mod tests {
     }
 
     fn at(start: i64, len: i64) -> PacketTime {
-        PacketTime { pts: start, start, end: start + len }
+        PacketTime { pts: start, start, end: start + len, is_near_loss: false }
     }
 
     /// The gaps that `clock` finds before packets of `len` frames with these starts and ticks.
@@ -144,11 +173,11 @@ mod tests {
     fn a_trimmed_first_packet_is_no_gap() {
         let mut clock = clock(Precision::Exact, 44_100);
         // 1,105 frames of encoder delay, of which the decoder returns none.
-        assert_eq!(clock.pass(PacketTime { pts: -1_105, start: 0, end: 47 }, 44_100, 47), 0);
+        assert_eq!(clock.pass(PacketTime { pts: -1_105, start: 0, end: 47, is_near_loss: false }, 44_100, 47), 0);
         assert_eq!(clock.pass(at(47, 1_152), 44_100, 1_152), 0);
         // A decoder that ignores the trimming.
         let mut clock = self::clock(Precision::Exact, 48_000);
-        assert_eq!(clock.pass(PacketTime { pts: -312, start: 0, end: 648 }, 48_000, 960), 0);
+        assert_eq!(clock.pass(PacketTime { pts: -312, start: 0, end: 648, is_near_loss: false }, 48_000, 960), 0);
         assert_eq!(clock.pass(at(648, 960), 48_000, 960), 0);
     }
 
@@ -186,6 +215,28 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_beginning_is_a_gap() {
+        let clock = |precision| clock(precision, 1_000).starting_at(Some(0));
+        assert_eq!(clock(Precision::Exact).pass(at(500, 20), 48_000, 960), 24_000);
+        assert_eq!(clock(Precision::Exact).pass(at(0, 20), 48_000, 960), 0);
+        assert_eq!(clock(Precision::Coarse).pass(at(500, 20), 48_000, 960), 0, "without a loss");
+        let near_loss = |start| PacketTime { is_near_loss: true, ..at(start, 20) };
+        assert_eq!(clock(Precision::Coarse).pass(near_loss(500), 48_000, 960), 24_000);
+        assert_eq!(clock(Precision::Coarse).pass(near_loss(500_000), 48_000, 960), 0, "the recorder's own time");
+        let mut damaged = clock(Precision::Coarse);
+        damaged.packet_lost();
+        assert_eq!(damaged.pass(at(20, 20), 48_000, 960), 960);
+    }
+
+    #[test]
+    fn small_losses_are_filled_where_bytes_were_skipped() {
+        let mut clock = clock(Precision::Coarse, 1_000);
+        let time = |start| PacketTime { is_near_loss: true, ..at(start, 20) };
+        let gaps = [0, 20, 60, 80, 140].map(|start| clock.pass(time(start), 48_000, 960));
+        assert_eq!(gaps, [0, 0, 960, 0, 1_920]);
+    }
+
+    #[test]
     fn a_restarted_clock_is_followed() {
         let starts = [0, 1_000, 0, 1_000, 900_000_000, 900_001_000, 900_003_000].map(|start| (start, 1_000));
         let gaps = missing(clock(Precision::Exact, 16_000), 16_000, 1_000, &starts);
@@ -217,7 +268,7 @@ mod tests {
             }
             let mut coarse = clock(Precision::Coarse, 7);
             for (pts, end) in wild {
-                let gap = coarse.pass(PacketTime { pts, start: pts, end }, 48_000, 960);
+                let gap = coarse.pass(PacketTime { pts, start: pts, end, is_near_loss: false }, 48_000, 960);
                 prop_assert!(gap <= 3_600 * 48_000);
             }
         }

@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use symphonia::core::{
     errors::{Error, Result, SeekErrorKind, decode_error, seek_error, unsupported_error},
     formats::{
-        FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
+        Attachment, FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
         probe::{ProbeDataMatchSpec, ProbeFormatData, ProbeableFormat, Score, Scoreable},
         well_known::FORMAT_ID_FLAC,
     },
@@ -16,7 +16,7 @@ use symphonia::core::{
 };
 
 use super::{
-    super::byte_window::ByteWindow,
+    super::{byte_window::ByteWindow, skipped_bytes::SkippedBytes},
     frame_header::{FrameHeader, is_sync},
     frame_length::frame_length,
     frame_positions::FramePositions,
@@ -46,6 +46,9 @@ const MOST_ENDS: usize = 5;
 const CREDIT: usize = 8;
 const MOST_CREDIT: usize = 64 << 20;
 
+/// Skipped bytes that are kept, to recognise a tag.
+const TAG_LEN: usize = 32;
+
 /// The track's number.
 const TRACK: u32 = 0;
 
@@ -57,8 +60,10 @@ pub(in crate::decode) struct FlacReader<'s> {
     tracks: Vec<Track>,
     media_info: MediaInfo,
     metadata: MetadataLog,
-    /// Bytes skipped since the last frame.
+    /// Bytes skipped since the last frame, and the first of them.
     skipped: u64,
+    first_skipped: Vec<u8>,
+    skipped_bytes: SkippedBytes,
     /// How many bytes may still be parsed for the length of a frame.
     credit: usize,
 }
@@ -92,6 +97,8 @@ impl<'s> FlacReader<'s> {
             media_info: MediaInfo::default(),
             metadata: options.external_data.metadata.unwrap_or_default(),
             skipped: 0,
+            first_skipped: Vec::new(),
+            skipped_bytes: SkippedBytes::new(),
             credit: MOST_CREDIT,
         };
         reader.begin_stream()?;
@@ -106,6 +113,7 @@ impl<'s> FlacReader<'s> {
 
     /// Reads the metadata blocks. Where one would end beyond the file, the search for frames begins there.
     fn begin_stream(&mut self) -> Result<()> {
+        self.count_skipped();
         if let Some(info) = stream_head(self.window.bytes()) {
             self.info = info;
         }
@@ -171,8 +179,20 @@ impl<'s> FlacReader<'s> {
     }
 
     fn skip(&mut self, len: usize) {
+        let room = TAG_LEN.saturating_sub(self.first_skipped.len()).min(len);
+        self.first_skipped.extend_from_slice(&self.window.bytes()[..room]);
         self.pass(len);
         self.skipped += len as u64;
+    }
+
+    /// Counts the bytes skipped since the last frame, unless they are a tag or zeros, and returns their number.
+    fn count_skipped(&mut self) -> u64 {
+        let skipped = std::mem::take(&mut self.skipped);
+        if !is_tag_or_padding(&self.first_skipped) {
+            self.skipped_bytes.add(skipped);
+        }
+        self.first_skipped.clear();
+        skipped
     }
 
     /// The length of the frame with `header` at the head of the window; `None` if its checksum matches nowhere.
@@ -249,6 +269,11 @@ impl<'s> FlacReader<'s> {
     }
 }
 
+/// Whether skipped bytes that begin with `first` are no audio: an ID3 or APE tag, or zeros.
+fn is_tag_or_padding(first: &[u8]) -> bool {
+    [&b"TAG"[..], b"ID3", b"APETAGEX"].iter().any(|mark| first.starts_with(mark)) || first.iter().all(|&byte| byte == 0)
+}
+
 /// The STREAMINFO of a stream that begins with `bytes`.
 fn stream_head(bytes: &[u8]) -> Option<StreamInfo> {
     let (head, info) = bytes.strip_prefix(MARK)?.split_first_chunk::<4>()?;
@@ -287,6 +312,10 @@ impl FormatReader for FlacReader<'_> {
         &self.media_info
     }
 
+    fn attachments(&self) -> &[Attachment] {
+        self.skipped_bytes.attachments()
+    }
+
     fn metadata(&mut self) -> Metadata<'_> {
         self.metadata.metadata()
     }
@@ -306,7 +335,7 @@ impl FormatReader for FlacReader<'_> {
                 Err(Error::ResetRequired)
             }
             Some(Found::Frame(header, len)) => {
-                let skipped = std::mem::take(&mut self.skipped);
+                let skipped = self.count_skipped();
                 let at = self.positions.place(&header, &self.info, skipped);
                 if skipped > 0 {
                     tracing::debug!(skipped, at, "skipped bytes that are not FLAC frames");
@@ -320,8 +349,13 @@ impl FormatReader for FlacReader<'_> {
                 self.begin_stream()?;
                 Err(Error::ResetRequired)
             }
-            None if self.info.samples.is_some_and(|samples| self.positions.end() < samples) => Err(end_of_stream()),
-            None => Ok(None),
+            None => {
+                self.count_skipped();
+                match self.info.samples.is_some_and(|samples| self.positions.end() < samples) {
+                    true => Err(end_of_stream()),
+                    false => Ok(None),
+                }
+            }
         }
     }
 

@@ -48,6 +48,8 @@ pub(super) struct State {
     format: Option<Format>,
     /// The bitrate, if all frames of the format have the same.
     constant_bitrate: Option<u32>,
+    /// Bytes so far that are neither frames nor tags.
+    skipped: u64,
 }
 
 /// What was found at the current position.
@@ -96,6 +98,11 @@ impl<'s> Frames<'s> {
         (count, at.saturating_sub(begin) as u64)
     }
 
+    /// The number of bytes up to the current position that are neither frames nor tags.
+    pub fn skipped(&self) -> u64 {
+        self.state.skipped
+    }
+
     /// Whether the source ended within a frame.
     pub fn is_cut(&self) -> bool {
         self.is_cut
@@ -131,6 +138,7 @@ impl<'s> Frames<'s> {
         loop {
             self.window.fill(self.lookahead())?;
             if self.window.bytes().is_empty() {
+                self.state.skipped += skipped;
                 return Ok(None);
             }
             if self.pass_tag(&mut skipped)? {
@@ -140,6 +148,7 @@ impl<'s> Frames<'s> {
             match self.look() {
                 Found::Frame(header) => return Ok(Some(self.enter(header, skipped))),
                 Found::Cut => {
+                    self.state.skipped += skipped;
                     self.is_cut = true;
                     return Ok(None);
                 }
@@ -155,6 +164,7 @@ impl<'s> Frames<'s> {
         state.constant_bitrate =
             if is_new { Some(header.bitrate) } else { state.constant_bitrate.filter(|&rate| rate == header.bitrate) };
         (state.format, state.current) = (Some(header.format), header.len);
+        state.skipped += skipped;
         Frame { header, at: self.window.position(), skipped }
     }
 

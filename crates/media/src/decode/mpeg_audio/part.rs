@@ -127,15 +127,15 @@ impl Part {
         }
         self.bitrate = self.bitrate.filter(|&rate| rate == header.bitrate);
         self.lengths.add(header.len);
+        // What follows the padding is another recording that was appended. The padding is trimmed, so it takes no time.
+        if let Some((audio, padded)) = self.end.take_if(|&mut (_, padded)| self.next >= padded) {
+            self.next = self.next.saturating_sub(padded - audio);
+        }
         let (begin, samples) = (self.next, i64::from(header.samples));
         let end = begin.checked_add(samples)?;
         self.next = end;
         let trim_start = begin.saturating_neg().clamp(0, samples);
-        // What follows the padding is another recording that was appended.
-        let trim_end = match self.end {
-            Some((audio, padded)) if begin < padded => end.saturating_sub(audio).max(0),
-            _ => 0,
-        };
+        let trim_end = self.end.map_or(0, |(audio, _)| end.saturating_sub(audio).max(0));
         Some(Times {
             pts: Timestamp::from(begin),
             trim_start: Duration::from(trim_start.unsigned_abs()),

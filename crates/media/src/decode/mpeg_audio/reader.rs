@@ -1,17 +1,18 @@
 //! The demuxer, behind symphonia's interface.
 
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::{
     errors::{Error, Result, SeekErrorKind},
-    formats::{FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
-    io::MediaSourceStream,
+    formats::{Attachment, FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
+    io::{MediaSource, MediaSourceStream, ReadBytes, SeekBuffered},
     meta::{ChapterGroup, Metadata, MetadataLog},
     packet::{Packet, PacketBuilder},
     units::Duration,
 };
 
 use super::{
+    super::skipped_bytes::SkippedBytes,
     frame_header::{FrameHeader, Syntax},
     frames::{Frame, Frames},
     gaps::Survey,
@@ -29,6 +30,9 @@ const SAMPLED_PLACES: u64 = 4;
 /// time stamps begin at 0.
 pub(in crate::decode) struct MpegAudioReader<'s> {
     frames: Frames<'s>,
+    /// Bytes before the first frame.
+    leading: u64,
+    skipped_bytes: SkippedBytes,
     syntax: Syntax,
     part: Part,
     /// The frame that began the part, if it holds audio.
@@ -43,6 +47,7 @@ impl<'s> MpegAudioReader<'s> {
     /// The reader of `source`, which is at the beginning of a frame.
     pub fn open(mut source: MediaSourceStream<'s>, options: FormatOptions) -> Result<Self> {
         let syntax = syntax(&mut source)?;
+        let leading = leading_bytes(&mut source)?;
         let mut frames = Frames::new(source, syntax);
         let Some(frame) = frames.next()? else { return Err(Error::Unsupported("no frame of MPEG audio")) };
         let info = stream_info(&frame.header, frames.bytes());
@@ -50,6 +55,9 @@ impl<'s> MpegAudioReader<'s> {
         let estimate = if info.is_none() { estimated_samples(&mut frames, &frame.header)? } else { None };
         let track = part.track(&frame.header, estimate);
         Ok(Self {
+            // Less than a frame is no audio, but a header that is not known.
+            leading: if leading > frame.header.len as u64 { leading } else { 0 },
+            skipped_bytes: SkippedBytes::new(),
             frames,
             syntax,
             part,
@@ -117,7 +125,9 @@ impl<'s> MpegAudioReader<'s> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
-        let Some(frame) = self.frames.next()? else { return self.end() };
+        let frame = self.frames.next()?;
+        self.skipped_bytes.set(self.leading + self.frames.skipped());
+        let Some(frame) = frame else { return self.end() };
         if self.is_of_another_part(&frame) {
             let info = stream_info(&frame.header, self.frames.bytes());
             self.begin(frame, info);
@@ -140,10 +150,26 @@ impl<'s> MpegAudioReader<'s> {
 
 /// The syntax of the frames that begin where `source` is.
 fn syntax(source: &mut MediaSourceStream<'_>) -> Result<Syntax> {
-    use symphonia::core::io::{ReadBytes, SeekBuffered};
     let mark = source.read_double_bytes()?;
     source.seek_buffered_rel(-2);
     Syntax::of(&mark).ok_or(Error::Unsupported("no frame of MPEG audio"))
+}
+
+/// The number of bytes before the position of `source`, 0 if they are all zeros or cannot be read.
+fn leading_bytes(source: &mut MediaSourceStream<'_>) -> Result<u64> {
+    let here = source.pos();
+    if here == 0 || !source.is_seekable() {
+        return Ok(0);
+    }
+    source.seek(SeekFrom::Start(0))?;
+    let (mut left, mut has_content, mut buffer) = (here, false, [0; 4096]);
+    while left > 0 && !has_content {
+        let read = source.read(&mut buffer[..left.min(4096) as usize])?;
+        has_content = read == 0 || buffer[..read].iter().any(|&byte| byte != 0);
+        left -= read as u64;
+    }
+    source.seek(SeekFrom::Start(here))?;
+    Ok(if has_content { here } else { 0 })
 }
 
 /// The length of a stream without a header, estimated from frames at some places.
@@ -163,6 +189,10 @@ impl FormatReader for MpegAudioReader<'_> {
 
     fn chapters(&self) -> Option<&ChapterGroup> {
         self.chapters.as_ref()
+    }
+
+    fn attachments(&self) -> &[Attachment] {
+        self.skipped_bytes.attachments()
     }
 
     fn metadata(&mut self) -> Metadata<'_> {

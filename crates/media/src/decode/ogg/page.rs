@@ -119,11 +119,13 @@ pub(super) fn checksum(page: &[u8]) -> u32 {
 pub(super) struct PageReader<'s> {
     window: ByteWindow<'s>,
     credit: usize,
+    /// Bytes that are not part of a page.
+    skipped: u64,
 }
 
 impl<'s> PageReader<'s> {
     pub fn new(window: ByteWindow<'s>) -> Self {
-        Self { window, credit: MOST_CREDIT }
+        Self { window, credit: MOST_CREDIT, skipped: 0 }
     }
 
     /// The next page; `None` at the end.
@@ -140,7 +142,7 @@ impl<'s> PageReader<'s> {
                 at => {
                     // The capture pattern may span the end of what has been read.
                     let len = at.unwrap_or(bytes.len().saturating_sub(MARK.len() - 1).max(1));
-                    self.pass(len);
+                    self.skip(len);
                     follows_gap = true;
                     continue;
                 }
@@ -154,9 +156,9 @@ impl<'s> PageReader<'s> {
                 Err(len) => match self.credit.checked_sub(len) {
                     Some(credit) => {
                         self.credit = credit;
-                        self.pass(1);
+                        self.skip(1);
                     }
-                    None => self.pass(len),
+                    None => self.skip(len),
                 },
             }
             follows_gap = true;
@@ -166,6 +168,16 @@ impl<'s> PageReader<'s> {
     fn pass(&mut self, len: usize) {
         self.window.consume(len);
         self.credit = self.credit.saturating_add(len.saturating_mul(CREDIT)).min(MOST_CREDIT);
+    }
+
+    fn skip(&mut self, len: usize) {
+        self.pass(len);
+        self.skipped += len as u64;
+    }
+
+    /// The number of bytes so far that are not part of a page.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     pub fn into_inner(self) -> ByteWindow<'s> {

@@ -9,7 +9,7 @@ use memchr::memmem;
 use symphonia::core::{
     errors::{Error, Result, SeekErrorKind, seek_error, unsupported_error},
     formats::{
-        FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
+        Attachment, FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
         probe::{ProbeDataMatchSpec, ProbeFormatData, ProbeableFormat, Score, Scoreable},
         well_known::FORMAT_ID_OGG,
     },
@@ -20,7 +20,7 @@ use symphonia::core::{
 };
 
 use super::{
-    super::byte_window::ByteWindow,
+    super::{byte_window::ByteWindow, skipped_bytes::SkippedBytes},
     logical_stream::LogicalStream,
     page::{LONGEST, Page, PageReader},
 };
@@ -36,6 +36,7 @@ const TAIL: u64 = 2 * LONGEST as u64;
 /// A reader of Ogg.
 pub(in crate::decode) struct OggReader<'s> {
     pages: PageReader<'s>,
+    skipped_bytes: SkippedBytes,
     streams: BTreeMap<u32, LogicalStream>,
     tracks: Vec<Track>,
     media_info: MediaInfo,
@@ -58,6 +59,7 @@ impl<'s> OggReader<'s> {
         };
         let mut reader = Self {
             pages,
+            skipped_bytes: SkippedBytes::new(),
             streams: BTreeMap::new(),
             tracks: Vec::new(),
             media_info: MediaInfo::default(),
@@ -102,6 +104,7 @@ impl<'s> OggReader<'s> {
             next = self.pages.next()?;
         }
         self.finish();
+        self.skipped_bytes.set(self.pages.skipped());
         if self.packets.is_empty() {
             return Err(end_of_stream());
         }
@@ -194,6 +197,10 @@ impl FormatReader for OggReader<'_> {
         &self.media_info
     }
 
+    fn attachments(&self) -> &[Attachment] {
+        self.skipped_bytes.attachments()
+    }
+
     fn metadata(&mut self) -> Metadata<'_> {
         self.metadata.metadata()
     }
@@ -215,7 +222,9 @@ impl FormatReader for OggReader<'_> {
                 self.begin(page)?;
                 return Err(Error::ResetRequired);
             }
-            match self.pages.next()? {
+            let page = self.pages.next()?;
+            self.skipped_bytes.set(self.pages.skipped());
+            match page {
                 Some(page) if page.is_first => {
                     self.next = Some(page);
                     self.finish();

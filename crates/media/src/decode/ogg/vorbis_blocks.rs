@@ -93,9 +93,9 @@ fn floor(bits: &mut Bits<'_>) -> io::Result<()> {
         }
         1 => {
             let partitions = bits.read::<5, u8>()?;
-            let classes = (0..partitions).map(|_| bits.read::<4, usize>()).collect::<io::Result<Vec<usize>>>()?;
+            let classes = (0..partitions).map(|_| bits.read::<4, u8>()).collect::<io::Result<Vec<u8>>>()?;
             let mut dimensions = [0; 16];
-            let count = classes.iter().max().map_or(0, |class| class + 1);
+            let count = classes.iter().max().map_or(0, |&class| usize::from(class) + 1);
             for dimension in dimensions.iter_mut().take(count) {
                 *dimension = bits.read::<3, u64>()? + 1;
                 let subclasses = bits.read::<2, u32>()?;
@@ -104,7 +104,7 @@ fn floor(bits: &mut Bits<'_>) -> io::Result<()> {
             }
             bits.skip(2)?;
             let width = bits.read::<4, u64>()?;
-            let points: u64 = classes.iter().filter_map(|&class| dimensions.get(class)).sum();
+            let points: u64 = classes.iter().filter_map(|&class| dimensions.get(usize::from(class))).sum();
             skip(bits, points * width)
         }
         _ => Err(io::ErrorKind::InvalidData.into()),

@@ -6,9 +6,12 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use symphonia::core::{codecs::audio::AudioDecoder, packet::Packet};
+use symphonia::core::codecs::audio::AudioDecoder;
 
-use super::super::packet_outcome::{PacketOutcome, decode};
+use super::super::{
+    packet_outcome::{PacketOutcome, decode},
+    track_packets::TrackPacket,
+};
 
 /// The maximum of samples that a worker decodes of a chunk, but for its last packet. The rest is decoded when its turn
 /// comes.
@@ -18,8 +21,8 @@ const MOST: usize = 1 << 21;
 #[derive(Default)]
 pub(super) struct PacketChunk {
     /// The preroll: packets before the chunk that only bring the decoder into the right state.
-    pub lead: Vec<Packet>,
-    pub packets: Vec<Packet>,
+    pub lead: Vec<TrackPacket>,
+    pub packets: Vec<TrackPacket>,
     pub decoder: Option<Box<dyn AudioDecoder>>,
     /// One for each packet that is decoded.
     pub outcomes: Vec<PacketOutcome>,
@@ -52,14 +55,14 @@ impl PacketChunk {
         let lead = &self.lead;
         self.is_led = lead.iter().all(|packet| {
             self.samples.clear();
-            decode(&mut **decoder, packet, &mut self.samples).is_decoded()
+            decode(&mut **decoder, &packet.packet, &mut self.samples).is_decoded()
         });
         self.samples.clear();
         if !self.is_led {
             return;
         }
         for packet in &self.packets {
-            self.outcomes.push(decode(&mut **decoder, packet, &mut self.samples));
+            self.outcomes.push(decode(&mut **decoder, &packet.packet, &mut self.samples));
             if self.samples.len() >= MOST {
                 break;
             }

@@ -129,7 +129,7 @@ impl ParallelDecoder {
                 // Not decoded by a worker.
                 self.current.samples.clear();
                 self.from = 0;
-                decode(&mut *self.exact, packet, &mut self.current.samples)
+                decode(&mut *self.exact, &packet.packet, &mut self.current.samples)
             }
         };
         self.at += 1;
@@ -148,7 +148,7 @@ impl ParallelDecoder {
         while self.end.is_none() && self.ahead.len() < EACH * self.threads {
             match packets.next() {
                 Ok(Some(packet)) => {
-                    self.filled += packet.data.len();
+                    self.filled += packet.packet.data.len();
                     self.filling.packets.push(packet);
                     if self.is_full() {
                         self.send();
@@ -207,7 +207,7 @@ impl ParallelDecoder {
     fn begin(&mut self, place: Place) -> Result<(), SymphoniaError> {
         let mut chunk = match place {
             Place::Here(chunk) => *chunk,
-            Place::Away(worker) => self.workers[worker].take().ok_or_else(gone)?,
+            Place::Away(worker) => self.workers[worker].take().ok_or_else(thread_ended)?,
         };
         let is_exact = chunk.is_led && self.well >= chunk.lead.len();
         match chunk.decoder.take() {

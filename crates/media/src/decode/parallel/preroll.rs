@@ -6,8 +6,9 @@ use symphonia::core::{
         AudioCodecId,
         well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_VORBIS},
     },
-    packet::Packet,
 };
+
+use super::super::track_packets::TrackPacket;
 
 /// The state that a decoder keeps between packets, as long as all of them decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +36,10 @@ impl Preroll {
 
     /// The number of packets at the end of `before` that are the preroll of what follows; `None` if there are too few, or if
     /// they cannot be parsed.
-    pub fn len(self, before: &[Packet]) -> Option<usize> {
+    pub fn len(self, before: &[TrackPacket]) -> Option<usize> {
         match self {
             Self::Packets(count) => (before.len() >= count).then_some(count),
-            Self::Reservoir => reservoir(before.iter().map(|packet| &*packet.data)),
+            Self::Reservoir => reservoir(before.iter().map(|packet| &*packet.packet.data)),
         }
     }
 }

@@ -153,3 +153,28 @@ fn dropping_the_decoder_ends_its_threads() {
     assert!(native.next_block().unwrap().is_some());
     drop(native); // joins them
 }
+
+/// Frames lost in the middle of MP3 recordings: gaps in the preroll of a chunk, at its beginning and within it.
+#[test]
+fn gaps_of_mp3_decode_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in fixtures("long").into_iter().filter(|path| path.extension().is_some_and(|name| name == "mp3")) {
+        let whole = fs::read(&path).unwrap();
+        let undamaged = decode(&path, 1);
+        let gaps = 24;
+        for len in [60, 700, 3_000] {
+            let mut bytes = whole.clone();
+            let mut random = fastrand::Rng::with_seed(len as u64);
+            for gap in 1..gaps {
+                let at = whole.len() * gap / gaps;
+                bytes[at..at + len].fill_with(|| random.u8(..));
+            }
+            let damaged = folder.path().join(path.file_name().unwrap());
+            fs::write(&damaged, bytes).unwrap();
+            same(&damaged);
+            let frames = |output: &Output| output.blocks.iter().map(|(_, _, samples)| samples.len()).sum::<usize>();
+            let (before, after) = (frames(&undamaged), frames(&decode(&damaged, 1)));
+            assert!(before.abs_diff(after) < 4 * 1152, "{}, {len}: {after} of {before}", path.display());
+        }
+    }
+}
