@@ -176,8 +176,13 @@ impl SymphoniaDecoder {
         };
         self.damage.packets += 1;
         match outcome {
-            // Such as the first packet of Vorbis after a gap, which only prepares the next one. Its time says nothing.
-            PacketOutcome::Samples { len: 0, .. } => Ok(None),
+            PacketOutcome::Samples { len: 0, .. } => {
+                // The first packet of Vorbis only prepares the next one. Of other codecs, such a packet is damaged.
+                if self.info.codec != "vorbis" {
+                    self.clock.packet_lost();
+                }
+                Ok(None)
+            }
             PacketOutcome::Samples { rate, channels, len } => {
                 let silence = self.clock.pass(time, rate, (len / channels) as u64);
                 let skipped = self.packets.timeline.skip(time.pts, rate, silence);
@@ -302,7 +307,9 @@ fn clock_of(track: &Track, container: &str, start_offset_s: Option<f64>) -> Samp
         // Opus begins with the encoder's delay, before time 0.
         "ogg" => (Precision::Exact, Some(-i64::from(track.delay.unwrap_or(0)))),
         "flac" | "mp1" | "mp2" | "mp3" | "aac" => (Precision::Exact, Some(0)),
-        "matroska" | "isomp4" => (Precision::Coarse, Some(0).filter(|_| start_offset_s.is_none_or(|offset| offset == 0.0))),
+        "matroska" | "isomp4" => {
+            (Precision::Coarse, Some(0).filter(|_| start_offset_s.is_none_or(|offset| offset == 0.0)))
+        }
         _ => (Precision::Exact, None),
     };
     SampleClock::new(track.time_base, precision).starting_at(start)
