@@ -15,14 +15,14 @@ pub const DATABASE: u8 = 4;
 /// Ended by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
-/// The table of --help.
+/// The table in --help.
 pub const HELP: &str = "\
 Exit codes:
-  0    all done; no speech found and nothing pending are fine
+  0    all done; also if no speech was found or nothing was pending
   1    some recordings failed, the others are done
-  2    usage: the command line, a setting, or a source that is named
+  2    the command line, a setting, or a source named there is wrong
   3    all recordings failed
-  4    the database
+  4    the database cannot be used
   130  interrupted";
 
 /// A mistake in the command line or a setting: exit code 2.
@@ -48,7 +48,7 @@ pub fn code(report: &Report, interrupted: bool) -> ExitCode {
 /// Prints an error with its causes, and returns its exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
-        return ExitCode::SUCCESS; // the reader closed the pipe, as in `segments | head`
+        return ExitCode::SUCCESS; // the reader closed the pipe, as `segments | head` does
     }
     eprintln!("error: {error:#}");
     let is_database_error = error.chain().any(|e| {

@@ -28,15 +28,15 @@ pub fn describe(added: &Added, found: &Found) -> String {
     }
     if found.skipped > 0 {
         let skipped = count(found.skipped as u64, "other file");
-        text += &format!(" ({skipped} passed over by name; name a file itself to have it tried)");
+        text += &format!(" ({skipped} skipped by name; name such a file itself to add it)");
     }
     text
 }
 
-/// The error for files whose names no row can hold. The warnings above it name them.
+/// The error for files whose names cannot be stored in a row. Earlier warnings name the files.
 pub fn unnameable(found: &Found) -> String {
     format!(
-        "{} passed over, see the warnings above: rename them and add them again",
+        "{} skipped, see the warnings above: rename them and add them again",
         count(found.unnameable as u64, "file")
     )
 }

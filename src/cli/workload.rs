@@ -1,24 +1,24 @@
-//! The length and size of recordings, from the files' headers alone.
+//! The total length and size of recordings, read from the files' headers alone.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use prepare_audio::media;
 
-/// The sum over the files that were measured.
+/// The totals of the files that were measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Workload {
-    /// Recordings.
+    /// Number of recordings.
     pub recordings: u64,
     /// Total length of the recordings whose headers have one, seconds.
     pub seconds: f64,
     /// Total size, bytes.
     pub bytes: u64,
-    /// Recordings whose headers have no length.
+    /// Number of recordings whose headers have no length.
     pub unknown: u64,
-    /// Size of these, bytes.
+    /// Total size of these, bytes.
     unknown_bytes: u64,
-    /// Recordings that cannot be read.
+    /// Number of recordings that cannot be read.
     pub unreadable: u64,
 }
 
@@ -40,7 +40,7 @@ impl Workload {
         }
     }
 
-    /// Adds files on a thread that may block.
+    /// Adds files, on a thread that may block.
     pub async fn with_files(mut self, files: Vec<PathBuf>) -> anyhow::Result<Self> {
         let measure = move || {
             files.iter().for_each(|file| self.add(file));
@@ -49,7 +49,7 @@ impl Workload {
         tokio::task::spawn_blocking(measure).await.context("measuring the recordings")
     }
 
-    /// Length of all recordings, seconds. Files of unknown length are taken to have as many bytes a second as the others.
+    /// Length of all recordings, seconds. Files of unknown length are assumed to have the same bitrate as the others.
     pub fn estimated_seconds(&self) -> f64 {
         let known = self.bytes - self.unknown_bytes;
         if known == 0 {
@@ -58,7 +58,7 @@ impl Workload {
         self.seconds * (self.bytes as f64 / known as f64)
     }
 
-    /// Mean length of a recording, seconds; `None` before any was measured.
+    /// Mean length of a recording, seconds; `None` if none was measured.
     pub fn mean_seconds(&self) -> Option<f64> {
         (self.recordings > 0).then(|| self.estimated_seconds() / self.recordings as f64)
     }

@@ -111,7 +111,7 @@ impl Monitor for SlotMonitor {
 
     fn advanced(&self, seconds: f64) {
         #[cfg(feature = "fault-injection")]
-        crate::faults::strike(&self.source);
+        crate::faults::inject(&self.source);
         self.deadline.advance(seconds);
         self.run.progress.advanced(self.slot, seconds);
     }

@@ -122,7 +122,7 @@ mod tests {
     fn compare(migrator: &Migrator, known: &[(i64, &str, &str)]) {
         for (migration, (version, description, hash)) in migrator.iter().zip(known) {
             assert_eq!((migration.version, &*migration.description), (*version, *description));
-            let found: String = migration.checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+            let found = hex::encode(&migration.checksum);
             assert_eq!(found, *hash, "migration {version} was edited after its release");
             assert!(!migration.no_tx && migration.migration_type == MigrationType::Simple);
         }

@@ -3,7 +3,7 @@
 use crate::support::test_dir::{TestDir, fixture};
 
 #[test]
-fn a_sound_machine_is_told_so_and_nothing_is_touched() {
+fn doctor_finds_no_fault_and_changes_nothing() {
     let dir = TestDir::new();
     let output = dir.run(&["doctor", "--json"]).exits(0).json();
     assert_eq!(output["ok"], true, "{output}");
@@ -19,7 +19,7 @@ fn a_sound_machine_is_told_so_and_nothing_is_touched() {
     assert_eq!(dir.path(".").read_dir().unwrap().count(), 0);
 }
 
-/// The tests are built with the default features, which are all there are today.
+/// The tests are built with the default features, which are all features for users today.
 #[test]
 fn cargo_features_are_listed() {
     let dir = TestDir::new();
@@ -38,7 +38,7 @@ fn cargo_features_are_listed() {
 }
 
 #[test]
-fn the_database_is_looked_into() {
+fn doctor_reports_the_schema_and_the_counts_of_a_database() {
     let dir = TestDir::new();
     dir.run(&["fetch", fixture("quiet").to_str().unwrap()]).exits(0);
     let database = &dir.run(&["doctor", "--json"]).exits(0).json()["database"];
@@ -47,10 +47,10 @@ fn the_database_is_looked_into() {
 }
 
 #[test]
-fn what_a_run_lacks_is_told_with_the_runs_exit_code() {
+fn a_fault_has_the_exit_code_that_a_run_would_have() {
     let dir = TestDir::new();
-    dir.write("broken.db", "this is no database, but long enough to be looked at as one ".repeat(20));
-    dir.write("file", "where a folder should be");
+    dir.write("broken.db", "not a database, but long enough to be read as one ".repeat(20));
+    dir.write("file", "in the place of a folder");
     let unreachable = "postgres://someone:sesame@127.0.0.1:1/queue";
     for (args, code, words) in [
         (["--database", "sqlite://broken.db"], 4, "broken.db"),
@@ -68,7 +68,7 @@ fn what_a_run_lacks_is_told_with_the_runs_exit_code() {
 
 #[cfg(unix)]
 #[test]
-fn ffmpeg_is_looked_for_on_the_path() {
+fn doctor_reports_the_version_of_the_ffmpeg_on_the_path() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TestDir::new();
     let script = dir.write("bin/ffmpeg", "#!/bin/sh\necho ffmpeg version 7.1.1 Copyright\n");

@@ -1,4 +1,4 @@
-//! The main job on PostgreSQL, where two processes share one queue.
+//! The whole program on PostgreSQL, with two processes that share one queue.
 
 use crate::support::{
     postgres::Server,
@@ -7,7 +7,7 @@ use crate::support::{
 };
 
 #[test]
-fn two_processes_share_a_queue() {
+fn two_processes_share_a_queue_on_postgres() {
     let Some(server) = Server::get() else { return };
     let url = runtime().block_on(server.database());
     let dir = TestDir::new();

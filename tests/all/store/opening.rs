@@ -6,18 +6,18 @@ use prepare_audio::store;
 
 use crate::support::{postgres::PASSWORD, test_database::TestDatabase};
 
-pub async fn opens_again_and_keeps_what_is_there(db: TestDatabase) {
+pub async fn opening_again_keeps_the_rows(db: TestDatabase) {
     let first = db.with(&["a"]).await;
     let second = db.with(&["b"]).await;
     assert_eq!(first.counts().await.unwrap(), second.counts().await.unwrap());
     assert_eq!(db.snapshot().await.len(), 2);
 }
 
-pub async fn refuses_tables_that_are_newer(db: TestDatabase) {
+pub async fn refuses_tables_of_a_newer_version(db: TestDatabase) {
     db.open().await;
     db.execute(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         SELECT 9999, 'of tomorrow', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
+         SELECT 9999, 'of a later version', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
     )
     .await;
     let error = store::connect(&db.url).await.err().expect("it is refused");
@@ -27,7 +27,7 @@ pub async fn refuses_tables_that_are_newer(db: TestDatabase) {
     assert!(!message.contains(PASSWORD), "{message}");
 }
 
-pub async fn many_open_it_at_once(db: TestDatabase) {
+pub async fn many_connections_open_at_the_same_time(db: TestDatabase) {
     let opens: Vec<_> = (0..24)
         .map(|_| {
             tokio::spawn({
@@ -42,8 +42,8 @@ pub async fn many_open_it_at_once(db: TestDatabase) {
     db.with(&["a"]).await;
 }
 
-/// As when a `select!` in the worker takes another branch while a write is on its way.
-pub async fn a_caller_who_stops_waiting_does_not_stop_the_write(db: TestDatabase) {
+/// This happens when a `select!` takes another branch during a write.
+pub async fn a_dropped_future_does_not_stop_the_write(db: TestDatabase) {
     let store = db.open().await;
     for number in 0..20 {
         let source = [format!("{number}.wav").into()];
@@ -57,5 +57,5 @@ pub async fn a_caller_who_stops_waiting_does_not_stop_the_write(db: TestDatabase
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{} of 20 arrived", db.snapshot().await.len());
+    panic!("{} of 20 rows were written", db.snapshot().await.len());
 }

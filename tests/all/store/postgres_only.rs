@@ -1,4 +1,4 @@
-//! What applies to a server only.
+//! Tests of the store that apply only to PostgreSQL.
 
 use prepare_audio::store::{self, DatabaseUrl};
 
@@ -8,6 +8,7 @@ use crate::support::{
     test_database::{TIMEOUT, TestDatabase, runtime},
 };
 
+/// The error of opening a database.
 fn refusal(url: &str) -> store::StoreError {
     let url: DatabaseUrl = url.parse().unwrap();
     let error = runtime().block_on(store::connect(&url)).err().expect("it cannot be opened");
@@ -17,14 +18,14 @@ fn refusal(url: &str) -> store::StoreError {
 }
 
 #[test]
-fn a_server_that_is_not_there() {
+fn a_server_that_does_not_answer_is_unreachable() {
     let error = refusal(&format!("postgres://me:{PASSWORD}@127.0.0.1:1/queue"));
     assert_eq!((error.code(), error.is_retryable()), ("database_unreachable", true));
     assert!(error.to_string().contains("127.0.0.1:1/queue"), "{error}");
 }
 
 #[test]
-fn a_database_that_is_not_there() {
+fn a_missing_database_is_not_retried() {
     let Some(server) = Server::get() else { return };
     let url = runtime().block_on(server.database());
     let error = refusal(&url.replace("/test_", "/missing_"));
@@ -33,7 +34,7 @@ fn a_database_that_is_not_there() {
 }
 
 #[test]
-fn a_database_that_goes_away_under_way() {
+fn a_database_that_is_dropped_becomes_unreachable() {
     if Server::get().is_none() {
         return;
     }
@@ -50,7 +51,7 @@ fn a_database_that_goes_away_under_way() {
 }
 
 #[test]
-fn a_database_that_may_only_be_read() {
+fn a_read_only_database_has_its_own_code() {
     let Some(server) = Server::get() else { return };
     let url = runtime().block_on(async {
         let (url, other) = (server.database().await, TestDatabase::postgres().await.unwrap());
@@ -61,13 +62,13 @@ fn a_database_that_may_only_be_read() {
     assert_eq!(refusal(&url).code(), "database_read_only");
 }
 
-/// Tables that are up to date need nothing of the right to change them.
+/// If the tables are up to date, opening them needs no permission to change them.
 #[test]
-fn a_user_who_may_only_read_can_read() {
+fn a_role_with_select_permission_can_read() {
     let Some(server) = Server::get() else { return };
     let url = runtime().block_on(server.database());
     runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
-    // Roles belong to the server, which other runs may share.
+    // Roles belong to the server, which other test runs may share, so the role may exist already.
     let grant = "DO $$ BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
          GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader";
     audit::execute(&url.parse().unwrap(), ["", grant]);

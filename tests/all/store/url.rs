@@ -1,4 +1,4 @@
-//! Addresses: what is accepted, what is refused, and that passwords are not shown.
+//! Database addresses: which are accepted, which are refused, and that passwords are not shown.
 
 use prepare_audio::store::DatabaseUrl;
 
@@ -15,7 +15,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn takes_sqlite_files() {
+fn accepts_sqlite_files() {
     for (text, path) in [
         ("sqlite://rel.db", "rel.db"),
         ("sqlite:///abs/x.db", "/abs/x.db"),
@@ -34,7 +34,7 @@ fn takes_sqlite_files() {
 }
 
 #[test]
-fn takes_postgres_servers_and_hides_their_passwords() {
+fn accepts_postgres_servers_and_hides_their_passwords() {
     for text in [
         "postgres://me:secret@db.example:5433/queue",
         "postgresql://me:secret@db.example:5433/queue",
@@ -49,7 +49,7 @@ fn takes_postgres_servers_and_hides_their_passwords() {
 }
 
 #[test]
-fn refuses_the_rest_with_a_way_out() {
+fn refuses_other_addresses_with_an_example() {
     for text in ["sqlite::memory:", "sqlite://:memory:", ":memory:", "sqlite://", "sqlite:"] {
         assert!(refused(text).contains("sqlite://queue.db"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! Shared by all tests: directories, databases, servers, recordings, and the audit of a finished run.
+//! Code that all tests share: directories, databases, servers, recordings, and the audit of a finished run.
 
 pub mod audit;
 pub mod ogg;

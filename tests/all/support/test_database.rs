@@ -19,14 +19,14 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// An SQLite file that is not there yet.
+    /// An SQLite file that does not exist yet.
     pub async fn sqlite() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("queue.db").display());
         Some(Self { url: url.parse().unwrap(), folder })
     }
 
-    /// An empty database of the test server; none where PostgreSQL is not installed.
+    /// An empty database of the test server; `None` if PostgreSQL is not installed.
     pub async fn postgres() -> Option<Self> {
         let url = Server::get()?.database().await;
         Some(Self { url: url.parse().unwrap(), folder: tempfile::tempdir().unwrap() })
@@ -42,7 +42,7 @@ impl TestDatabase {
         store::connect(&self.url).await.unwrap()
     }
 
-    /// Opens it with these sources in it.
+    /// Opens it and adds these sources.
     pub async fn with(&self, sources: &[&str]) -> Arc<Store> {
         let store = self.open().await;
         let recordings: Vec<NewRecording> = sources.iter().map(|&source| source.into()).collect();
@@ -55,7 +55,7 @@ impl TestDatabase {
         self.query(sql).await;
     }
 
-    /// The first column of each row that `sql` gives, which must be text.
+    /// The first column of each row that `sql` returns, which must be text. It bypasses the store.
     pub async fn query(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.url {
@@ -75,7 +75,7 @@ impl TestDatabase {
         }
     }
 
-    /// One column of one recording as text; "-" stands for NULL.
+    /// One column of one recording as text; "-" if it is NULL.
     pub async fn field(&self, id: i64, column: &str) -> String {
         let sql = format!("SELECT COALESCE(CAST({column} AS TEXT), '-') FROM recording WHERE id = {id}");
         self.query(&sql).await.pop().unwrap()
@@ -86,7 +86,7 @@ impl TestDatabase {
         self.field(id, column).await.parse().unwrap()
     }
 
-    /// All columns that a write under a lost claim could change, one line for each row.
+    /// All columns that a write under a lost claim could change, one line per row.
     pub async fn snapshot(&self) -> Vec<String> {
         let columns = [
             "id",
@@ -116,10 +116,10 @@ impl TestDatabase {
     }
 }
 
-/// How long a live worker may go without a heartbeat.
+/// How long a live worker may last without a heartbeat.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A multi-threaded runtime like the program's.
+/// A multi-threaded runtime, like the program's.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
@@ -157,7 +157,7 @@ pub async fn claimed_sources(store: &Arc<Store>, recipe: &str, limit: usize) -> 
     sources
 }
 
-/// The facts of a recording of `number` segments, none of them a round number.
+/// A prepared recording with `number` segments. Its numbers are not round, so that rounding errors show.
 pub fn outcome(number: u64) -> PreparedRecording {
     let segments = (0..number).map(|idx| Segment {
         idx,
@@ -200,7 +200,7 @@ pub fn outcome(number: u64) -> PreparedRecording {
     }
 }
 
-/// Keys that no longer match the row of `key`: each differs in one part.
+/// Keys that do not match the row of `key`: each differs in one part.
 pub fn stale_keys(key: &ClaimKey) -> [ClaimKey; 4] {
     let of = |id, token, claim_id: &str| ClaimKey { id, token, claim_id: claim_id.to_owned() };
     [

@@ -77,8 +77,7 @@ fn hash(mut file: File) -> io::Result<WrittenFile> {
         digest.update(&buffer[..n]);
         bytes += n as u64;
     }
-    let sha256 = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
-    Ok(WrittenFile { bytes, sha256 })
+    Ok(WrittenFile { bytes, sha256: hex::encode(digest.finalize()) })
 }
 
 /// Why a segment could not be encoded.

@@ -1,4 +1,4 @@
-//! `prepare-audio fetch`: adds recordings and prepares whatever is pending.
+//! `prepare-audio fetch`: adds recordings, and prepares all that are pending.
 
 mod plan;
 
@@ -16,9 +16,10 @@ use crate::cli::{
 /// Arguments of `fetch`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Recordings to add first: files, folders, patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
+    /// Recordings to add first: files, folders (with their subfolders), patterns, lists (.txt, .csv, .jsonl), or - for a
+    /// list on standard input
     pub sources: Vec<String>,
-    /// Priority of the recordings that are added: least first, negative ones allowed [default: 0]
+    /// Priority of the added recordings: the lowest number is prepared first; it may be negative [default: 0]
     #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "sources")]
     pub priority: Option<i64>,
     #[command(flatten)]

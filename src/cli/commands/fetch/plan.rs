@@ -20,17 +20,17 @@ use crate::cli::{
     workload::Workload,
 };
 
-/// New sources that are measured at once.
+/// Number of new sources that are measured in one call on a blocking thread.
 const BATCH: usize = 1000;
 
 /// What a run would prepare.
 pub struct Plan {
     workload: Workload,
-    /// Recordings that the sources would add.
+    /// Number of recordings that the sources would add.
     added: usize,
 }
 
-/// Measures the files that are pending, page by page, and those that the sources would add.
+/// Measures the pending files, page by page, and the files that the sources would add.
 pub async fn make(global: &GlobalArgs, settings: &RunSettings, found: &Found) -> anyhow::Result<Plan> {
     let audio_dir = &settings.runner.audio_dir;
     let mut workload = Workload::default();
