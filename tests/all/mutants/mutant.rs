@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Makes mutants: the fixtures, each changed by one of the mutations.
-=======
 //! Makes mutants from the fixtures, by number and seed.
->>>>>>> main
 
 use std::{fs, path::PathBuf};
 
@@ -11,11 +7,7 @@ use fastrand::Rng;
 use super::mutations::MUTATIONS;
 use crate::support::{ogg, test_dir::fixture};
 
-<<<<<<< HEAD
-/// The folders whose files are mutated.
-=======
 /// The fixture folders whose files are mutated.
->>>>>>> main
 const FOLDERS: [&str; 4] = ["speech", "formats", "truncated", "bad"];
 
 /// A mutated recording.
@@ -25,11 +17,7 @@ pub struct Mutant {
     pub bytes: Vec<u8>,
 }
 
-<<<<<<< HEAD
-/// The files that are mutated.
-=======
 /// The originals, and the seed.
->>>>>>> main
 pub struct Mutants {
     originals: Vec<(String, Vec<u8>)>,
     seed: u64,
@@ -50,17 +38,10 @@ impl Mutants {
         Self { originals, seed }
     }
 
-<<<<<<< HEAD
-    /// The mutant of this number. It is the same for the same seed.
-    pub fn make(&self, number: u64) -> Mutant {
-        let mut random = Rng::with_seed(self.seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-        // In turn, so that each file gets each mutation.
-=======
     /// The mutant with this number. It depends only on the number and the seed.
     pub fn make(&self, number: u64) -> Mutant {
         let mut random = Rng::with_seed(self.seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
         // In turn, so that each mutation is applied to each file.
->>>>>>> main
         let (origin, original) = &self.originals[(number % self.originals.len() as u64) as usize];
         let mutation = &MUTATIONS[(number / self.originals.len() as u64) as usize % MUTATIONS.len()];
         let mut bytes = original.clone();
@@ -69,31 +50,19 @@ impl Mutants {
         if random.u8(..4) > 0 {
             ogg::fix_checksums(&mut bytes);
         }
-<<<<<<< HEAD
-        let extension = match change.name {
-=======
         let extension = match mutation.name {
->>>>>>> main
             "another_extension" => {
                 let (other, _) = random.choice(&self.originals).unwrap();
                 other.rsplit('.').next().unwrap().to_owned()
             }
             _ => origin.rsplit('.').next().unwrap().to_owned(),
         };
-<<<<<<< HEAD
-        Mutant { name: format!("{number:05}_{}_{origin}.{extension}", change.name), bytes }
-=======
         Mutant { name: format!("{number:05}_{}_{origin}.{extension}", mutation.name), bytes }
->>>>>>> main
     }
 }
 
 impl Mutant {
-<<<<<<< HEAD
-    /// Saves it for inspection and returns its path.
-=======
     /// Writes it to `target/mutants` and returns its path.
->>>>>>> main
     pub fn keep(&self) -> PathBuf {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/mutants");
         fs::create_dir_all(&folder).unwrap();

@@ -1,20 +1,11 @@
-<<<<<<< HEAD
-//! The mutations.
-#![allow(clippy::ptr_arg)] // all have the same type, and some extend the file
-=======
 //! The mutations of a file.
 #![allow(clippy::ptr_arg)] // all mutations have the same type, and some change the length
->>>>>>> main
 
 use std::ops::Range;
 
 use fastrand::Rng;
 
-<<<<<<< HEAD
-/// A change of a file. It may use the content of another file.
-=======
 /// One way to change a file.
->>>>>>> main
 pub struct Mutation {
     pub name: &'static str,
     /// Changes the bytes. The second argument is another file, from which some mutations copy.
@@ -34,29 +25,6 @@ pub const MUTATIONS: [Mutation; 22] = [
         name: "start_removed",
         apply: |bytes, _, random| drop(bytes.drain(..random.usize(..=bytes.len().min(600)))),
     },
-<<<<<<< HEAD
-    Mutation { name: "bit", apply: |bytes, _, random| flip(bytes, 0..usize::MAX, 1, random) },
-    Mutation { name: "bits", apply: |bytes, _, random| flip(bytes, 0..usize::MAX, 40, random) },
-    Mutation { name: "bits_in_the_head", apply: |bytes, _, random| flip(bytes, 0..300, 6, random) },
-    Mutation { name: "bits_at_the_end", apply: bits_at_the_end },
-    Mutation { name: "run_cut_out", apply: |bytes, _, random| drop(bytes.drain(run(bytes, random))) },
-    Mutation { name: "run_twice", apply: run_twice },
-    Mutation { name: "run_of_zeros", apply: |bytes, _, random| fill(bytes, 0, random) },
-    Mutation { name: "run_of_ones", apply: |bytes, _, random| fill(bytes, 0xFF, random) },
-    Mutation { name: "run_of_noise", apply: run_of_noise },
-    Mutation { name: "runs_swapped", apply: runs_swapped },
-    Mutation { name: "extreme_in_the_head", apply: |bytes, _, random| extreme(bytes, random.usize(..256), random) },
-    Mutation { name: "extremes_in_the_head", apply: extremes },
-    Mutation { name: "wrong_length", apply: wrong_length },
-    Mutation { name: "two_in_one", apply: |bytes, other, _| bytes.extend(other) },
-    Mutation { name: "head_of_one_tail_of_another", apply: head_and_tail },
-    Mutation { name: "another_in_the_middle", apply: another_in_the_middle },
-    Mutation { name: "another_extension", apply: |_, _, _| () },
-];
-
-/// A range of the file, usually short.
-fn run(bytes: &[u8], random: &mut Rng) -> Range<usize> {
-=======
     Mutation { name: "bit_flipped", apply: |bytes, _, random| flip(bytes, 0..usize::MAX, 1, random) },
     Mutation { name: "bits_flipped", apply: |bytes, _, random| flip(bytes, 0..usize::MAX, 40, random) },
     Mutation { name: "bits_flipped_in_header", apply: |bytes, _, random| flip(bytes, 0..300, 6, random) },
@@ -81,7 +49,6 @@ fn run(bytes: &[u8], random: &mut Rng) -> Range<usize> {
 
 /// A random range of the file, which is mostly short.
 fn range(bytes: &[u8], random: &mut Rng) -> Range<usize> {
->>>>>>> main
     let start = random.usize(..=bytes.len());
     let longest = [4, 64, 1_024, usize::MAX][random.usize(..4)].min(bytes.len() - start);
     start..start + random.usize(..=longest)
@@ -130,13 +97,8 @@ fn swap_ranges(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
     left[first.start..first.start + len].swap_with_slice(&mut right[..len]);
 }
 
-<<<<<<< HEAD
-/// Writes a limit value of two, four or eight bytes in either byte order.
-fn extreme(bytes: &mut [u8], at: usize, random: &mut Rng) {
-=======
 /// Writes an extreme value of an integer of two, four or eight bytes, in either byte order.
 fn write_extreme(bytes: &mut [u8], at: usize, random: &mut Rng) {
->>>>>>> main
     let numbers =
         [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF];
     let wide = [u64::MAX, i64::MAX as u64, 1 << 63, u64::MAX - 1, 1 << 40];
@@ -155,13 +117,8 @@ fn write_extremes(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
     }
 }
 
-<<<<<<< HEAD
-/// Chunks and boxes have a name of four letters beside their length: writes an extreme or random length there.
-fn wrong_length(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
-=======
 /// Changes the length of a chunk or box, which is next to its name of four letters, to an extreme or a random number.
 fn change_chunk_length(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
->>>>>>> main
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b' ';
     let names: Vec<usize> =
         (0..bytes.len().saturating_sub(4)).filter(|&at| bytes[at..at + 4].iter().all(is_letter)).collect();

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Prepares batches of mutants with the program, which shows aborts and excessive memory.
-=======
 //! Prepares mutants with the program, in batches, because aborts and the peak memory can only be observed from outside.
->>>>>>> main
 
 use std::{collections::BTreeSet, fs, path::Path, process::Stdio, time::Instant};
 
@@ -17,17 +13,10 @@ const BATCH: u64 = 250;
 /// Workers of a run.
 const WORKERS: u64 = 2;
 
-<<<<<<< HEAD
-/// The memory limit of a run in kB.
-const MAX_KB: u64 = (120 + 40 * WORKERS) * 1024;
-
-/// Error codes that a recording cannot cause.
-=======
 /// The memory limit of a run, kB.
 const MAX_KB: u64 = (120 + 40 * WORKERS) * 1024;
 
 /// Error codes that mean a fault of the program or the machine, not of a recording.
->>>>>>> main
 const NOT_CAUSED_BY_A_FILE: [&str; 8] =
     ["panic", "crashed", "timeout", "vad_error", "write_error", "disk_full", "unsafe_output", "read_error"];
 
@@ -53,11 +42,7 @@ fn each_mutant_ends_with_a_known_code_within_the_limits() {
             dir.write(&format!("in/{}", mutant.name), &mutant.bytes);
         }
         let begun = Instant::now();
-<<<<<<< HEAD
-        // Every fourth batch uses ffmpeg, if it is installed. Another fourth runs with --strict.
-=======
         // One batch in four uses the machine's ffmpeg, if there is one, and another one --strict.
->>>>>>> main
         let (ffmpeg, strict) = (is_long() && first / BATCH % 4 == 3, first / BATCH % 4 == 2);
         let (code, batch_peak) = run(&dir, ffmpeg, strict);
         peak = peak.max(batch_peak);
@@ -89,21 +74,12 @@ fn each_mutant_ends_with_a_known_code_within_the_limits() {
     report.print("through the program");
     println!("  peak memory: {} MB of {} MB", peak / 1024, MAX_KB / 1024);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-<<<<<<< HEAD
-    assert!(report.of("done") + report.of("done damaged") > all / 4, "too few mutants are done");
-}
-
-/// Prepares all files in `in`. Returns the exit code and the peak memory in kB.
-fn run(dir: &TestDir, ffmpeg: bool, strict: bool) -> (Option<i32>, u64) {
-    // A list, so that files with other extensions are included.
-=======
     assert!(report.of("done") + report.of("done damaged") > all / 4, "too few mutants can still be decoded");
 }
 
 /// Prepares all files in `in`. Returns the exit code, and the peak memory in kB.
 fn run(dir: &TestDir, ffmpeg: bool, strict: bool) -> (Option<i32>, u64) {
     // In a list, because files in folders are skipped if they do not have an extension of audio files.
->>>>>>> main
     let names: Vec<String> = fs::read_dir(dir.path("in"))
         .unwrap()
         .map(|entry| format!("in/{}", entry.unwrap().file_name().to_str().unwrap()))
