@@ -1,4 +1,4 @@
-//! Any bytes as a list of recordings: text, CSV, TSV or JSON lines, and on standard input.
+//! Reads any bytes as a list of recordings: text, CSV, TSV or JSON lines, and on standard input.
 #![no_main]
 
 use std::path::Path;
