@@ -271,6 +271,7 @@ impl<O: SegmentOutput> Preparer<O> {
             truncated: stored.truncated,
             gaps: stored.gaps.clone(),
             packets: 0,
+            skipped_bytes: source_facts::skipped_bytes(&stored.warnings),
         })
     }
 

@@ -6,6 +6,14 @@ use serde_json::json;
 
 use crate::milliseconds;
 
+/// The beginning of the warning about skipped bytes.
+const SKIPPED_BYTES: &str = "skipped_bytes: ";
+
+/// The number of skipped bytes in the warnings of a stored row.
+pub(crate) fn skipped_bytes(warnings: &[String]) -> u64 {
+    warnings.iter().find_map(|warning| warning.strip_prefix(SKIPPED_BYTES)?.parse().ok()).unwrap_or(0)
+}
+
 /// The damage of a file that was read, or of its part.
 pub(crate) fn damage(stream: &AudioStream, part: Option<&Part>) -> Damage {
     let damage = stream.damage();
@@ -82,6 +90,9 @@ fn warnings(damage: &Damage, is_track_by_chance: bool, phase_inverted: bool, dua
     if !damage.gaps.is_empty() {
         warnings.push(format!("gaps: {} ({:.1} s)", damage.gaps.count(), damage.gaps.lost_s()));
     }
+    if damage.skipped_bytes > 0 {
+        warnings.push(format!("{SKIPPED_BYTES}{}", damage.skipped_bytes));
+    }
     if is_track_by_chance {
         warnings.push("several_audio_tracks".to_owned());
     }
@@ -102,4 +113,18 @@ fn describe(tracks: &[TrackInfo]) -> Option<String> {
                 "default": is_default })
     };
     (tracks.len() > 1).then(|| json!(tracks.iter().map(describe).collect::<Vec<_>>()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_bytes_are_a_warning_that_is_read_back() {
+        let damage = Damage { skipped_bytes: 8_000, ..Damage::default() };
+        let warnings = warnings(&damage, false, false, false);
+        assert_eq!(warnings, ["skipped_bytes: 8000"]);
+        assert_eq!(skipped_bytes(&warnings), 8_000);
+        assert_eq!(skipped_bytes(&["truncated".to_owned()]), 0);
+    }
 }
