@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_never_leads_astray() {
+    fn damaged_files_do_not_panic() {
         let film = film();
         for at in 0..film.len() {
             assert_eq!(edit_in(&film[..at], 8), None);

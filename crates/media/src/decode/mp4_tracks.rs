@@ -1,4 +1,4 @@
-//! The audio tracks of an MP4 file's movie.
+//! Lists the audio tracks of an MP4 file.
 
 use std::io::{Seek as _, SeekFrom};
 
@@ -8,19 +8,19 @@ use super::{
 };
 use crate::MediaRead;
 
-/// Boxes that are looked at, at most.
-const MOST_BOXES: u32 = 100_000;
+/// Maximum number of boxes that are read.
+const MAX_BOXES: u32 = 100_000;
 
-/// Bytes of a title that are read.
-const MOST_TEXT: u64 = 1_000;
+/// Maximum length of a title in bytes.
+const MAX_TITLE: u64 = 1_000;
 
-/// The name that ffmpeg and QuickTime give to every audio track.
+/// Names that common muxers give to every audio track. They are not titles.
 const HANDLERS: [&str; 4] = ["SoundHandler", "Apple Sound Media Handler", "Core Media Audio", "ISO Media file"];
 
-/// The audio tracks of `file`; `None` where it has no movie.
+/// The audio tracks of `file`; `None` if it has no movie box.
 pub(super) fn details(mut file: Box<dyn MediaRead>) -> Option<Vec<TrackDetails>> {
     let len = file.seek(SeekFrom::End(0)).ok()?;
-    let mut boxes = Boxes::of(file, MOST_BOXES);
+    let mut boxes = Boxes::of(file, MAX_BOXES);
     let movie = boxes.find(0..len, b"moov")?;
     let (mut at, mut found) = (movie.start, Vec::new());
     while let Some(track) = boxes.next(at, movie.end) {
@@ -60,7 +60,8 @@ fn sample_entry(boxes: &mut Boxes, media: Range) -> Option<[u8; 4]> {
     boxes.next(entries.start.checked_add(8)?, entries.end).map(|entry| entry.name)
 }
 
-/// The language of the media's header: three letters of five bits each. Smaller numbers are QuickTime's own codes.
+/// The language in the media's header: three letters of five bits each. Smaller numbers are QuickTime's own codes, which are
+/// ignored.
 fn language(boxes: &mut Boxes, media: Range) -> Option<String> {
     let header = boxes.find(media, b"mdhd")?;
     boxes.go_to(&header, 0)?;
@@ -72,7 +73,7 @@ fn language(boxes: &mut Boxes, media: Range) -> Option<String> {
     Some(text).filter(|text| text.bytes().all(|letter| letter.is_ascii_lowercase()))
 }
 
-/// The title in the track's user data, or the handler's name where that is not one that every file has.
+/// The title in the track's user data, or else the handler's name, unless it is one of [`HANDLERS`].
 fn title(boxes: &mut Boxes, track: Range, handler: &Range) -> Option<String> {
     let own = boxes.find(track, b"udta").and_then(|data| boxes.find(data, b"name"));
     let own = own.and_then(|name| text(boxes, name));
@@ -83,7 +84,7 @@ fn title(boxes: &mut Boxes, track: Range, handler: &Range) -> Option<String> {
 fn text(boxes: &mut Boxes, range: Range) -> Option<String> {
     boxes.go_to(&range, 0)?;
     let mut bytes = Vec::new();
-    for _ in 0..(range.end - range.start).min(MOST_TEXT) {
+    for _ in 0..(range.end - range.start).min(MAX_TITLE) {
         let [byte] = boxes.bytes()?;
         bytes.push(byte);
     }

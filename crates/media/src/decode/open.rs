@@ -1,4 +1,4 @@
-//! From a path to a container's reader.
+//! Finds the demuxer for an input.
 
 use std::{
     io,
@@ -31,10 +31,10 @@ use super::{
 };
 use crate::{AudioError, MediaInput};
 
-/// The containers, without the readers of tags that symphonia has as well.
+/// The demuxers of containers. symphonia's readers of tags are left out.
 static CONTAINERS: LazyLock<Probe> = LazyLock::new(containers);
 
-/// Those, and bare frames of MPEG audio and AAC.
+/// The demuxers of containers, and the one of MPEG audio and AAC frames without a container.
 static FORMATS: LazyLock<Probe> = LazyLock::new(|| {
     let mut probe = containers();
     probe.register_format::<MpegAudioReader<'_>>();
@@ -54,8 +54,8 @@ fn containers() -> Probe {
     probe
 }
 
-/// Finds the container. Some that were cut off (AIFF, MKV, Ogg FLAC, fragmented MP4) are refused while the reader
-/// can seek to what is missing, but are read to their end as a stream.
+/// Opens the demuxer of `input`'s container. Some truncated files (AIFF, MKV, Ogg FLAC, fragmented MP4) are refused if the
+/// demuxer can seek to the missing part; as a stream that cannot seek, they are read to their end.
 pub(super) fn open_container(input: &dyn MediaInput) -> Result<Box<dyn FormatReader>, AudioError> {
     if foreign(input).is_some() {
         return Err(AudioError::UnsupportedFormat(describe(input)));

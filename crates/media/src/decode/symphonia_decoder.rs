@@ -1,4 +1,4 @@
-//! Through symphonia, and Opus beside it.
+//! Decodes a recording with symphonia's demuxers and decoders, and with libopus.
 
 use symphonia::core::{
     codecs::audio::{AudioCodecParameters, AudioDecoder, CODEC_ID_NULL_AUDIO},
@@ -20,31 +20,32 @@ use super::{
 };
 use crate::{AudioError, MediaInput};
 
-/// A file may end this many frames before its header's count and still be whole: encoders round to packets.
+/// A file may have this many frames fewer than its header declares and still be complete, since encoders round the count to
+/// packets.
 const TRUNCATION_SLACK: u64 = 4096;
 
-/// Samples of silence in one block, at most.
-const SILENCE_AT_ONCE: usize = 1 << 16;
+/// Maximum number of samples of silence in one block.
+const MAX_SILENCE_BLOCK: usize = 1 << 16;
 
 /// A recording that symphonia reads.
 pub(super) struct SymphoniaDecoder {
     packets: TrackPackets,
     decoder: PacketDecoder,
-    /// How many threads may decode.
+    /// Number of threads that may decode.
     threads: usize,
-    /// Frames that the header promises.
+    /// Number of frames that the header declares.
     declared_frames: Option<u64>,
-    /// Whether the promise is the header's own and no estimate.
+    /// Whether `declared_frames` is the header's own value and not an estimate.
     length_is_exact: bool,
     info: SourceInfo,
     damage: Damage,
-    /// Where the next sample is in the present stream.
+    /// The position of the next sample in the current stream.
     clock: SampleClock,
-    /// Frames of silence that come next.
+    /// Frames of silence to return before `waiting`.
     silence: u64,
-    /// A packet that comes after the silence.
+    /// A decoded packet that has not been returned yet.
     waiting: Option<DecodedPacket>,
-    /// What silence is made of.
+    /// The buffer for silence.
     zeros: Vec<f32>,
     /// Frames so far, of all streams.
     frames: u64,
@@ -53,25 +54,25 @@ pub(super) struct SymphoniaDecoder {
     over: bool,
 }
 
-/// Who decodes: a decoder here, or several beside each other.
+/// One decoder, or several on threads of their own.
 enum PacketDecoder {
     Serial { decoder: Box<dyn AudioDecoder>, samples: Vec<f32> },
     Parallel(Box<ParallelDecoder>),
 }
 
-/// A packet that held something to be heard.
+/// A decoded packet that contains samples of the recording.
 #[derive(Clone, Copy)]
 struct DecodedPacket {
     rate: u32,
     channels: usize,
-    /// Samples at its beginning that are not part of the recording.
+    /// Number of samples at its beginning that do not belong to the recording.
     skipped: usize,
-    /// Samples that are, after these.
+    /// Number of samples after these, which do.
     len: usize,
 }
 
 impl SymphoniaDecoder {
-    /// Opens `input`, of so many bytes, and finds its audio track.
+    /// Opens `input`, which has `bytes` bytes, and finds the requested audio track.
     pub fn open(input: &dyn MediaInput, bytes: u64, wanted: &TrackChoice) -> Result<Self, AudioError> {
         let reader = open_container(input)?;
         let container = reader.format_info().short_name;
@@ -119,13 +120,14 @@ impl SymphoniaDecoder {
         })
     }
 
-    /// Vorbis of more than two channels: symphonia 0.6.1 decodes some of them 20 to 30 dB off libvorbis and ffmpeg. And
-    /// HE-AAC, of which it decodes the core.
+    /// Whether ffmpeg decodes this codec better: Vorbis of more than two channels, where symphonia 0.6.1 differs from
+    /// libvorbis and ffmpeg by 20 to 30 dB for some layouts, and HE-AAC, of which symphonia decodes only the core.
     pub fn is_better_by_ffmpeg(&self) -> bool {
         self.info.codec == "vorbis" && self.info.channels > 2 || self.packets.timeline.is_of_core()
     }
 
-    /// Decodes with so many threads, where the codec lets them give the same samples. To be said before the first block.
+    /// Decodes with up to `threads` threads, if the codec allows that without a change of samples. Call it before the first
+    /// block.
     pub fn decode_in_parallel(&mut self, threads: usize) -> Result<(), AudioError> {
         self.threads = threads;
         self.decoder = self.new_decoder()?;
@@ -145,12 +147,12 @@ impl SymphoniaDecoder {
         self.declared_frames.filter(|_| rate > 0).map(|frames| frames as f64 / f64::from(rate))
     }
 
-    /// The samples of the next packet that holds some; `None` at the end.
+    /// The next samples: those of a packet, or silence. `None` at the end.
     pub fn next_block(&mut self) -> Result<Option<Block<'_>>, AudioError> {
         while !self.over {
             if let Some(DecodedPacket { rate, channels, skipped, len }) = self.waiting {
                 if self.silence > 0 {
-                    let frames = self.silence.min((SILENCE_AT_ONCE / channels) as u64);
+                    let frames = self.silence.min((MAX_SILENCE_BLOCK / channels) as u64);
                     self.silence -= frames;
                     self.zeros.resize(frames as usize * channels, 0.0);
                     return Ok(Some(Block { samples: &self.zeros, channels, rate }));
@@ -175,7 +177,7 @@ impl SymphoniaDecoder {
         };
         self.damage.packets += 1;
         match outcome {
-            // Such as the first packet of Vorbis after a gap, which only prepares the next one. Its time says nothing.
+            // The first packet of Vorbis after a gap has no samples, it only prepares the next one. Its time is not used.
             PacketOutcome::Samples { len: 0, .. } => Ok(None),
             PacketOutcome::Samples { rate, channels, len } => {
                 let silence = self.clock.pass(time, rate, (len / channels) as u64);
@@ -194,7 +196,7 @@ impl SymphoniaDecoder {
         }
     }
 
-    /// Puts `frames` frames of silence before the next packet.
+    /// Inserts `frames` frames of silence before the next packet.
     fn add_gap(&mut self, frames: u64, rate: u32) {
         if frames > 0 {
             let start = self.seconds;
@@ -205,7 +207,8 @@ impl SymphoniaDecoder {
         }
     }
 
-    /// Counts a decoded packet. The decoder knows better than the header: HE-AAC doubles the rate.
+    /// Counts a decoded packet. The rate and the channels of the decoder replace those of the header, which are wrong for
+    /// HE-AAC.
     fn account(&mut self, found: DecodedPacket) -> Option<DecodedPacket> {
         let frames = found.len / found.channels;
         if frames == 0 && self.silence == 0 {
@@ -219,7 +222,7 @@ impl SymphoniaDecoder {
         Some(found)
     }
 
-    /// Goes on with a new stream, as chained Ogg files have them.
+    /// Begins the next stream of a file, such as a chained Ogg file.
     fn reset(&mut self) -> Result<(), AudioError> {
         let container = self.info.container.as_str();
         let track = audio_track(&*self.packets.reader, Some(self.packets.track))?;
@@ -228,14 +231,14 @@ impl SymphoniaDecoder {
         let clock = clock_of(track, container);
         let (track, timeline) = (track.id, Timeline::of_stream(params));
         self.clock = clock;
-        // The frames of the first stream say nothing of the second's.
+        // The declared length is that of the first stream alone.
         self.declared_frames = None;
         self.packets.begin_stream(track, timeline);
         self.decoder = self.new_decoder()?;
         Ok(())
     }
 
-    /// For the stream that begins.
+    /// The decoder for the current stream.
     fn new_decoder(&self) -> Result<PacketDecoder, AudioError> {
         let container = self.info.container.clone();
         let params = audio_params(audio_track(&*self.packets.reader, Some(self.packets.track))?, &container)?.clone();
@@ -249,7 +252,7 @@ impl SymphoniaDecoder {
         })
     }
 
-    /// The container gave up: an end where there is something to keep, an error where there is not.
+    /// Handles an error of the demuxer: the recording ends early if it has samples, and fails if it has none.
     fn end_by<T>(&mut self, error: SymphoniaError) -> Result<Option<T>, AudioError> {
         match AudioError::from_container(error) {
             AudioError::Corrupt(cause) if self.frames == 0 => Err(AudioError::Corrupt(cause)),
@@ -286,7 +289,7 @@ impl PacketDecoder {
         }
     }
 
-    /// Those of the latest packet.
+    /// The samples of the latest packet.
     fn samples(&self) -> &[f32] {
         match self {
             Self::Serial { samples, .. } => samples,
@@ -295,13 +298,13 @@ impl PacketDecoder {
     }
 }
 
-/// The clock of a stream that begins. Containers of films take their time stamps from a clock; all others count samples.
+/// The clock for a new stream. Time stamps in video containers come from a clock; those of other containers count samples.
 fn clock_of(track: &Track, container: &str) -> SampleClock {
     let precision = if matches!(container, "matroska" | "isomp4") { Precision::Coarse } else { Precision::Exact };
     SampleClock::new(track.time_base, precision)
 }
 
-/// The track `id`, where the stream has it still, or else the default one.
+/// The track `id`, or the default one if the current stream has no track `id`.
 fn audio_track(reader: &dyn FormatReader, id: Option<u32>) -> Result<&Track, AudioError> {
     let known = reader.tracks().iter().find(|track| Some(track.id) == id);
     known
@@ -310,8 +313,8 @@ fn audio_track(reader: &dyn FormatReader, id: Option<u32>) -> Result<&Track, Aud
         .ok_or_else(|| AudioError::NoAudioTrack(reader.format_info().short_name.to_owned()))
 }
 
-/// Streams of MPEG audio without a header of their own get a length that is guessed from their first packets' size. It
-/// helps a progress bar, and says nothing of what is missing.
+/// Whether the length that the demuxer declares comes from a header. For MPEG audio without one it is an estimate from the
+/// size of the first packets, which is good enough for a progress bar, but not to find out whether the file is truncated.
 fn has_exact_length(track: &Track, container: &str) -> bool {
     match container {
         "aac" => false,
@@ -331,7 +334,8 @@ fn unsupported_codec(container: &str, codec: &str) -> AudioError {
     AudioError::UnsupportedCodec { container: container.to_owned(), codec: codec.to_owned() }
 }
 
-/// Refuses lies before anything is allocated for them. What the header leaves open, the first block tells.
+/// Refuses implausible values before memory is allocated for them. Values that the header does not declare are checked with
+/// the first block.
 fn check_header(params: &AudioCodecParameters) -> Result<(), AudioError> {
     let channels = params.channels.as_ref().map_or(1, |c| c.count());
     check_spec(params.sample_rate.unwrap_or(*RATES.start()), channels)

@@ -1,11 +1,11 @@
-//! WAV, AIFF, CAF and FLAC: chunks with a name and a length.
+//! Sanitizes the chunks of WAV, AIFF and CAF, and the metadata blocks of FLAC.
 
 use std::io;
 
 use super::{ByteOverrides, End, bytes, implausible};
 use crate::{AudioError, MediaInput};
 
-/// How a file is made of chunks.
+/// The container whose chunks are inspected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// WAV.
@@ -16,20 +16,20 @@ pub(super) enum Kind {
     Caf,
 }
 
-/// Chunks that are looked at, at most.
-const MOST_CHUNKS: u32 = 10_000;
+/// Maximum number of chunks.
+const MAX_CHUNKS: u32 = 10_000;
 
-/// A table of CAF's packets: entries, each of which takes 32 bytes in memory. Ten hours of AAC have 1.7 million.
-const MOST_PACKETS: i64 = 2_000_000;
+/// Maximum number of entries in CAF's packet table. Each takes 32 bytes in memory. Ten hours of AAC have 1.7 million.
+const MAX_PACKETS: i64 = 2_000_000;
 
-/// What a decoder is told, in CAF.
-const MOST_COOKIE: u64 = 1 << 20;
+/// Maximum length in bytes of a decoder configuration in CAF.
+const MAX_COOKIE: u64 = 1 << 20;
 
-/// Bytes of one packet in CAF, which is read whole.
-const MOST_PACKET: u32 = 1 << 20;
+/// Maximum length in bytes of one packet in CAF, which is read as a whole.
+const MAX_PACKET: u32 = 1 << 20;
 
 impl Kind {
-    /// Bytes before the first chunk, and those of a chunk's name and length.
+    /// The number of bytes before the first chunk, and of a chunk's header.
     fn heads(self) -> (u64, u64) {
         match self {
             Self::Riff | Self::Iff => (12, 8),
@@ -55,9 +55,9 @@ pub(super) fn all(
 ) -> Result<(), AudioError> {
     let (first, head) = kind.heads();
     let mut at = overrides.start + first;
-    for _ in 0..MOST_CHUNKS {
+    for _ in 0..MAX_CHUNKS {
         if at.saturating_add(head) > len {
-            return Ok(()); // where a length leads that lies, the disk would be said to be at fault
+            return Ok(()); // a read beyond the end would be reported as an error of the disk
         }
         let Some(chunk) = bytes::<12>(input, at).map_err(AudioError::Io)? else { return Ok(()) };
         let (name, [a, b, c, d, e, f, g, h]) = chunk
@@ -71,30 +71,30 @@ pub(super) fn all(
         if kind == Kind::Caf {
             check_caf(input, &name, at + head, size)?;
         }
-        // WAV's data is the last that is looked at, and CAF's may last to the end: whose length is not known is -1.
+        // Chunks after the data of WAV are not needed. CAF's data may have the length -1, which means "until the end".
         if &name == b"data" && (kind == Kind::Riff || size > len - at - head) {
             let left = len - at - head;
             if kind == Kind::Riff {
                 return wave_lengths(input, at, size, left, overrides);
             }
             if kind == Kind::Caf && size != u64::MAX && size > left {
-                // symphonia would look for what follows the data, and refuse the file.
+                // symphonia would seek to the chunk after the data, and refuse the file.
                 overrides.end = End::CutOff;
                 overrides.put(at + 4, &left.to_be_bytes());
             }
             return Ok(());
         }
         if !kind.is_needed(&name) && !overrides.put(at, b"junk") {
-            return Ok(()); // too many are refused by who asked for them
+            return Ok(()); // the caller refuses too many replacements
         }
         let pad = if kind == Kind::Caf { 0 } else { size % 2 };
         at = at.saturating_add(head).saturating_add(size).saturating_add(pad);
     }
-    implausible(format!("{MOST_CHUNKS} chunks"))
+    implausible(format!("{MAX_CHUNKS} chunks"))
 }
 
-/// Corrects the lengths of a WAV that was written into a pipe, or by a recorder that did not come back to its header. Its
-/// data chunk, of `size` bytes by its header, begins at `at`, and `left` bytes of the file come after that header.
+/// Corrects the lengths of a WAV that was written into a pipe, or by a recorder that did not update its header at the end.
+/// The data chunk begins at `at` and declares `size` bytes; `left` bytes of the file follow its header.
 fn wave_lengths(
     input: &dyn MediaInput,
     at: u64,
@@ -102,17 +102,17 @@ fn wave_lengths(
     left: u64,
     overrides: &mut ByteOverrides,
 ) -> Result<(), AudioError> {
-    /// The header's lengths that stand for "until the end" are the largest numbers of 31 and 32 bits, or those less the
-    /// bytes of the header.
-    const MOST_HEADER: u64 = 64 << 10;
-    let is_largest = [u64::from(u32::MAX), 0x7FFF_FFFF].iter().any(|most| (most - MOST_HEADER..=*most).contains(&size));
+    /// Lengths that mean "until the end" are the largest numbers of 31 and 32 bits, or these minus the length of the header,
+    /// which has at most this many bytes.
+    const MAX_HEADER: u64 = 64 << 10;
+    let is_largest = [u64::from(u32::MAX), 0x7FFF_FFFF].iter().any(|most| (most - MAX_HEADER..=*most).contains(&size));
     let until_the_end = size > left && is_largest || size == 0 && left > 0 && !is_chunk(input, at + 8, left)?;
     let end = at + 8 + if until_the_end { left } else { size.min(left) };
     if until_the_end && let Ok(left) = u32::try_from(left) {
         overrides.end = End::Whole;
         overrides.put(at + 4, &left.to_le_bytes());
     }
-    // A length of all that is too small for what it holds would end the reading.
+    // symphonia stops at the end that the RIFF length declares, even if that is before the end of the data.
     let whole = end - overrides.start - 8;
     let Some(stated) = bytes::<4>(input, overrides.start + 4).map_err(AudioError::Io)?.map(u32::from_le_bytes) else {
         return Ok(());
@@ -125,7 +125,7 @@ fn wave_lengths(
     Ok(())
 }
 
-/// Whether the `left` bytes from `at` on begin with a chunk that fits into them.
+/// Whether a chunk begins at `at` that fits into the `left` bytes from there on.
 fn is_chunk(input: &dyn MediaInput, at: u64, left: u64) -> Result<bool, AudioError> {
     let Some(head) = bytes::<8>(input, at).map_err(AudioError::Io)? else { return Ok(false) };
     let (name, size) = head.split_at(4);
@@ -135,13 +135,13 @@ fn is_chunk(input: &dyn MediaInput, at: u64, left: u64) -> Result<bool, AudioErr
 
 fn check_caf(input: &dyn MediaInput, name: &[u8; 4], at: u64, size: u64) -> Result<(), AudioError> {
     match name {
-        b"kuki" if size > MOST_COOKIE => implausible(format!("a cookie of {size} bytes")),
+        b"kuki" if size > MAX_COOKIE => implausible(format!("a cookie of {size} bytes")),
         b"pakt" => match bytes::<8>(input, at).map_err(AudioError::Io)?.map(i64::from_be_bytes) {
-            Some(count) if count > MOST_PACKETS => implausible(format!("a table of {count} packets")),
+            Some(count) if count > MAX_PACKETS => implausible(format!("a table of {count} packets")),
             _ => Ok(()),
         },
         b"desc" => match bytes::<20>(input, at).map_err(AudioError::Io)? {
-            Some([.., a, b, c, d]) if u32::from_be_bytes([a, b, c, d]) > MOST_PACKET => {
+            Some([.., a, b, c, d]) if u32::from_be_bytes([a, b, c, d]) > MAX_PACKET => {
                 implausible(format!("packets of {} bytes", u32::from_be_bytes([a, b, c, d])))
             }
             _ => Ok(()),
@@ -150,15 +150,15 @@ fn check_caf(input: &dyn MediaInput, name: &[u8; 4], at: u64, size: u64) -> Resu
     }
 }
 
-/// FLAC's blocks before its frames.
+/// The type of a FLAC metadata block without content, and the flag of the last block.
 const PADDING: u8 = 1;
 const LAST: u8 = 0x80;
 
-/// Hides all blocks of FLAC but those that tell of the stream, and the first table of places in it.
+/// Hides all metadata blocks of FLAC but STREAMINFO and the first seek table.
 pub(super) fn flac(input: &dyn MediaInput, overrides: &mut ByteOverrides) -> io::Result<()> {
     let mut at = overrides.start + 4;
     let mut tables = 0;
-    for _ in 0..MOST_CHUNKS {
+    for _ in 0..MAX_CHUNKS {
         let Some([kind, a, b, c]) = bytes::<4>(input, at)? else { break };
         let is_needed = match kind & !LAST {
             0 | PADDING => true,
