@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::milliseconds;
 
+/// How the warning about audio after the declared end begins.
+const UNREAD: &str = "unread: ";
+
 /// The facts of a file that was read to its end. `dual_mono` says that all its channels are identical, so that one of
 /// them was analysed.
 pub(crate) fn from_stream(stream: &AudioStream, wanted: &TrackChoice, dual_mono: bool) -> PreparedRecording {
@@ -54,6 +57,13 @@ pub(crate) fn from_stored(stored: &StoredRecording) -> PreparedRecording {
     }
 }
 
+/// The seconds of audio after the declared end, which only a warning stores.
+pub(crate) fn stored_unread_s(stored: &StoredRecording) -> f64 {
+    let unread =
+        stored.warnings.iter().find_map(|warning| warning.strip_prefix(UNREAD)?.strip_suffix(" s")?.parse().ok());
+    unread.unwrap_or(0.0)
+}
+
 fn warnings(damage: &Damage, is_track_by_chance: bool, phase_inverted: bool, dual_mono: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if damage.truncated {
@@ -64,6 +74,9 @@ fn warnings(damage: &Damage, is_track_by_chance: bool, phase_inverted: bool, dua
     }
     if !damage.gaps.is_empty() {
         warnings.push(format!("gaps: {} ({:.1} s)", damage.gaps.count(), damage.gaps.lost_s()));
+    }
+    if damage.unread_s > 0.0 {
+        warnings.push(format!("{UNREAD}{:.1} s", damage.unread_s));
     }
     if is_track_by_chance {
         warnings.push("several_audio_tracks".to_owned());

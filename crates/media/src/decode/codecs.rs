@@ -6,7 +6,7 @@ use symphonia::core::{
     codecs::{
         audio::{
             AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-            well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS},
+            well_known::{CODEC_ID_AAC, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_MULAW, CODEC_ID_VORBIS},
         },
         registry::CodecRegistry,
     },
@@ -14,7 +14,8 @@ use symphonia::core::{
 };
 
 use super::{
-    MAX_CHANNELS, RATES, check_spec, he_aac, opus::OpusDecoder, panic_safe_decoder::PanicSafeDecoder, vorbis_codebooks,
+    MAX_CHANNELS, RATES, check_spec, he_aac, opus::OpusDecoder, panic_safe_decoder::PanicSafeDecoder,
+    pcm::OkiAdpcmDecoder, vorbis_codebooks,
 };
 use crate::AudioError;
 
@@ -26,6 +27,7 @@ static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut registry = CodecRegistry::new();
     symphonia::default::register_enabled_codecs(&mut registry);
     registry.register_audio_decoder::<OpusDecoder>();
+    registry.register_audio_decoder::<OkiAdpcmDecoder>();
     registry
 });
 
@@ -36,10 +38,14 @@ pub(super) fn make_decoder(
 ) -> Result<Box<dyn AudioDecoder>, AudioError> {
     check(params)?;
     let core = params.extra_data.as_deref().filter(|_| params.codec == CODEC_ID_AAC).and_then(he_aac::core_of);
-    let params = match core {
+    let mut params = match core {
         Some(core) => AudioCodecParameters { extra_data: Some(core), ..params.clone() },
         None => params.clone(),
     };
+    if [CODEC_ID_PCM_ALAW, CODEC_ID_PCM_MULAW].contains(&params.codec) {
+        // symphonia refuses the 8 bits of a coded sample, which CAF declares, since decoded samples have 16.
+        (params.bits_per_sample, params.bits_per_coded_sample) = (None, None);
+    }
     let name = codec_name(&params);
     let make = move || CODECS.make_audio_decoder(&params, &AudioDecoderOptions::default());
     match PanicSafeDecoder::of(Box::new(make)) {

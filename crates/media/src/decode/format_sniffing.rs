@@ -5,7 +5,7 @@ use crate::MediaInput;
 use super::container_marks::{self, MP4, is_transport_stream, known_container};
 
 /// Signatures at the beginning of a file, and the format's name for messages.
-const SIGNATURES: [(&[u8], &str); 20] = [
+const SIGNATURES: [(&[u8], &str); 19] = [
     (b"#!AMR", "AMR"),
     (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "WMA or another ASF file"),
     (b"\x0B\x77", "AC-3"),
@@ -21,7 +21,6 @@ const SIGNATURES: [(&[u8], &str); 20] = [
     (b".RMF", "RealMedia"),
     (b"NIST_1A", "NIST SPHERE"),
     (b"DSD ", "DSD"),
-    (b"RF64", "RF64"),
     (b"riff\x2E\x91\xCF\x11", "W64"),
     (b"Creative Voice File", "VOC"),
     (b"\x00\x00\x01\xBA", "an MPEG programme stream"),

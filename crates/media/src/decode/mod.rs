@@ -27,6 +27,7 @@ mod packet_outcome;
 mod panic_guard;
 mod panic_safe_decoder;
 mod parallel;
+mod pcm;
 mod sample_clock;
 mod sanitize;
 mod sanitized_source;
@@ -43,6 +44,7 @@ pub use self::{
     block::Block,
     ffmpeg::find_ffmpeg,
     panic_guard::catches_panics,
+    pcm::{RawEncoding, RawFormat},
     tracks::{NoSuchTrack, TrackChoice, TrackInfo},
 };
 use prepare_audio_types::Gaps;
@@ -98,6 +100,8 @@ pub struct Damage {
     pub truncated: bool,
     /// Where silence replaces audio that is missing.
     pub gaps: Gaps,
+    /// Seconds of audio after the end that the header declares. They are not decoded. A WAV that is still growing has some.
+    pub unread_s: f64,
 }
 
 /// Which decoder is used.
@@ -110,6 +114,17 @@ pub enum DecoderChoice {
     Symphonia,
     /// Only ffmpeg.
     Ffmpeg,
+}
+
+/// How a recording is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// The decoder.
+    pub decoder: DecoderChoice,
+    /// The audio track.
+    pub track: TrackChoice,
+    /// The format of recordings that do not begin like a known container.
+    pub raw: Option<RawFormat>,
 }
 
 /// An open recording, which is decoded from its beginning to its end.
@@ -126,15 +141,20 @@ impl Decoder {
     /// # Errors
     /// The reason why nothing of the file can be decoded; see [`AudioError::code`].
     pub fn open(input: &dyn MediaInput, choice: DecoderChoice) -> Result<Self, AudioError> {
-        Self::open_track(input, choice, &TrackChoice::Default)
+        Self::open_with(input, &OpenOptions { decoder: choice, ..OpenOptions::default() })
     }
 
     /// Opens `input` and finds the requested audio track.
     ///
     /// # Errors
     /// Those of [`Decoder::open`], and [`AudioError::NoSuchTrack`].
-    pub fn open_track(input: &dyn MediaInput, choice: DecoderChoice, track: &TrackChoice) -> Result<Self, AudioError> {
+    pub fn open_with(input: &dyn MediaInput, options: &OpenOptions) -> Result<Self, AudioError> {
+        let &OpenOptions { decoder: choice, ref track, raw } = options;
         let bytes = input.check()?;
+        if let Some(raw) = raw.filter(|_| !open::has_container(input)) {
+            let native = SymphoniaDecoder::open_raw(input, bytes, raw)?;
+            return Ok(Self(Backend::SymphoniaDecoder(Box::new(native))));
+        }
         let through = |ffmpeg: &Path, instead| Ffmpeg::open(ffmpeg, input, bytes, track, instead);
         let native = match choice {
             DecoderChoice::Ffmpeg => {

@@ -9,9 +9,10 @@ use symphonia::core::{
 use super::{
     Block, Damage, RATES, SourceInfo, check_spec,
     codecs::make_decoder,
-    open::open_container,
+    open::{open_container, open_raw},
     packet_outcome::{PacketOutcome, decode, time_of},
     parallel::{Decoded, ParallelDecoder, Preroll},
+    pcm::{self, RawFormat},
     sample_clock::{Precision, SampleClock},
     start_offset::start_offset,
     timeline::Timeline,
@@ -74,7 +75,20 @@ struct DecodedPacket {
 impl SymphoniaDecoder {
     /// Opens `input`, which has `bytes` bytes, and finds the requested audio track.
     pub fn open(input: &dyn MediaInput, bytes: u64, wanted: &TrackChoice) -> Result<Self, AudioError> {
-        let reader = open_container(input)?;
+        Self::of(open_container(input)?, input, bytes, wanted)
+    }
+
+    /// Opens `input`, which has `bytes` bytes, all of which are samples of the format `raw`.
+    pub fn open_raw(input: &dyn MediaInput, bytes: u64, raw: RawFormat) -> Result<Self, AudioError> {
+        Self::of(open_raw(input, raw)?, input, bytes, &TrackChoice::Default)
+    }
+
+    fn of(
+        reader: Box<dyn FormatReader>,
+        input: &dyn MediaInput,
+        bytes: u64,
+        wanted: &TrackChoice,
+    ) -> Result<Self, AudioError> {
         let container = reader.format_info().short_name;
         let tracks = audio_tracks(&*reader, input);
         let track = match wanted {
@@ -102,6 +116,7 @@ impl SymphoniaDecoder {
             tracks,
         };
         check_header(&params)?;
+        let unread_s = if container == "wave" { pcm::unread_seconds(input) } else { 0.0 };
         Ok(Self {
             packets: TrackPackets::new(reader, id, timeline),
             decoder: PacketDecoder::Serial { decoder, samples: Vec::new() },
@@ -109,7 +124,7 @@ impl SymphoniaDecoder {
             declared_frames,
             length_is_exact,
             info,
-            damage: Damage::default(),
+            damage: Damage { unread_s, ..Damage::default() },
             clock,
             silence: 0,
             waiting: None,

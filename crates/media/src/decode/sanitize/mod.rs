@@ -5,12 +5,13 @@
 //! replaced, while symphonia reads the file, by those of free space, which each demuxer skips. No byte moves. Headers that
 //! are needed, but would take more time or memory than a recording may, are refused.
 
+mod caf_chunks;
+mod flac_blocks;
 mod id3_tags;
 mod matroska_elements;
 mod mp4_encryption;
 mod mp4_layout;
 mod mp4_tables;
-mod riff_chunks;
 
 use std::io;
 
@@ -58,10 +59,8 @@ impl ByteOverrides {
         let mut head = [0; 12];
         let read = input.read_at(overrides.start, &mut head).map_err(unreadable)?;
         match &head[..read] {
-            [b'f', b'L', b'a', b'C', ..] => riff_chunks::flac(input, &mut overrides).map_err(unreadable)?,
-            [b'R', b'I', b'F', b'F', ..] => riff_chunks::all(input, len, riff_chunks::Kind::Riff, &mut overrides)?,
-            [b'F', b'O', b'R', b'M', ..] => riff_chunks::all(input, len, riff_chunks::Kind::Iff, &mut overrides)?,
-            [b'c', b'a', b'f', b'f', ..] => riff_chunks::all(input, len, riff_chunks::Kind::Caf, &mut overrides)?,
+            [b'f', b'L', b'a', b'C', ..] => flac_blocks::all(input, &mut overrides).map_err(unreadable)?,
+            [b'c', b'a', b'f', b'f', ..] => caf_chunks::all(input, len, &mut overrides)?,
             [0x1A, 0x45, 0xDF, 0xA3, ..] => matroska_elements::all(input, len, &mut overrides)?,
             [_, _, _, _, b'f', b't', b'y', b'p', ..] => mp4_tables::all(input, len, &mut overrides)?,
             _ => {}
@@ -97,7 +96,7 @@ fn implausible<T>(what: String) -> Result<T, AudioError> {
 }
 
 /// Reads `N` bytes at `at`; `None` if the file ends before.
-fn bytes<const N: usize>(input: &dyn MediaInput, at: u64) -> io::Result<Option<[u8; N]>> {
+pub(in crate::decode) fn bytes<const N: usize>(input: &dyn MediaInput, at: u64) -> io::Result<Option<[u8; N]>> {
     let mut bytes = [0; N];
     Ok((input.read_at(at, &mut bytes)? == N).then_some(bytes))
 }
@@ -126,8 +125,8 @@ mod tests {
         seen[overrides.start as usize..].to_vec()
     }
 
-    fn riff(name: &[u8], content: &[u8]) -> Vec<u8> {
-        [name, &(content.len() as u32).to_le_bytes(), content].concat()
+    fn chunk(name: &[u8], content: &[u8]) -> Vec<u8> {
+        [name, &(content.len() as u64).to_be_bytes(), content].concat()
     }
 
     fn framed(name: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
@@ -137,17 +136,21 @@ mod tests {
 
     #[test]
     fn chunks_without_audio_are_hidden() {
-        let wav = |name: &[u8]| {
-            let chunks = [riff(b"fmt ", &[1; 16]), riff(name, b"odd"), vec![0], riff(b"data", b"LIST")].concat();
-            riff(b"RIFF", &[b"WAVE", &chunks[..]].concat())
-        };
-        assert_eq!(seen(&wav(b"LIST")), wav(b"junk"));
-        assert_eq!(seen(&wav(b"fact")), wav(b"fact"));
-        let many = (0..9_000).flat_map(|_| riff(b"LIST", b"")).collect::<Vec<u8>>();
-        assert!(matches!(
-            overrides(&[&riff(b"RIFF", b"WAVE"), &many[..]].concat()),
-            Err(AudioError::ImplausibleHeader(_))
-        ));
+        let caf = |name: &[u8]| [b"caff\0\x01\0\0", &chunk(name, b"odd")[..], &chunk(b"data", b"info")].concat();
+        assert_eq!(seen(&caf(b"info")), caf(b"junk"));
+        assert_eq!(seen(&caf(b"kuki")), caf(b"kuki"));
+        let many = (0..9_000).flat_map(|_| chunk(b"info", b"")).collect::<Vec<u8>>();
+        assert!(matches!(overrides(&[b"caff\0\x01\0\0", &many[..]].concat()), Err(AudioError::ImplausibleHeader(_))));
+    }
+
+    /// The length -1 means "until the end of the file", and longer data are cut off.
+    #[test]
+    fn the_length_of_data_in_caf_is_corrected() {
+        let caf = |size: i64| [b"caff\0\x01\0\0data", &size.to_be_bytes()[..], b"samples"].concat();
+        for (size, end) in [(7, End::Unknown), (-1, End::Whole), (8, End::CutOff)] {
+            assert_eq!(seen(&caf(size)), caf(7), "{size}");
+            assert_eq!(overrides(&caf(size)).unwrap().end, end, "{size}");
+        }
     }
 
     #[test]
