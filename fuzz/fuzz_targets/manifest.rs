@@ -11,9 +11,9 @@ const KINDS: [&str; 5] = ["txt", "csv", "tsv", "jsonl", "json"];
 
 fuzz_target!(|data: &[u8]| {
     let Some((kind, mut list)) = data.split_first() else { return };
-    let resolver = Resolver::new(None, Path::new("/nowhere")).expect("there is a current folder");
+    let resolver = Resolver::new(None, Path::new("/nowhere")).expect("no current folder");
     let name = match KINDS.get(usize::from(*kind) % (KINDS.len() + 1)) {
-        Some(kind) => scratch::file("manifest", kind, list).to_str().expect("its name is ours").to_owned(),
+        Some(kind) => scratch::file("manifest", kind, list).to_str().expect("not UTF-8").to_owned(),
         None => "-".to_owned(),
     };
     let Ok(found) = resolver.find(&[name], &mut list) else { return };

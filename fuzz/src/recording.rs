@@ -47,7 +47,7 @@ pub fn decode(bytes: Vec<u8>) {
     loop {
         let Ok(more) = stream.fill(&mut block, 16_000) else { return };
         let all = block.analysis.iter().chain(&block.output).flatten();
-        assert!(all.into_iter().all(|sample| sample.is_finite()), "a sample that is no number");
+        assert!(all.into_iter().all(|sample| sample.is_finite()), "a sample is not a finite number");
         samples += block.len() as u64;
         block.clear();
         if !more || samples > MAX_SAMPLES {

@@ -259,8 +259,8 @@ impl<O: SegmentOutput> Preparer<O> {
             decode_errors: stored.decode_errors,
             truncated: stored.truncated,
             gaps: stored.gaps.clone(),
-            unread_s: source_facts::stored_unread_s(stored),
             packets: 0,
+            skipped_bytes: source_facts::skipped_bytes(&stored.warnings),
         })
     }
 

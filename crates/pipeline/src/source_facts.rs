@@ -6,8 +6,13 @@ use serde_json::json;
 
 use crate::milliseconds;
 
-/// How the warning about audio after the declared end begins.
-const UNREAD: &str = "unread: ";
+/// The beginning of the warning about skipped bytes.
+const SKIPPED_BYTES: &str = "skipped_bytes: ";
+
+/// The number of skipped bytes in the warnings of a stored row.
+pub(crate) fn skipped_bytes(warnings: &[String]) -> u64 {
+    warnings.iter().find_map(|warning| warning.strip_prefix(SKIPPED_BYTES)?.parse().ok()).unwrap_or(0)
+}
 
 /// The facts of a file that was read to its end. `dual_mono` says that all its channels are identical, so that one of
 /// them was analysed.
@@ -57,13 +62,6 @@ pub(crate) fn from_stored(stored: &StoredRecording) -> PreparedRecording {
     }
 }
 
-/// The seconds of audio after the declared end, which only a warning stores.
-pub(crate) fn stored_unread_s(stored: &StoredRecording) -> f64 {
-    let unread =
-        stored.warnings.iter().find_map(|warning| warning.strip_prefix(UNREAD)?.strip_suffix(" s")?.parse().ok());
-    unread.unwrap_or(0.0)
-}
-
 fn warnings(damage: &Damage, is_track_by_chance: bool, phase_inverted: bool, dual_mono: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if damage.truncated {
@@ -75,8 +73,8 @@ fn warnings(damage: &Damage, is_track_by_chance: bool, phase_inverted: bool, dua
     if !damage.gaps.is_empty() {
         warnings.push(format!("gaps: {} ({:.1} s)", damage.gaps.count(), damage.gaps.lost_s()));
     }
-    if damage.unread_s > 0.0 {
-        warnings.push(format!("{UNREAD}{:.1} s", damage.unread_s));
+    if damage.skipped_bytes > 0 {
+        warnings.push(format!("{SKIPPED_BYTES}{}", damage.skipped_bytes));
     }
     if is_track_by_chance {
         warnings.push("several_audio_tracks".to_owned());
@@ -98,4 +96,18 @@ fn describe(tracks: &[TrackInfo]) -> Option<String> {
                 "default": is_default })
     };
     (tracks.len() > 1).then(|| json!(tracks.iter().map(describe).collect::<Vec<_>>()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_bytes_are_a_warning_that_is_read_back() {
+        let damage = Damage { skipped_bytes: 8_000, ..Damage::default() };
+        let warnings = warnings(&damage, false, false, false);
+        assert_eq!(warnings, ["skipped_bytes: 8000"]);
+        assert_eq!(skipped_bytes(&warnings), 8_000);
+        assert_eq!(skipped_bytes(&["truncated".to_owned()]), 0);
+    }
 }

@@ -41,7 +41,7 @@ pub struct PreparedRecording {
     /// Where silence stands for audio that is missing.
     pub gaps: Gaps,
     /// What a user should know of a recording that is done: `truncated`, `decode_errors: 3`,
-    /// `gaps: 2 (1.3 s)`, `phase_inverted`, `dual_mono`.
+    /// `gaps: 2 (1.3 s)`, `skipped_bytes: 8000`, `phase_inverted`, `dual_mono`.
     pub warnings: Vec<String>,
     /// Time spent in each stage.
     pub times: StageTimes,

@@ -1,4 +1,4 @@
-//! Through the library, one by one: what is slow or panics has a name.
+//! Decodes each mutant with the library, so that a slow one or a panic can be named.
 
 use std::{
     fs,
@@ -16,20 +16,20 @@ use prepare_audio::media::{AudioBlock, AudioStream, DecodeOptions, DecoderChoice
 
 use super::{DEADLINE, count, mutant::Mutants, report::Report, seed};
 
-/// Decodes and resamples it to its end; its code.
+/// Decodes and resamples a recording to its end. Returns its code.
 fn decode_all(path: &Path) -> &'static str {
     let mut stream = match AudioStream::open(&LocalFile::new(path), DecoderChoice::Symphonia, DecodeOptions::default())
     {
         Ok(stream) => stream,
         Err(error) => return error.code().as_str(),
     };
-    let mut strange = false;
-    let mut sound = AudioBlock::default();
+    let mut not_finite = false;
+    let mut block = AudioBlock::default();
     loop {
-        match stream.fill(&mut sound, 64_000) {
+        match stream.fill(&mut block, 64_000) {
             Ok(more) => {
-                strange |= !sound.analysis.iter().flatten().all(|sample| sample.is_finite());
-                sound.clear();
+                not_finite |= !block.analysis.iter().flatten().all(|sample| sample.is_finite());
+                block.clear();
                 if !more {
                     break;
                 }
@@ -38,8 +38,8 @@ fn decode_all(path: &Path) -> &'static str {
         }
     }
     let damage = stream.damage();
-    match (strange, damage.truncated, damage.decode_errors) {
-        (true, ..) => "a sample that is no number",
+    match (not_finite, damage.truncated, damage.decode_errors) {
+        (true, ..) => "a sample is not a finite number",
         (_, false, 0) => "done",
         (_, true, 0) => "done, truncated",
         (_, false, _) => "done, with errors",
@@ -47,15 +47,15 @@ fn decode_all(path: &Path) -> &'static str {
     }
 }
 
-/// Panics that the decoder caught itself. They are counted instead of told.
+/// Counts the panics that the decoder catches, instead of printing them.
 fn count_caught() -> &'static AtomicU64 {
     static CAUGHT: AtomicU64 = AtomicU64::new(0);
-    let tell = take_hook();
+    let print = take_hook();
     set_hook(Box::new(move |info| {
         if catches_panics() {
             CAUGHT.fetch_add(1, Relaxed);
         } else {
-            tell(info);
+            print(info);
         }
     }));
     &CAUGHT
@@ -71,11 +71,11 @@ fn none_panics_and_none_hangs() {
         let mutant = mutants.make(number);
         let path = folder.path().join(&mutant.name);
         fs::write(&path, &mutant.bytes).unwrap();
-        let (tell, told) = channel();
-        let (begun, heard) = (Instant::now(), path.clone());
-        // A thread for each: one that hangs is left to itself.
-        let thread = thread::spawn(move || tell.send(catch_unwind(|| decode_all(&heard)).unwrap_or("panic")));
-        let code = match told.recv_timeout(DEADLINE) {
+        let (sender, receiver) = channel();
+        let (begun, copy) = (Instant::now(), path.clone());
+        // One thread each: a thread that hangs is abandoned.
+        let thread = thread::spawn(move || sender.send(catch_unwind(|| decode_all(&copy)).unwrap_or("panic")));
+        let code = match receiver.recv_timeout(DEADLINE) {
             Ok(code) => {
                 thread.join().unwrap().unwrap();
                 code
@@ -85,7 +85,7 @@ fn none_panics_and_none_hangs() {
         };
         report.took(begun.elapsed(), &mutant.name);
         report.count(code);
-        if ["panic", "hang", "lost", "read_error", "a sample that is no number"].contains(&code) {
+        if ["panic", "hang", "lost", "read_error", "a sample is not a finite number"].contains(&code) {
             wrong.push(format!("{code}: {}", mutant.keep().display()));
         }
         fs::remove_file(path).unwrap();

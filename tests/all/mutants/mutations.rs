@@ -1,17 +1,17 @@
-//! What can happen to a file.
-#![allow(clippy::ptr_arg)] // all have one type, and some make the file longer
+//! The mutations.
+#![allow(clippy::ptr_arg)] // all have the same type, and some extend the file
 
 use std::ops::Range;
 
 use fastrand::Rng;
 
-/// One way to change a file; another file stands by.
+/// A change of a file. It may use the content of another file.
 pub struct Mutation {
     pub name: &'static str,
     pub apply: fn(&mut Vec<u8>, &[u8], &mut Rng),
 }
 
-/// All of them.
+/// All mutations.
 pub const MUTATIONS: [Mutation; 22] = [
     Mutation { name: "cut_off", apply: |bytes, _, random| bytes.truncate(random.usize(..=bytes.len())) },
     Mutation { name: "cut_off_in_the_head", apply: |bytes, _, random| bytes.truncate(random.usize(..=512)) },
@@ -36,14 +36,14 @@ pub const MUTATIONS: [Mutation; 22] = [
     Mutation { name: "runs_swapped", apply: runs_swapped },
     Mutation { name: "extreme_in_the_head", apply: |bytes, _, random| extreme(bytes, random.usize(..256), random) },
     Mutation { name: "extremes_in_the_head", apply: extremes },
-    Mutation { name: "length_lied_about", apply: length_lied_about },
+    Mutation { name: "wrong_length", apply: wrong_length },
     Mutation { name: "two_in_one", apply: |bytes, other, _| bytes.extend(other) },
     Mutation { name: "head_of_one_tail_of_another", apply: head_and_tail },
     Mutation { name: "another_in_the_middle", apply: another_in_the_middle },
-    Mutation { name: "another_ending", apply: |_, _, _| () },
+    Mutation { name: "another_extension", apply: |_, _, _| () },
 ];
 
-/// A piece of the file, mostly short.
+/// A range of the file, usually short.
 fn run(bytes: &[u8], random: &mut Rng) -> Range<usize> {
     let start = random.usize(..=bytes.len());
     let longest = [4, 64, 1_024, usize::MAX][random.usize(..4)].min(bytes.len() - start);
@@ -92,7 +92,7 @@ fn runs_swapped(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
     left[first.start..first.start + len].swap_with_slice(&mut right[..len]);
 }
 
-/// The numbers at the ends of what fits into two, four or eight bytes, both ways round.
+/// Writes a limit value of two, four or eight bytes in either byte order.
 fn extreme(bytes: &mut [u8], at: usize, random: &mut Rng) {
     let numbers =
         [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF];
@@ -112,8 +112,8 @@ fn extremes(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
     }
 }
 
-/// Chunks and boxes have a name of four letters beside their length: an extreme number there, or some other one.
-fn length_lied_about(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
+/// Chunks and boxes have a name of four letters beside their length: writes an extreme or random length there.
+fn wrong_length(bytes: &mut Vec<u8>, _: &[u8], random: &mut Rng) {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b' ';
     let names: Vec<usize> =
         (0..bytes.len().saturating_sub(4)).filter(|&at| bytes[at..at + 4].iter().all(is_letter)).collect();

@@ -1,4 +1,4 @@
-//! Through the program, in batches: an abort, or memory that runs away, shows only there.
+//! Prepares batches of mutants with the program, which shows aborts and excessive memory.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Stdio, time::Instant};
 
@@ -13,10 +13,10 @@ const BATCH: u64 = 250;
 /// Workers of a run.
 const WORKERS: u64 = 2;
 
-/// What a run may hold in memory, kB.
+/// The memory limit of a run in kB.
 const MAX_KB: u64 = (120 + 40 * WORKERS) * 1024;
 
-/// Error codes that stand for a fault of the program or of the machine, not of a recording.
+/// Error codes that a recording cannot cause.
 const NOT_CAUSED_BY_A_FILE: [&str; 8] =
     ["panic", "crashed", "timeout", "vad_error", "write_error", "disk_full", "unsafe_output", "read_error"];
 
@@ -42,7 +42,7 @@ fn each_ends_with_a_code_and_within_bounds() {
             dir.write(&format!("in/{}", mutant.name), &mutant.bytes);
         }
         let begun = Instant::now();
-        // Every fourth batch with the machine's ffmpeg, where it has one; another fourth wants whole recordings only.
+        // Every fourth batch uses ffmpeg, if it is installed. Another fourth runs with --strict.
         let (ffmpeg, strict) = (is_long() && first / BATCH % 4 == 3, first / BATCH % 4 == 2);
         let (code, high) = run(&dir, ffmpeg, strict);
         peak = peak.max(high);
@@ -74,12 +74,12 @@ fn each_ends_with_a_code_and_within_bounds() {
     report.print("through the program");
     println!("  peak: {} MB; {} are allowed", peak / 1024, MAX_KB / 1024);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(report.of("done") + report.of("done damaged") > all / 4, "hardly any is left to be heard");
+    assert!(report.of("done") + report.of("done damaged") > all / 4, "too few mutants are done");
 }
 
-/// Prepares all that lies in `in`. The exit code, and the most memory it ever held, kB.
+/// Prepares all files in `in`. Returns the exit code and the peak memory in kB.
 fn run(dir: &TestDir, ffmpeg: bool, strict: bool) -> (Option<i32>, u64) {
-    // A name that ends as no recording's does is taken as well.
+    // A list, so that files with other extensions are included.
     let names: Vec<String> = fs::read_dir(dir.path("in"))
         .unwrap()
         .map(|entry| format!("in/{}", entry.unwrap().file_name().to_str().unwrap()))
@@ -105,9 +105,9 @@ fn ends(dir: &TestDir) -> Vec<(String, String, String, bool)> {
     let options = SqliteConnectOptions::new().filename(dir.path("prepare-audio.db"));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut connection = options.connect().await.unwrap();
-        let ask = "SELECT source, state, COALESCE(error_code, ''), \
+        let query = "SELECT source, state, COALESCE(error_code, ''), \
             COALESCE(truncated, 0) <> 0 OR COALESCE(decode_errors, 0) > 0 FROM recording";
-        let rows = sqlx::query_as(ask).fetch_all(&mut connection).await.unwrap();
+        let rows = sqlx::query_as(query).fetch_all(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         rows
     })

@@ -6,7 +6,7 @@ use symphonia::core::{
     codecs::{
         audio::{
             AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-            well_known::{CODEC_ID_AAC, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_MULAW, CODEC_ID_VORBIS},
+            well_known::{CODEC_ID_AAC, CODEC_ID_MP3, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_MULAW, CODEC_ID_VORBIS},
         },
         registry::CodecRegistry,
     },
@@ -15,7 +15,7 @@ use symphonia::core::{
 
 use super::{
     MAX_CHANNELS, RATES, check_spec, he_aac, opus::OpusDecoder, panic_safe_decoder::PanicSafeDecoder,
-    pcm::OkiAdpcmDecoder, vorbis_codebooks,
+    pcm::OkiAdpcmDecoder, resetting_decoder::ResettingDecoder, vorbis_codebooks,
 };
 use crate::AudioError;
 
@@ -46,9 +46,10 @@ pub(super) fn make_decoder(
         // symphonia refuses the 8 bits of a coded sample, which CAF declares, since decoded samples have 16.
         (params.bits_per_sample, params.bits_per_coded_sample) = (None, None);
     }
-    let name = codec_name(&params);
+    let (codec, name) = (params.codec, codec_name(&params));
     let make = move || CODECS.make_audio_decoder(&params, &AudioDecoderOptions::default());
     match PanicSafeDecoder::of(Box::new(make)) {
+        Ok(decoder) if codec == CODEC_ID_MP3 => Ok(Box::new(ResettingDecoder::of(Box::new(decoder)))),
         Ok(decoder) => Ok(Box::new(decoder)),
         Err(SymphoniaError::Unsupported(_)) => {
             Err(AudioError::UnsupportedCodec { container: container.to_owned(), codec: name })

@@ -28,9 +28,11 @@ mod panic_guard;
 mod panic_safe_decoder;
 mod parallel;
 mod pcm;
+mod resetting_decoder;
 mod sample_clock;
 mod sanitize;
 mod sanitized_source;
+mod skipped_bytes;
 mod start_offset;
 mod symphonia_decoder;
 mod timeline;
@@ -100,8 +102,8 @@ pub struct Damage {
     pub truncated: bool,
     /// Where silence replaces audio that is missing.
     pub gaps: Gaps,
-    /// Seconds of audio after the end that the header declares. They are not decoded. A WAV that is still growing has some.
-    pub unread_s: f64,
+    /// Bytes that were skipped because they are neither audio nor a known header or tag.
+    pub skipped_bytes: u64,
 }
 
 /// Which decoder is used.

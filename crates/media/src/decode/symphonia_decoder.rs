@@ -12,7 +12,7 @@ use super::{
     open::{open_container, open_raw},
     packet_outcome::{PacketOutcome, decode, time_of},
     parallel::{Decoded, ParallelDecoder, Preroll},
-    pcm::{self, RawFormat},
+    pcm::RawFormat,
     sample_clock::{Precision, SampleClock},
     start_offset::start_offset,
     timeline::Timeline,
@@ -102,7 +102,8 @@ impl SymphoniaDecoder {
         let params = audio_params(track, container)?.clone();
         let (id, declared_frames, length_is_exact) = (track.id, track.num_frames, has_exact_length(track, container));
         let timeline = Timeline::of(track, &params, container, input);
-        let clock = clock_of(track, container);
+        let start_offset_s = start_offset(input, container, id);
+        let clock = clock_of(track, container, start_offset_s);
         let decoder = make_decoder(&params, container)?;
         let info = SourceInfo {
             container: container.to_owned(),
@@ -111,12 +112,11 @@ impl SymphoniaDecoder {
             channels: params.channels.as_ref().map_or(0, |c| c.count()),
             bits: params.bits_per_sample,
             bytes,
-            start_offset_s: start_offset(input, container, id),
+            start_offset_s,
             track: tracks.iter().find(|track| track.id == id).map(|track| track.number),
             tracks,
         };
         check_header(&params)?;
-        let unread_s = if container == "wave" { pcm::unread_seconds(input) } else { 0.0 };
         Ok(Self {
             packets: TrackPackets::new(reader, id, timeline),
             decoder: PacketDecoder::Serial { decoder, samples: Vec::new() },
@@ -124,7 +124,7 @@ impl SymphoniaDecoder {
             declared_frames,
             length_is_exact,
             info,
-            damage: Damage { unread_s, ..Damage::default() },
+            damage: Damage::default(),
             clock,
             silence: 0,
             waiting: None,
@@ -154,7 +154,7 @@ impl SymphoniaDecoder {
     }
 
     pub fn damage(&self) -> Damage {
-        self.damage.clone()
+        Damage { skipped_bytes: self.packets.skipped_bytes(), ..self.damage.clone() }
     }
 
     pub fn declared_seconds(&self) -> Option<f64> {
@@ -207,7 +207,7 @@ impl SymphoniaDecoder {
                 Ok(None)
             }
             PacketOutcome::Reset => self.reset().map(|()| None),
-            PacketOutcome::Absurd(error) => Err(error),
+            PacketOutcome::Implausible(error) => Err(error),
         }
     }
 
@@ -243,7 +243,7 @@ impl SymphoniaDecoder {
         let track = audio_track(&*self.packets.reader, Some(self.packets.track))?;
         let params = audio_params(track, container)?;
         check_header(params)?;
-        let clock = clock_of(track, container);
+        let clock = clock_of(track, container, None);
         let (track, timeline) = (track.id, Timeline::of_stream(params));
         self.clock = clock;
         // The declared length is that of the first stream alone.
@@ -298,7 +298,7 @@ impl PacketDecoder {
             Self::Serial { decoder, samples } => {
                 samples.clear();
                 let packet = packets.next()?;
-                Ok(packet.map(|packet| (time_of(&packet), decode(&mut **decoder, &packet, samples))))
+                Ok(packet.map(|packet| (time_of(&packet), decode(&mut **decoder, &packet.packet, samples))))
             }
             Self::Parallel(spread) => spread.next(packets),
         }
@@ -314,9 +314,15 @@ impl PacketDecoder {
 }
 
 /// The clock for a new stream. Time stamps in video containers come from a clock; those of other containers count samples.
-fn clock_of(track: &Track, container: &str) -> SampleClock {
-    let precision = if matches!(container, "matroska" | "isomp4") { Precision::Coarse } else { Precision::Exact };
-    SampleClock::new(track.time_base, precision)
+fn clock_of(track: &Track, container: &str, start_offset_s: Option<f64>) -> SampleClock {
+    let (precision, start) = match container {
+        // Opus begins with the encoder's delay, before time 0.
+        "ogg" => (Precision::Exact, Some(-i64::from(track.delay.unwrap_or(0)))),
+        "flac" | "mp1" | "mp2" | "mp3" | "aac" => (Precision::Exact, Some(0)),
+        "matroska" | "isomp4" => (Precision::Coarse, Some(0).filter(|_| start_offset_s.is_none_or(|offset| offset == 0.0))),
+        _ => (Precision::Exact, None),
+    };
+    SampleClock::new(track.time_base, precision).starting_at(start)
 }
 
 /// The track `id`, or the default one if the current stream has no track `id`.

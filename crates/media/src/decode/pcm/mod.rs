@@ -12,5 +12,5 @@ pub(super) use self::{
     aiff::open as open_aiff,
     oki_adpcm::OkiAdpcmDecoder,
     raw::open as open_raw,
-    wav::{open as open_wav, unread_seconds},
+    wav::open as open_wav,
 };

@@ -9,14 +9,14 @@ use symphonia::core::{
         audio::{AudioCodecId, AudioCodecParameters},
     },
     errors::{Error, Result, SeekErrorKind},
-    formats::{FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
+    formats::{Attachment, FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
     io::MediaSourceStream,
     meta::{ChapterGroup, Metadata, MetadataLog},
     packet::Packet,
     units::{Duration, TimeBase, Timestamp},
 };
 
-use crate::MediaRead;
+use crate::{MediaRead, decode::skipped_bytes::SkippedBytes};
 
 /// Frames in a packet, unless one block has more.
 const FRAMES_PER_PACKET: u64 = 1152;
@@ -59,6 +59,7 @@ pub(super) struct BlockReader {
     at: u64,
     tracks: [Track; 1],
     media_info: MediaInfo,
+    skipped: SkippedBytes,
     metadata: MetadataLog,
 }
 
@@ -84,8 +85,14 @@ impl BlockReader {
             at: samples.start,
             media_info: MediaInfo::from_track(&track),
             tracks: [track],
+            skipped: SkippedBytes::new(),
             metadata: MetadataLog::default(),
         })
+    }
+
+    /// Reports bytes that are not in the range of the samples, although they are probably audio.
+    pub fn report_skipped(&mut self, bytes: u64) {
+        self.skipped.set(bytes);
     }
 }
 
@@ -125,6 +132,10 @@ impl FormatReader for BlockReader {
 
     fn media_info(&self) -> &MediaInfo {
         &self.media_info
+    }
+
+    fn attachments(&self) -> &[Attachment] {
+        self.skipped.attachments()
     }
 
     fn chapters(&self) -> Option<&ChapterGroup> {

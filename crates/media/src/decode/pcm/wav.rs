@@ -73,16 +73,13 @@ pub(in crate::decode) fn open(input: &dyn MediaInput, start: u64) -> Result<Opti
         declared_end: chunks.data.saturating_add(chunks.declared),
         end: chunks.data.saturating_add(chunks.present),
     };
-    let reader = BlockReader::new(input.open().map_err(unreadable)?, &INFO, format, samples).map_err(unreadable)?;
+    let unread = chunks.unread(input).map_err(unreadable)?;
+    let unread_frames = unread / format.block_bytes * format.block_frames;
+    let mut reader = BlockReader::new(input.open().map_err(unreadable)?, &INFO, format, samples).map_err(unreadable)?;
+    if unread_frames >= MIN_UNREAD_FRAMES {
+        reader.report_skipped(unread);
+    }
     Ok(Some(Box::new(reader)))
-}
-
-/// Seconds of audio in `input` after the end that its header declares.
-pub(in crate::decode) fn unread_seconds(input: &dyn MediaInput) -> f64 {
-    let Ok(Some(chunks)) = WavChunks::read(input, 0) else { return 0.0 };
-    let (Ok(format), Ok(unread)) = (format(&chunks), chunks.unread(input)) else { return 0.0 };
-    let frames = unread / format.block_bytes * format.block_frames;
-    if frames < MIN_UNREAD_FRAMES { 0.0 } else { frames as f64 / f64::from(format.rate) }
 }
 
 /// The format chunk's fields.
