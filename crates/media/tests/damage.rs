@@ -86,7 +86,10 @@ fn check(name: &str, share: f64, len: usize) {
     assert!(to > from + 16_000, "{what}: too little is left to compare");
     let to = to.min(from + 2 * 16_000);
     let similarity = correlation_within_a_window(&whole[from..to], &samples[from..to]);
-    assert!(similarity > 0.9, "{what}: after the damage it is displaced, its correlation with the whole recording {similarity}");
+    assert!(
+        similarity > 0.9,
+        "{what}: after the damage it is displaced, its correlation with the whole recording {similarity}"
+    );
     let before = (spans[0].0 * 16_000.0) as usize;
     let similarity = correlation(&whole[..before - WINDOW], &samples[..before - WINDOW]);
     assert!(similarity > 0.99, "{what}: it differs before the damage, correlation {similarity}");

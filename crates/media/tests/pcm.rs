@@ -40,7 +40,8 @@ fn decoded(bytes: &[u8]) -> (Vec<f32>, SourceInfo, Damage) {
 /// The samples of a recording without damage.
 fn samples(bytes: &[u8]) -> Vec<f32> {
     let (samples, _, damage) = decoded(bytes);
-    let is_whole = damage.decode_errors == 0 && !damage.truncated && damage.gaps.is_empty() && damage.skipped_bytes == 0;
+    let is_whole =
+        damage.decode_errors == 0 && !damage.truncated && damage.gaps.is_empty() && damage.skipped_bytes == 0;
     assert!(is_whole, "{damage:?}");
     samples
 }

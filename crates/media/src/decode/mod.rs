@@ -17,6 +17,7 @@ mod matroska_tracks;
 mod mp4_boxes;
 mod mp4_edit_list;
 mod mp4_fragment_times;
+mod mp4_movie;
 mod mp4_tracks;
 mod mpeg_audio;
 mod ogg;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use symphonia::core::{
-    errors::Result,
+    errors::{Error, Result, SeekErrorKind},
     formats::{Attachment, FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
     io::MediaSourceStream,
     meta::{ChapterGroup, Metadata},
@@ -118,8 +118,9 @@ impl FormatReader for FragmentTimes {
         self.inner.metadata()
     }
 
-    fn seek(&mut self, mode: SeekMode, to: SeekTo) -> Result<SeekedTo> {
-        self.inner.seek(mode, to)
+    /// The clocks count samples from the beginning.
+    fn seek(&mut self, _: SeekMode, _: SeekTo) -> Result<SeekedTo> {
+        Err(Error::SeekError(SeekErrorKind::Unseekable))
     }
 
     fn tracks(&self) -> &[Track] {

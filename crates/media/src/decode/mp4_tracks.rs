@@ -1,12 +1,11 @@
 //! Lists the audio tracks of an MP4 file.
 
-use std::io::{Seek as _, SeekFrom};
-
 use super::{
     mp4_boxes::{Boxes, Range},
+    mp4_movie,
     tracks::{TrackDetails, determined},
 };
-use crate::MediaRead;
+use crate::MediaInput;
 
 /// Maximum number of boxes that are read.
 const MAX_BOXES: u32 = 100_000;
@@ -17,11 +16,10 @@ const MAX_TITLE: u64 = 1_000;
 /// Names that common muxers give to every audio track. They are not titles.
 const HANDLERS: [&str; 4] = ["SoundHandler", "Apple Sound Media Handler", "Core Media Audio", "ISO Media file"];
 
-/// The audio tracks of `file`; `None` if it has no movie box.
-pub(super) fn details(mut file: Box<dyn MediaRead>) -> Option<Vec<TrackDetails>> {
-    let len = file.seek(SeekFrom::End(0)).ok()?;
-    let mut boxes = Boxes::of(file, MAX_BOXES);
-    let movie = boxes.find(0..len, b"moov")?;
+/// The audio tracks of `input`; `None` if it has no movie box.
+pub(super) fn details(input: &dyn MediaInput) -> Option<Vec<TrackDetails>> {
+    let mut boxes = Boxes::of(input.open().ok()?, MAX_BOXES);
+    let movie = mp4_movie::find(input)?;
     let (mut at, mut found) = (movie.start, Vec::new());
     while let Some(track) = boxes.next(at, movie.end) {
         at = track.content.end;
@@ -118,11 +116,7 @@ mod tests {
             track(3, b"soun", 2, 0x10B5, b"Commentary\0"),
         ];
         let movie = [framed(b"ftyp", &[b"isom"]), framed(b"moov", &[&tracks.concat()])].concat();
-        let read = |bytes: &[u8]| {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), bytes).unwrap();
-            details(Box::new(file.reopen().unwrap()))
-        };
+        let read = |bytes: &[u8]| details(&crate::MemoryInput::new("", bytes));
         let common = TrackDetails { id: 2, codec: "mp4a".into(), is_default: true, ..TrackDetails::default() };
         let other = TrackDetails {
             id: 3,

@@ -119,9 +119,6 @@ mod tests {
         assert!(decoder.decode(&packet(0)).is_ok());
         assert!(matches!(decoder.decode(&packet(1)), Err(Error::DecodeError(_))));
         assert!(decoder.decode(&packet(0)).is_ok());
-        assert!(
-            decoder.decode(&Packet::new(0, Timestamp::ZERO, Duration::ZERO, vec![])).is_err(),
-            "an empty packet"
-        );
+        assert!(decoder.decode(&Packet::new(0, Timestamp::ZERO, Duration::ZERO, vec![])).is_err(), "an empty packet");
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::{
     file_window::{Header, Window},
     mp4_boxes::{Boxes, Range},
+    mp4_movie,
 };
 use crate::{MediaInput, MediaRead};
 
@@ -25,7 +26,7 @@ const MAX_ELEMENTS: u32 = 100_000;
 pub(super) fn start_offset(input: &dyn MediaInput, container: &str, id: u32) -> Option<f64> {
     let (file, len) = (input.open().ok()?, input.len().ok()?);
     let starts = match container {
-        "isomp4" => mp4_starts(file, len)?,
+        "isomp4" => mp4_starts(file, len, &mp4_movie::find(input)?)?,
         "matroska" => matroska_starts(Window::of(file, len), len)?,
         _ => return None,
     };
@@ -35,9 +36,8 @@ pub(super) fn start_offset(input: &dyn MediaInput, container: &str, id: u32) -> 
 }
 
 /// The start time in seconds of each audio or video track, by its id.
-fn mp4_starts(file: Box<dyn MediaRead>, len: u64) -> Option<HashMap<u32, f64>> {
+fn mp4_starts(file: Box<dyn MediaRead>, len: u64, movie: &Range) -> Option<HashMap<u32, f64>> {
     let mut boxes = Boxes::of(file, MAX_BOXES);
-    let movie = boxes.find(0..len, b"moov")?;
     let scale = boxes.timescale(movie.clone(), b"mvhd")?;
     let fragments = match boxes.find(movie.clone(), b"mvex") {
         Some(_) => fragment_times(&mut boxes, len),

@@ -1,9 +1,13 @@
 //! Decodes a recording with symphonia's demuxers and decoders, and with libopus.
 
 use symphonia::core::{
-    codecs::audio::{AudioCodecParameters, AudioDecoder, CODEC_ID_NULL_AUDIO},
+    codecs::audio::{
+        AudioCodecParameters, AudioDecoder, CODEC_ID_NULL_AUDIO,
+        well_known::{CODEC_ID_MP2, CODEC_ID_MP3},
+    },
     errors::Error as SymphoniaError,
     formats::{FormatReader, Track, TrackType},
+    packet::Packet,
 };
 
 use super::{
@@ -31,6 +35,8 @@ const MAX_SILENCE_BLOCK: usize = 1 << 16;
 /// A recording that symphonia reads.
 pub(super) struct SymphoniaDecoder {
     packets: TrackPackets,
+    /// Whether what the container calls MPEG audio is layer 2.
+    is_layer_2: bool,
     decoder: PacketDecoder,
     /// Number of threads that may decode.
     threads: usize,
@@ -90,7 +96,7 @@ impl SymphoniaDecoder {
         wanted: &TrackChoice,
     ) -> Result<Self, AudioError> {
         let container = reader.format_info().short_name;
-        let tracks = audio_tracks(&*reader, input);
+        let mut tracks = audio_tracks(&*reader, input);
         let track = match wanted {
             TrackChoice::Default => audio_track(&*reader, None)?,
             _ => {
@@ -99,11 +105,20 @@ impl SymphoniaDecoder {
                 reader.tracks().iter().find(|track| track.id == chosen.id).ok_or_else(unknown)?
             }
         };
-        let params = audio_params(track, container)?.clone();
-        let (id, declared_frames, length_is_exact) = (track.id, track.num_frames, has_exact_length(track, container));
+        let mut params = audio_params(track, container)?.clone();
+        let (id, media_frames, length_is_exact) = (track.id, track.num_frames, has_exact_length(track, container));
         let timeline = Timeline::of(track, &params, container, input);
+        let rate = params.sample_rate.unwrap_or(0);
+        let declared_frames = media_frames.map(|frames| timeline.declared_frames(frames, rate));
         let start_offset_s = start_offset(input, container, id);
         let clock = clock_of(track, container, start_offset_s);
+        let mut packets = TrackPackets::new(reader, id, timeline);
+        let is_layer_2 =
+            container == "isomp4" && params.codec == CODEC_ID_MP3 && packets.peek().is_some_and(is_layer_2);
+        if is_layer_2 {
+            params.codec = CODEC_ID_MP2;
+            tracks.iter_mut().filter(|track| track.id == id).for_each(|track| track.codec = "mp2".to_owned());
+        }
         let decoder = make_decoder(&params, container)?;
         let info = SourceInfo {
             container: container.to_owned(),
@@ -118,7 +133,8 @@ impl SymphoniaDecoder {
         };
         check_header(&params)?;
         Ok(Self {
-            packets: TrackPackets::new(reader, id, timeline),
+            packets,
+            is_layer_2,
             decoder: PacketDecoder::Serial { decoder, samples: Vec::new() },
             threads: 1,
             declared_frames,
@@ -256,7 +272,11 @@ impl SymphoniaDecoder {
     /// The decoder for the current stream.
     fn new_decoder(&self) -> Result<PacketDecoder, AudioError> {
         let container = self.info.container.clone();
-        let params = audio_params(audio_track(&*self.packets.reader, Some(self.packets.track))?, &container)?.clone();
+        let mut params =
+            audio_params(audio_track(&*self.packets.reader, Some(self.packets.track))?, &container)?.clone();
+        if self.is_layer_2 {
+            params.codec = CODEC_ID_MP2;
+        }
         let decoder = make_decoder(&params, &container)?;
         Ok(match Preroll::of(params.codec).filter(|_| self.threads > 1) {
             Some(preroll) => {
@@ -319,10 +339,18 @@ fn clock_of(track: &Track, container: &str, start_offset_s: Option<f64>) -> Samp
         // Opus begins with the encoder's delay, before time 0.
         "ogg" => (Precision::Exact, Some(-i64::from(track.delay.unwrap_or(0)))),
         "flac" | "mp1" | "mp2" | "mp3" | "aac" => (Precision::Exact, Some(0)),
-        "matroska" | "isomp4" => (Precision::Coarse, Some(0).filter(|_| start_offset_s.is_none_or(|offset| offset == 0.0))),
+        "matroska" | "isomp4" => {
+            (Precision::Coarse, Some(0).filter(|_| start_offset_s.is_none_or(|offset| offset == 0.0)))
+        }
         _ => (Precision::Exact, None),
     };
     SampleClock::new(track.time_base, precision).starting_at(start)
+}
+
+/// Whether `packet` begins with a frame of MPEG audio, layer 2. MP4 does not distinguish the layers (ISO/IEC 14496-1, object
+/// types 0x69 and 0x6B), and symphonia assumes layer 3.
+fn is_layer_2(packet: &Packet) -> bool {
+    matches!(packet.data[..], [0xFF, second, ..] if second & 0xE6 == 0xE4)
 }
 
 /// The track `id`, or the default one if the current stream has no track `id`.

@@ -1,11 +1,9 @@
 //! The preroll: how many packets a decoder needs before its output equals that of a decoder that began with the first
 //! packet of the recording.
 
-use symphonia::core::{
-    codecs::audio::{
-        AudioCodecId,
-        well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_VORBIS},
-    },
+use symphonia::core::codecs::audio::{
+    AudioCodecId,
+    well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_VORBIS},
 };
 
 use super::super::track_packets::TrackPacket;

@@ -9,8 +9,5 @@ mod wav_chunks;
 
 pub use self::raw::{RawEncoding, RawFormat};
 pub(super) use self::{
-    aiff::open as open_aiff,
-    oki_adpcm::OkiAdpcmDecoder,
-    raw::open as open_raw,
-    wav::open as open_wav,
+    aiff::open as open_aiff, oki_adpcm::OkiAdpcmDecoder, raw::open as open_raw, wav::open as open_wav,
 };

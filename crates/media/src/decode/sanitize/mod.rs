@@ -15,6 +15,8 @@ mod mp4_tables;
 
 use std::io;
 
+pub(super) use self::mp4_layout::Layout;
+
 use super::mp4_fragment_times::Fragment;
 use crate::{AudioError, MediaInput};
 

@@ -19,7 +19,7 @@ const KNOWN: [&[u8; 4]; 16] = [
 ];
 
 /// The walk over a file's boxes.
-pub(super) struct Layout {
+pub(in crate::decode) struct Layout {
     window: Window<Box<dyn MediaRead>>,
     len: u64,
     /// The offset of the next box.
@@ -47,7 +47,7 @@ impl Layout {
                 return self.end(at < self.len, overrides);
             }
             match boxes.next(at, self.len) {
-                Some(found) if self.is_plausible(&found) => {
+                Some(found) if self.is_plausible(&found, boxes) => {
                     let found = self.fitted(found, overrides);
                     self.at = found.content.end;
                     self.record(&found, boxes);
@@ -88,22 +88,24 @@ impl Layout {
         None
     }
 
-    /// Whether a header is that of a box: its name is known, or another box follows it. Only media data may be cut off.
-    fn is_plausible(&mut self, found: &Found) -> bool {
+    /// Whether a header is that of a box: its name is known, or another box follows it. Only media data and the tags in a movie may be cut off.
+    fn is_plausible(&mut self, found: &Found, boxes: &mut Boxes) -> bool {
         let is_known = KNOWN.contains(&&found.name);
         if found.is_cut {
-            return &found.name == b"mdat";
+            return &found.name == b"mdat" || &found.name == b"moov" && has_whole_tracks(boxes, found);
         }
         let next = found.content.end;
         is_known || next == self.len || self.window.array::<8>(next).is_some_and(|head| KNOWN.contains(&&name(&head)))
     }
 
-    /// Shortens media data that are longer than the file. They end at the movie, if it lies within them.
+    /// Shortens media data and movies that are longer than the file. Media data end at the movie, if it lies within them.
     fn fitted(&mut self, mut found: Found, overrides: &mut ByteOverrides) -> Found {
         if !found.is_cut {
             return found;
         }
-        let next = (!self.has_movie || self.in_fragments).then(|| self.search(found.content.start, false)).flatten();
+        let next = (&found.name == b"mdat" && (!self.has_movie || self.in_fragments))
+            .then(|| self.search(found.content.start, false))
+            .flatten();
         found.content.end = next.unwrap_or(self.len);
         let len = found.content.end - found.at;
         match (found.content.start - found.at, u32::try_from(len)) {
@@ -157,6 +159,21 @@ impl Layout {
             _ => false,
         }
     }
+}
+
+/// Whether only tags at the end of a movie are cut off.
+fn has_whole_tracks(boxes: &mut Boxes, movie: &Found) -> bool {
+    let (mut at, mut tracks) = (movie.content.start, 0);
+    while let Some(found) = boxes.next(at, movie.content.end) {
+        match &found.name {
+            b"mvhd" | b"trak" if found.is_cut => return false,
+            b"trak" => tracks += 1,
+            _ if at == movie.content.start && &found.name != b"mvhd" => return false,
+            _ => {}
+        }
+        at = found.content.end;
+    }
+    tracks > 0
 }
 
 /// The name in a box's header.

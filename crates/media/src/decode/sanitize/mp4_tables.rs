@@ -66,6 +66,11 @@ impl Movie<'_> {
         let mut at = content.start;
         while let Some(found) = self.boxes.next(at, content.end) {
             at = found.content.end;
+            if let Ok(len) = u32::try_from(found.content.end - found.at)
+                && found.is_cut
+            {
+                self.overrides.put(found.at, &len.to_be_bytes());
+            }
             match &found.name {
                 b"udta" | b"meta" => self.hide(found.at),
                 b"trak" if !in_fragments && self.is_not_audio(found.content.clone()) => self.hide(found.at),
