@@ -9,11 +9,12 @@ use prepare_audio::{
 
 use super::{args::BaseArgs, format::count};
 
-/// Finds the recordings that `names` name: files, folders, patterns, lists.
-pub async fn find(names: &[String], base: &BaseArgs, priority: i64) -> anyhow::Result<Found> {
+/// Finds the recordings that `names` name: files, folders, patterns, lists. With `raw`, folders are searched for files without
+/// a header, too.
+pub async fn find(names: &[String], base: &BaseArgs, priority: i64, raw: bool) -> anyhow::Result<Found> {
     let (names, base) = (names.to_owned(), base.clone());
     let walk = move || {
-        let resolver = Resolver::new(base.audio_dir.as_deref(), &base.output)?;
+        let resolver = Resolver::new(base.audio_dir.as_deref(), &base.output)?.taking_raw(raw);
         let found = resolver.find(&names, &mut io::stdin().lock())?;
         Ok(found.with_priority(priority))
     };

@@ -23,6 +23,9 @@ const EXTENSIONS: &[&str] = &[
     "opus", "ra", "rf64", "sph", "spx", "ts", "w64", "wav", "wave", "weba", "webm", "wma", "wmv", "wv",
 ];
 
+/// Further names that a folder's walk takes if the format of files without a header is known.
+const RAW_EXTENSIONS: [&str; 5] = ["alaw", "pcm", "raw", "ulaw", "vox"];
+
 /// Why a source that was named could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -85,6 +88,7 @@ pub struct Resolver {
     base: Option<PathBuf>,
     current: PathBuf,
     output: PathBuf,
+    takes_raw: bool,
 }
 
 impl Resolver {
@@ -96,7 +100,13 @@ impl Resolver {
     pub fn new(base: Option<&Path>, output: &Path) -> io::Result<Self> {
         let current = env::current_dir()?;
         let [base, output] = [base, Some(output)].map(|path| path.map(|path| normalise(&current.join(path))));
-        Ok(Self { base, output: output.unwrap_or_default(), current })
+        Ok(Self { base, output: output.unwrap_or_default(), current, takes_raw: false })
+    }
+
+    /// Sets whether a folder's walk takes files without a header (`.pcm`, `.ulaw` and others) as well.
+    #[must_use]
+    pub fn taking_raw(self, takes_raw: bool) -> Self {
+        Self { takes_raw, ..self }
     }
 
     /// Finds what each of `names` stands for; `-` reads a list from `stdin`.
@@ -168,7 +178,7 @@ impl Resolver {
 
     fn walk(&self, folder: &Path, found: &mut Found) -> Result<(), SourceError> {
         for path in self.files_below(folder) {
-            if is_audio_name(&path) {
+            if is_audio_name(&path, self.takes_raw) {
                 match self.source(&path) {
                     Ok(source) => found.recordings.push(source.into()),
                     // It was found, not typed: one such file is no reason to leave all others.
@@ -241,9 +251,9 @@ fn normalise(path: &Path) -> PathBuf {
     out
 }
 
-fn is_audio_name(path: &Path) -> bool {
+fn is_audio_name(path: &Path, takes_raw: bool) -> bool {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    EXTENSIONS.binary_search(&extension.as_str()).is_ok()
+    EXTENSIONS.binary_search(&extension.as_str()).is_ok() || takes_raw && RAW_EXTENSIONS.contains(&extension.as_str())
 }
 
 #[cfg(test)]
@@ -286,6 +296,17 @@ mod tests {
         let found = find(&resolver(root.path(), None), &["."], "").unwrap();
         assert_eq!(found.sources(), below(root.path(), &["a.wav", "sub/c.MP3", "sub/deep/d.flac"]));
         assert_eq!(found.skipped, 2);
+    }
+
+    #[test]
+    fn files_without_a_header_are_taken_on_request() {
+        let root = tree();
+        fs::write(root.path().join("call.ULAW"), "x").unwrap();
+        let found = |raw| {
+            let resolver = resolver(root.path(), None).taking_raw(raw);
+            resolver.find(&[".".to_owned()], &mut std::io::empty()).unwrap().sources().len()
+        };
+        assert_eq!((found(false), found(true)), (3, 4));
     }
 
     #[test]

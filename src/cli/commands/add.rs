@@ -52,7 +52,7 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
-    let found = sources::find(&args.sources, &args.base, args.priority).await?;
+    let found = sources::find(&args.sources, &args.base, args.priority, false).await?;
     let store = database::connect_with_retries(global).await?;
     let mut added = store.add(&found.recordings, None).await?;
     let copied = match (&args.from_database, &args.query) {

@@ -31,8 +31,9 @@ pub struct Args {
 pub async fn run(global: &GlobalArgs, args: Args) -> anyhow::Result<ExitCode> {
     let Args { sources: names, priority, run, preparation } = args;
     let display = run::start_display(global, run.worker_count())?;
+    let raw = preparation.reading.raw.is_some();
     let settings = RunSettings::new(&run, preparation, Scope::Any, global.quiet).await?;
-    let found = sources::find(&names, &run.base, priority.unwrap_or_default()).await?;
+    let found = sources::find(&names, &run.base, priority.unwrap_or_default(), raw).await?;
     if run.dry_run {
         let plan = plan::make(global, &settings, &found).await?;
         plan.print(&run.base.output, run.json)?;
