@@ -1,4 +1,4 @@
-//! Samples into segment files.
+//! Writes segment files.
 
 mod flac;
 mod opus;
@@ -29,15 +29,15 @@ pub struct WrittenFile {
     pub sha256: String,
 }
 
-/// What is written through while a file is made.
+/// The buffered writer of a segment file.
 type Buffered<'a> = BufWriter<&'a File>;
 
-/// Writes `frames` frames, in blocks of interleaved samples, to a new, empty file that is open for reading, too. It is
-/// not synced: the caller does that, off the threads that compute.
+/// Writes `frames` frames, in blocks of interleaved samples, to a new, empty file that is also open for reading. The file is
+/// not synced: the caller does that, outside of the compute threads.
 ///
 /// # Errors
-/// [`EncodeError::Unsupported`] where the format cannot hold such samples; [`EncodeError::Io`] for errors of the file
-/// system and of the blocks.
+/// [`EncodeError::Unsupported`] if the format cannot hold such samples; [`EncodeError::Io`] for errors of the file system and
+/// of the blocks.
 pub fn write_segment<'s, S: Sample>(
     mut file: File,
     spec: &SegmentSpec,
@@ -57,10 +57,10 @@ pub fn write_segment<'s, S: Sample>(
     Ok(hash(file)?)
 }
 
-/// The hash of what a reader of the file will find.
+/// The length and the hash of an existing file.
 ///
 /// # Errors
-/// What the file system says.
+/// Those of the file system.
 pub fn hash_file(path: &Path) -> io::Result<WrittenFile> {
     hash(File::open(path)?)
 }
