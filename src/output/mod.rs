@@ -27,7 +27,7 @@ use prepare_audio_pipeline::{SegmentOutput, WriteError};
 
 use self::{free_space::Mount, staging::sync_folder};
 pub use self::{
-    staging::{Staging, remove_temporary},
+    staging::{Staging, publish, remove_temporary},
     sweep::{Sweep, Swept},
     verify::{Difference, verify},
 };

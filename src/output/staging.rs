@@ -72,6 +72,11 @@ impl Staging {
         Ok(staging)
     }
 
+    /// Whether there is anything to publish.
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
     /// Bytes of the claim's files so far. Files that are taken over count as if they were written.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -218,4 +223,10 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), Wri
     }
     let _ = fs::remove_dir(folder); // succeeds only where nothing lies in it
     Ok(())
+}
+
+/// Publishes the files of several claims; returns the result of each. Blocks on the disk: not to be called on a compute
+/// thread.
+pub fn publish(claims: Vec<Staging>) -> Vec<Result<(), WriteError>> {
+    claims.into_iter().map(Staging::publish).collect()
 }

@@ -108,6 +108,11 @@ impl Pauses {
         }
     }
 
+    /// Whether the output could not be written when that was last tried.
+    pub fn output_is_paused(&self) -> bool {
+        self.bytes_needed().is_some()
+    }
+
     /// The bytes that must be free before work goes on; `None` where the output is not paused.
     fn bytes_needed(&self) -> Option<u64> {
         let output = lock(&self.output);

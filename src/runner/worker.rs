@@ -1,6 +1,9 @@
 //! The workers: each prepares one claimed recording after the other on the pool.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use prepare_audio_media::LocalFile;
 use prepare_audio_pipeline::{Monitor, PrepareError, Task};
@@ -65,15 +68,21 @@ async fn prepare(
     let mut own = std::mem::take(detectors);
     let (source, stop_flag) = (task.source.clone(), stop.clone());
     let monitor = SlotMonitor { run: shared, slot, source, stop: stop_flag, deadline: Arc::clone(&deadline) };
+    let key = claim.key.clone();
     let result = run.pool.run(move || {
         let _entered = span.enter();
+        let started = Instant::now();
+        let mark = monitor.run.mark(&key);
         let prepared = monitor.run.preparer.prepare(&task, &mut own, &monitor);
-        (prepared, own)
+        monitor.run.pace.add(started.elapsed());
+        (prepared, own, mark)
     });
+    let mut mark = None;
     let attempt = tokio::select! {
         result = result => match result {
-            Ok((prepared, own)) => {
+            Ok((prepared, own, its_mark)) => {
                 *detectors = own;
+                mark = its_mark;
                 Attempt::Completed(prepared.map(Box::new))
             }
             Err(panic) => Attempt::Panicked(panic.0),
@@ -92,10 +101,10 @@ async fn prepare(
     };
     run.progress.worked(slot, seconds);
     drop(permits);
-    finisher.finish(claim, attempt).await;
+    finisher.finish(claim, attempt, mark).await;
 }
 
-/// Reports a recording's progress, and tells the pipeline when to stop.
+/// Reports a recording's progress, and stops the pipeline when the run or the claim ends.
 struct SlotMonitor {
     run: Arc<Run>,
     slot: usize,

@@ -35,8 +35,8 @@ pub use error::{Problem, StoreError};
 pub use foreign::ForeignRows;
 pub use notify::Notifications;
 pub use queue::{
-    Added, AfterFailure, Claim, ClaimKey, Claimer, Isolation, NewRecording, Outlook, Reaped, Scope, State,
-    WorkerRegistration,
+    Added, AfterFailure, Claim, ClaimKey, Claimer, Ended, Ending, Isolation, NewRecording, Outlook, Reaped, Scope,
+    State, WorkRecord, WorkerRegistration,
 };
 pub use results::{Reference, SegmentOf};
 pub use selection::Selection;
