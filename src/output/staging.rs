@@ -25,6 +25,8 @@ pub struct Staging {
     /// Temporary path and final path of each file.
     files: Vec<(PathBuf, PathBuf)>,
     bytes: u64,
+    /// Whether files were taken over, which may be hard links.
+    reuses: bool,
 }
 
 impl StagedSegments for Staging {
@@ -52,6 +54,7 @@ impl StagedSegments for Staging {
             return Ok(None);
         }
         self.bytes += old.len();
+        self.reuses = true;
         self.create(|temporary| fs::hard_link(file, temporary).or_else(|_| copy(file, temporary)))?;
         Ok(Some((self.files.len() - 1, old.len())))
     }
@@ -67,7 +70,7 @@ impl StagedSegments for Staging {
 
 impl Staging {
     pub(super) fn begin(output: OutputFolder, folder: PathBuf, claim_id: &str) -> Result<Self, WriteError> {
-        let staging = Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0 };
+        let staging = Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0, reuses: false };
         remove_temporary(&staging.folder, None).map_err(|error| staging.explain(error))?;
         Ok(staging)
     }
@@ -122,17 +125,18 @@ impl Staging {
     ///
     /// # Errors
     /// What the file system reports. The temporary files that are left are removed.
-    pub fn publish(mut self) -> Result<(), WriteError> {
-        self.rename_all().map_err(|error| self.explain(error))
+    #[cfg(test)]
+    pub fn publish(self) -> Result<(), WriteError> {
+        publish(vec![self]).pop().unwrap_or(Ok(()))
     }
 
+    /// Syncs the files.
+    fn sync_files(&self) -> Result<(), WriteError> {
+        Ok(self.files.iter().try_for_each(|(temporary, _)| File::open(temporary)?.sync_all())?)
+    }
+
+    /// Renames the files to their final names.
     fn rename_all(&mut self) -> Result<(), WriteError> {
-        if self.files.is_empty() {
-            return Ok(());
-        }
-        for (temporary, _) in &self.files {
-            File::open(temporary)?.sync_all()?;
-        }
         // Once more: a link may have been put there since the files were begun.
         is_folder(&self.folder)?;
         if self.files.iter().any(|(_, path)| path.as_os_str().is_empty()) {
@@ -141,14 +145,15 @@ impl Staging {
         let mut renamed = 0;
         let outcome: io::Result<()> = self.files.iter().try_for_each(|(temporary, path)| {
             fs::rename(temporary, path)?;
-            // Where both names belonged to one file already, renaming keeps both.
-            let _ = fs::remove_file(temporary);
+            if self.reuses {
+                // Where both names belonged to one file already, renaming keeps both.
+                let _ = fs::remove_file(temporary);
+            }
             renamed += 1;
             Ok(())
         });
         self.files.drain(..renamed);
-        outcome?;
-        Ok(self.folder.ancestors().take(2).try_for_each(sync_folder)?)
+        Ok(outcome?)
     }
 
     /// Adds to an error what it means for the whole output, and how much space the claim needs.
@@ -225,8 +230,49 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), Wri
     Ok(())
 }
 
-/// Publishes the files of several claims; returns the result of each. Blocks on the disk: not to be called on a compute
-/// thread.
-pub fn publish(claims: Vec<Staging>) -> Vec<Result<(), WriteError>> {
-    claims.into_iter().map(Staging::publish).collect()
+/// Publishes the files of several claims; returns the result of each, in the same order. All files are synced, then all are
+/// renamed to their final names, then the folders are synced: after the first sync of each kind the file system has little
+/// left to do. Blocks on the disk: not to be called on a compute thread.
+///
+/// The errors are what the file system reports. Temporary files of a claim that failed are removed.
+pub fn publish(mut claims: Vec<Staging>) -> Vec<Result<(), WriteError>> {
+    let mut outcomes: Vec<Result<(), WriteError>> = claims.iter().map(|_| Ok(())).collect();
+    let writes: Vec<bool> = claims.iter().map(Staging::has_files).collect();
+    let steps: [&dyn Fn(&mut Staging) -> Result<(), WriteError>; 3] = [
+        &|staging| staging.sync_files(),
+        &Staging::rename_all,
+        &|staging| Ok(sync_folder(&staging.folder)?),
+    ];
+    for step in steps {
+        for ((staging, outcome), writes) in claims.iter_mut().zip(&mut outcomes).zip(&writes) {
+            if *writes && outcome.is_ok() {
+                *outcome = step(staging).map_err(|error| staging.explain(error));
+            }
+        }
+    }
+    // The output folder, in which the claims' folders may be new, is the same for most: it is synced once for all.
+    let mut synced: Vec<(PathBuf, io::Result<()>)> = Vec::new();
+    for ((staging, outcome), writes) in claims.iter().zip(&mut outcomes).zip(&writes) {
+        let root = staging.folder.parent().unwrap_or(&staging.folder);
+        if !*writes || outcome.is_err() {
+            continue;
+        }
+        let known = synced.iter().position(|(folder, _)| folder == root);
+        let known = known.unwrap_or_else(|| {
+            synced.push((root.to_owned(), sync_folder(root)));
+            synced.len() - 1
+        });
+        if let Err(error) = &synced[known].1 {
+            *outcome = Err(staging.explain(copy_of(error).into()));
+        }
+    }
+    outcomes
+}
+
+/// An error that concerns several claims.
+fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
 }

@@ -251,6 +251,8 @@ async fn commit(
 }
 
 async fn commit_group(run: &Run, group: &[ToCommit]) -> Result<(), StoreError> {
+    #[cfg(feature = "fault-injection")]
+    crate::faults::before_commit();
     let endings: Arc<[_]> = group.iter().map(|one| (one.attempt.claim.key.clone(), one.ending.clone())).collect();
     let ended = run.retrying(|| run.store.end(Arc::clone(&endings))).await?;
     for (one, ended) in group.iter().zip(ended) {

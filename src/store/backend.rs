@@ -65,7 +65,7 @@ pub trait WorkerLiveness: Send + Sync {
     fn expired(&self, leases: &[Lease], patience: Duration) -> Vec<i64>;
 
     /// Whether the worker of `lease`, which has ended, may have been working on the recording. `false` only where it
-    /// certainly was not.
+    /// is known that it was not.
     fn had_begun(&self, lease: &Lease) -> bool;
 }
 
@@ -82,4 +82,6 @@ pub struct Lease {
     pub lease_until: i64,
     /// Whether that is over by the database's clock.
     pub expired: bool,
+    /// Whether the row says that the attempt has begun.
+    pub begun: bool,
 }

@@ -12,6 +12,7 @@ impl Store {
     /// Counts by state; states without recordings are left out.
     pub async fn counts(&self) -> Result<Vec<StateCount>> {
         let mut counts = self.read(Statement::new(sql::COUNTS)).await?.all(StateCount::read)?;
+        counts.retain(|count: &StateCount| count.recordings > 0);
         counts.sort_by_key(|count| count.state);
         Ok(counts)
     }

@@ -217,7 +217,7 @@ impl Store {
                     leases.retain(|lease| known.contains(&(lease.id, lease.token)));
                     let expired: HashSet<i64> = liveness.expired(&leases, patience).into_iter().collect();
                     let expired = leases.iter().filter(|lease| expired.contains(&lease.id));
-                    let (begun, unbegun): (Vec<_>, Vec<_>) = expired.partition(|lease| liveness.had_begun(lease));
+                    let (begun, unbegun): (Vec<_>, Vec<_>) = expired.partition(|lease| lease.begun && liveness.had_begun(lease));
                     let ids = |of: &[&Lease]| Some(json!(of.iter().map(|lease| lease.id).collect::<Vec<_>>()).to_string());
                     (ids(&begun), ids(&unbegun))
                 }
@@ -246,6 +246,7 @@ fn lease(row: &Row) -> sqlx::Result<Lease> {
         worker: row.text("worker")?,
         lease_until: row.integer("lease_until")?,
         expired: row.integer("expired")? != 0,
+        begun: row.integer("begun")? != 0,
     })
 }
 

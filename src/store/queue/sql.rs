@@ -112,7 +112,8 @@ UPDATE recording SET state = 'pending', lease_until = NULL, finished_at = {now},
 
 /// What a reaper has to know of the running rows where leases alone do not decide.
 pub const LEASES: &str = "
-SELECT id, token, COALESCE(worker, '') AS worker, lease_until, CASE WHEN lease_until < {now} THEN 1 ELSE 0 END AS expired
+SELECT id, token, COALESCE(worker, '') AS worker, lease_until, CASE WHEN lease_until < {now} THEN 1 ELSE 0 END AS expired,
+       CASE WHEN started_at IS NULL THEN 0 ELSE 1 END AS begun
 FROM recording WHERE state = 'running'";
 
 /// Takes back recordings whose attempts were under way when their claims ended: `$1` their ids as JSON, or NULL for all

@@ -77,13 +77,13 @@ impl WorkerLock {
         let mut file = open(&path)?;
         file.try_lock()?;
         file.set_len(0)?;
-        file.write_all(work_record::head(worker).as_bytes())?;
+        file.write_all(worker.as_bytes())?;
         Ok(Self { worker: worker.to_owned(), path, begun: None, file: Arc::new(file) })
     }
 
     /// Records in the file what this process is working on.
     pub fn record(&self) -> Arc<SlotFile> {
-        Arc::new(SlotFile::new(Arc::clone(&self.file), &self.worker))
+        Arc::new(SlotFile::begin(Arc::clone(&self.file), &self.worker))
     }
 
     /// Checks all locks, and takes over those whose workers are dead.

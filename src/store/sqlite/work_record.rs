@@ -25,13 +25,8 @@ pub struct SlotFile {
     head: u64,
 }
 
-/// The first line of the file of `worker`.
-pub fn head(worker: &str) -> String {
-    format!("{worker}\n")
-}
-
-/// The worker's name, and id and token of each recording that it was working on. `None` stands for a file without
-/// slots, as earlier versions wrote it.
+/// The worker's name, and id and token of each recording that it was working on. `None` stands for a file without slots:
+/// its worker does not record what it works on.
 pub fn parse(content: &[u8]) -> (String, Option<Vec<(i64, i64)>>) {
     let end = content.iter().position(|&byte| byte == b'\n');
     let name = String::from_utf8_lossy(&content[..end.unwrap_or(content.len())]).into_owned();
@@ -46,17 +41,23 @@ fn slot(line: &[u8]) -> Option<(i64, i64)> {
 }
 
 impl SlotFile {
-    pub fn new(file: Arc<File>, worker: &str) -> Self {
-        Self { file: Mutex::new(file), head: head(worker).len() as u64 }
+    /// Begins to record in the file of `worker`, which holds its name so far.
+    pub fn begin(file: Arc<File>, worker: &str) -> Self {
+        let slots = Self { file: Mutex::new(file), head: worker.len() as u64 + 1 };
+        slots.write(worker.len() as u64, "\n");
+        slots
     }
 
-    fn write(&self, slot: usize, id: i64, token: i64) {
+    fn write_slot(&self, slot: usize, id: i64, token: i64) {
         let mut line = String::with_capacity(LINE);
         let _ = writeln!(line, "{id:020} {token:020}"); // writing to a String does not fail
+        self.write(self.head + (slot * LINE) as u64, &line);
+    }
+
+    fn write(&self, position: u64, text: &str) {
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = &**file;
-        let position = SeekFrom::Start(self.head + (slot * LINE) as u64);
-        if let Err(error) = file.seek(position).and_then(|_| file.write_all(line.as_bytes())) {
+        if let Err(error) = file.seek(SeekFrom::Start(position)).and_then(|_| file.write_all(text.as_bytes())) {
             tracing::debug!(%error, "not recorded which recording is begun");
         }
     }
@@ -64,11 +65,11 @@ impl SlotFile {
 
 impl WorkRecord for SlotFile {
     fn begin(&self, slot: usize, key: &ClaimKey) {
-        self.write(slot, key.id, key.token);
+        self.write_slot(slot, key.id, key.token);
     }
 
     fn end(&self, slot: usize) {
-        self.write(slot, 0, 0);
+        self.write_slot(slot, 0, 0);
     }
 }
 
@@ -81,9 +82,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host-1.lock");
         let mut file = File::create_new(&path).unwrap();
-        file.write_all(head("host-1").as_bytes()).unwrap();
-        let slots = SlotFile::new(Arc::new(file), "host-1");
+        file.write_all(b"host-1").unwrap();
         let read = || parse(&std::fs::read(&path).unwrap());
+        assert_eq!(read(), ("host-1".to_owned(), None));
+        let slots = SlotFile::begin(Arc::new(file), "host-1");
         assert_eq!(read(), ("host-1".to_owned(), Some(vec![])));
         let key = |id| ClaimKey { id, token: 7, claim_id: String::new() };
         slots.begin(2, &key(i64::MAX)); // slots 0 and 1 are a hole in the file
@@ -96,8 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_an_earlier_version_says_nothing_about_its_work() {
-        assert_eq!(parse(b"host-1"), ("host-1".to_owned(), None));
+    fn damaged_slots_are_empty() {
         assert_eq!(parse(b"").1, None);
         assert_eq!(parse(b"host-1\n12 nonsense"), ("host-1".to_owned(), Some(vec![])));
     }

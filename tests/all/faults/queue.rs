@@ -94,6 +94,12 @@ impl Queue {
         audit::audit(&self.url, &self.dir.path("segments"), &self.expected)
     }
 
+    /// How often recordings were held responsible for the death of their process.
+    pub fn crashes(&self) -> usize {
+        let sums: Vec<(i64,)> = audit::rows(&self.url, "SELECT CAST(COALESCE(SUM(crashes), 0) AS BIGINT) FROM recording");
+        sums[0].0 as usize
+    }
+
     /// Sources in a state, with their error's code.
     pub fn ended_as(&self, state: &str) -> Vec<(String, String)> {
         let sql =

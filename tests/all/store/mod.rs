@@ -46,13 +46,13 @@ test_on_each_database! {
         takes_sources_of_any_spelling adds_many_in_their_order claims_in_order_and_not_too_early a_claim_shows_in_its_row
         a_source_is_claimed_once_for_each_recipe skips_what_its_recipe_has_already
         nothing_is_claimed_twice drops_duplicates_that_never_ran;
-    fencing: a_lost_claim_changes_nothing a_cancelled_recording_stays_cancelled a_recording_is_completed_once a_failure_may_be_reported_twice
+    fencing: a_lost_claim_changes_nothing a_group_may_be_ended_twice a_reserved_claim_is_begun_once a_cancelled_recording_stays_cancelled a_recording_is_completed_once a_failure_may_be_reported_twice
         release_skips_lost_claims a_heartbeat_returns_the_valid_claims;
     completion: completes_with_all_facts_and_segments replaces_old_segments completes_all_or_nothing
-        gives_up_at_once tries_again_later_while_attempts_are_left release_takes_the_attempt_back
+        ends_several_at_once a_group_is_written_whole_or_not_at_all gives_up_at_once tries_again_later_while_attempts_are_left release_takes_the_attempt_back
         retry_starts_from_the_beginning;
     reaping: takes_back_what_lapsed leaves_live_workers_alone quarantines_what_crashes_too_often
-        a_heartbeat_keeps_it a_registered_live_worker_is_left_alone;
+        what_was_only_claimed_has_not_crashed a_heartbeat_keeps_it a_registered_live_worker_is_left_alone;
     probabilities: stores_what_segmenting_again_needs probabilities_belong_to_their_attempt
         knows_segments_of_the_same_audio_only adds_rows_to_segment_again;
     queries: counts_by_state shows_the_newest_failures_first pages_through_the_pending pages_through_segments
