@@ -29,7 +29,7 @@ impl Pool {
         Ok(Self { threads: RwLock::new(build(threads)?), number: threads })
     }
 
-    /// Starts other threads for the work to come. Those that are at work end with it, should they ever.
+    /// Starts other threads for later work. A thread that is working ends when its work returns, which may be never.
     pub fn replace(&self) {
         match build(self.number) {
             Ok(new) => *self.threads.write().unwrap_or_else(PoisonError::into_inner) = new,
@@ -47,7 +47,7 @@ impl Pool {
         let (send, receive) = oneshot::channel();
         self.threads.read().unwrap_or_else(PoisonError::into_inner).spawn(move || {
             let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|cause| Panicked(message(&*cause)));
-            // Nobody waits any more where the program is on its way out.
+            // Sending fails when the caller has stopped waiting, as at the end of the program.
             let _ = send.send(outcome);
         });
         receive.await.unwrap_or_else(|_| Err(Panicked("a compute thread ended".into())))

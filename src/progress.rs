@@ -1,27 +1,27 @@
-//! What a run tells about itself while it goes on. The terminal's side of it is in `cli`.
+//! The interface through which a run reports its progress. The terminal display in `cli` implements it.
 
-/// Listens to a run. Each method is called from many threads and must return at once.
+/// Receives the progress of a run. Each method is called from many threads and must return at once.
 pub trait Progress: Send + Sync {
-    /// Worker `slot` has begun with `source`, whose header promises this many seconds.
+    /// Worker `slot` has begun with `source`, whose header declares this many seconds.
     fn started(&self, slot: usize, source: &str, seconds: Option<f64>);
-    /// Worker `slot` has listened to so many seconds of it.
+    /// Worker `slot` has processed so many seconds of it.
     fn advanced(&self, slot: usize, seconds: f64);
     /// Worker `slot` is free again; its recording had so many seconds, 0 where it was not prepared.
     fn worked(&self, slot: usize, seconds: f64);
     /// One recording more is done or has failed for good: its row says so.
     fn ended(&self);
-    /// Nothing can be claimed just now: others hold `running` recordings and `later` ones wait for their time. Where both
-    /// are 0, new ones are waited for.
+    /// Nothing can be claimed at the moment: others hold `running` recordings, and `later` ones may not be claimed yet. If both
+    /// are 0, the run waits for new ones.
     fn waiting(&self, running: i64, later: i64);
-    /// Nothing new is begun, because of this.
+    /// Nothing new is begun, for this reason.
     fn paused(&self, why: &str);
     /// Work goes on after a pause.
     fn resumed(&self);
-    /// No more is claimed, because the user wants it so.
+    /// Nothing more is claimed, because the user has requested the end.
     fn stopping(&self);
 }
 
-/// Says nothing.
+/// Ignores all reports.
 #[derive(Debug)]
 pub struct Silent;
 

@@ -126,7 +126,7 @@ impl OutputFolder {
 impl SegmentOutput for OutputFolder {
     type Staging = Staging;
 
-    /// The recording's name for people, and a hash so that no two folders collide.
+    /// A readable name, and a hash so that no two folders collide.
     fn folder(&self, source: &str, recipe: &str) -> PathBuf {
         self.root.join(names::folder(source, recipe))
     }

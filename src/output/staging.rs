@@ -178,8 +178,7 @@ impl Drop for Staging {
 /// Whether a recording's folder is there.
 ///
 /// # Errors
-/// [`WriteError::Unsafe`] where it is a link or a file: what is written into it would lie elsewhere, and what is removed
-/// there would be somebody else's.
+/// [`WriteError::Unsafe`] where it is a link or a file: files would be written, and removed, in another place.
 fn is_folder(folder: &Path) -> Result<bool, WriteError> {
     match fs::symlink_metadata(folder) {
         Ok(found) if found.is_dir() => Ok(true),
@@ -189,23 +188,23 @@ fn is_folder(folder: &Path) -> Result<bool, WriteError> {
     }
 }
 
-/// Copies into a file that must not be there: `fs::copy` would write through a link.
+/// Copies into a file that must not exist: `fs::copy` would write through a link.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let (mut from, mut to) = (File::open(from)?, File::create_new(to)?);
     io::copy(&mut from, &mut to).map(drop)
 }
 
-/// A new name is only as safe as its folder.
+/// Makes new names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder)?.sync_all()
 }
 
-/// Removes temporary files from a recording's folder: those of the claim `claim_id`, or all. The folder goes too when
-/// it is empty then; that it is not there is fine.
+/// Removes temporary files from a recording's folder: those of the claim `claim_id`, or all; and the folder, if it is empty
+/// after that. A folder that is missing is no error.
 ///
 /// # Errors
-/// What the file system says; [`WriteError::Unsafe`] where it is no folder.
+/// Those of the file system; [`WriteError::Unsafe`] where it is no folder.
 pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), WriteError> {
     if !is_folder(folder)? {
         return Ok(());

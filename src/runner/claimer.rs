@@ -83,9 +83,7 @@ struct Feeder<'r> {
     idle: Vec<OwnedSemaphorePermit>,
     /// Claims in reserve, the next one first.
     claimed: VecDeque<Reserved>,
-    /// Those before them, which a worker may begin: their rows say so where only the database can. See [`Store::begin`].
-    ///
-    /// [`Store::begin`]: crate::store::Store::begin
+    /// Claims before those, which a worker may begin. Where the database records what was begun, their rows are updated.
     begun: VecDeque<Reserved>,
     /// The claim that is under way, in a task of its own, because it must not be dropped half way.
     claiming: Option<JoinHandle<(IsolatedQueue, Result<Vec<Reserved>, RunError>)>>,
@@ -167,9 +165,9 @@ impl Feeder<'_> {
         Ok(true)
     }
 
-    /// Begins the next claims in reserve: at once where the process itself records what it works on. Otherwise the database
-    /// is told before, and for the next recording of each worker while it still works on the one before, where recordings
-    /// are short.
+    /// Begins the next claims in reserve. Where the process itself records what it works on, nothing has to be written.
+    /// Otherwise the rows are updated first; where recordings are short, this is done for the next recording of each worker
+    /// while the worker still works on the one before.
     fn start_beginning(&mut self) {
         if self.run.work_record.is_some() {
             self.begun.append(&mut self.claimed);
@@ -212,7 +210,7 @@ impl Feeder<'_> {
         Ok(())
     }
 
-    /// Sorts out what [`start_beginning`](Self::start_beginning) asked for: the first claims in reserve are begun or lost.
+    /// Takes the answer to [`start_beginning`](Self::start_beginning): the first claims in reserve are begun or lost.
     fn add_begun(&mut self, begun: &[ClaimKey]) {
         let Some(last) = begun.iter().filter_map(|key| self.claimed.iter().position(|r| r.claim.key == *key)).max() else {
             return;

@@ -26,7 +26,7 @@ impl StopFlag {
     }
 }
 
-/// Says in the process's work record that a recording is being worked on, until it is dropped.
+/// An entry in the process's work record: a recording is being worked on until this is dropped.
 pub(crate) struct WorkMark {
     record: Arc<dyn WorkRecord>,
     slots: Arc<Slots>,

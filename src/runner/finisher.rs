@@ -110,8 +110,8 @@ impl Finisher {
         Self { run, capacity, tasks, fatal, attempt_ended }
     }
 
-    /// Takes the result of an attempt; returns as soon as there is capacity to finish it in the background. `mark` says in
-    /// the work record that this recording is being worked on.
+    /// Takes the result of an attempt; returns as soon as there is capacity to finish it in the background. `mark` is
+    /// the recording's entry in the work record.
     pub async fn finish(&self, claim: Claim, attempt: Attempt, mark: Option<WorkMark>) {
         let is_long = matches!(&attempt, Attempt::Completed(Ok(prepared)) if prepared.recording.duration_s > SHORT_S);
         let counts_as = if is_long { LONG_COUNTS_AS } else { 1 };
@@ -295,7 +295,7 @@ impl Held {
         Ending::Failed { code: code.as_str().to_owned(), message, after }
     }
 
-    /// Counts and logs what the database now says.
+    /// Counts and logs the result that was committed.
     fn report(&self, ending: &Ending, ended: Ended) {
         let run = &self.run;
         match (ended, ending) {

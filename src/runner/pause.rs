@@ -1,5 +1,5 @@
-//! Pauses of a run while its database or its output fails: nothing new is started, the log says why, and the run resumes
-//! by itself.
+//! Pauses of a run while its database or its output fails: nothing new is started, the reason is logged, and the run
+//! resumes by itself.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

@@ -409,7 +409,7 @@ impl<O: SegmentOutput> Preparer<O> {
     }
 }
 
-/// Seconds of the task's recording that ffmpeg decodes; none where it fails.
+/// Seconds of the task's recording that ffmpeg decodes; 0 if it fails.
 fn ffmpeg_seconds(task: &Task, track: &TrackChoice, monitor: &dyn Monitor) -> Result<f64, PrepareError> {
     let options = DecodeOptions::default();
     let Ok(mut stream) = AudioStream::open_track(&*task.input, DecoderChoice::Ffmpeg, track, options) else {

@@ -53,7 +53,7 @@ UNION ALL SELECT 'done', COUNT(*), COALESCE(SUM(duration_s), 0.0), COALESCE(SUM(
        CAST(COALESCE(SUM(CASE WHEN truncated <> 0 OR decode_errors > 0 OR warnings IS NOT NULL THEN 1 ELSE 0 END), 0) AS BIGINT)
 FROM recording WHERE state = 'done'";
 
-/// `$1` limit. `{states}` are the states that are wanted.
+/// `$1` limit. `{states}` are the states to select.
 pub const FAILURES: &str = "
 SELECT r.id, r.source, r.state, COALESCE(r.error_code, '') AS error_code, COALESCE(r.error, '') AS error,
        r.attempts, r.crashes, COALESCE(r.finished_at, 0) AS finished_at

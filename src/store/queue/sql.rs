@@ -110,7 +110,7 @@ WHERE id = $1 AND token = $2 AND claim_id = $3 AND state IN ('pending', 'failed'
 pub const RELEASE: &str = "
 UPDATE recording SET state = 'pending', lease_until = NULL, finished_at = {now}, attempts = attempts - 1 WHERE {fence}";
 
-/// What a reaper has to know of the running rows where leases alone do not decide.
+/// The running rows, for databases where leases alone do not decide whether a claim has ended.
 pub const LEASES: &str = "
 SELECT id, token, COALESCE(worker, '') AS worker, lease_until, CASE WHEN lease_until < {now} THEN 1 ELSE 0 END AS expired,
        CASE WHEN started_at IS NULL THEN 0 ELSE 1 END AS begun

@@ -21,7 +21,7 @@ pub enum State {
     Failed,
     /// Crashed its process, or lost its worker, too often.
     Quarantined,
-    /// A user does not want it any more.
+    /// A user has cancelled it.
     Cancelled,
 }
 
@@ -56,13 +56,13 @@ pub struct Claimer {
     pub recipe: String,
     /// How long a claim is valid without a heartbeat.
     pub lease: Duration,
-    /// Which rows it wants.
+    /// Which rows it claims.
     pub scope: Scope,
     /// How often a recording may be tried; `None` leaves it to the row.
     pub max_attempts: Option<i64>,
 }
 
-/// Which pending rows a claimer wants.
+/// Which pending rows a claimer claims.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// All that are not prepared under its recipe.
@@ -115,7 +115,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Reads a claim, and priority, time and id, which say what is to be prepared first.
+    /// Reads a claim with its position in the queue: priority, time and id.
     pub(super) fn read_with_position(row: &Row) -> sqlx::Result<((i64, i64, i64), Self)> {
         let claim = Self {
             key: ClaimKey::read(row)?,
@@ -244,8 +244,8 @@ pub enum Ended {
 
 /// Makes it known that a process is alive and may own claims, until it is dropped.
 pub trait WorkerRegistration: Send + Sync {
-    /// Where the process records which recordings it is working on, so that others know it at its death. `None` where only
-    /// the database can say so, by [`Store::begin`](crate::store::Store::begin).
+    /// Where the process records which recordings it is working on, for others to read after its death. `None` if only the
+    /// database can record it, by [`Store::begin`](crate::store::Store::begin).
     fn work_record(&self) -> Option<Arc<dyn WorkRecord>> {
         None
     }

@@ -1,7 +1,7 @@
 //! The content of a worker's lock file: its name, and which recordings it is working on.
 //!
-//! A process that dies leaves the file as it is, and whoever takes its recordings back reads there which of them it had
-//! begun. Only these can have caused its death. Nothing is synced: if the machine itself goes down, it is not known what
+//! A process that dies leaves the file as it is. The process that takes its recordings back reads there which of them it
+//! had begun. Only these can have caused its death. Nothing is synced: if the machine itself goes down, it is not known what
 //! was begun, and no recording caused that.
 //!
 //! The first line is the name. Each line after it is a slot: id and token of a claim, in 20 digits each, or zeros.
