@@ -87,8 +87,8 @@ struct Feeder<'r> {
     begun: VecDeque<Reserved>,
     /// The claim that is under way, in a task of its own, because it must not be dropped half way.
     claiming: Option<JoinHandle<(IsolatedQueue, Result<Vec<Reserved>, RunError>)>>,
-    /// The keys that are being made begun.
-    beginning: Option<JoinHandle<Result<Vec<ClaimKey>, StoreError>>>,
+    /// The first claims in reserve are being begun: how many, and those of them that are still valid.
+    beginning: Option<JoinHandle<Result<(usize, Vec<ClaimKey>), StoreError>>>,
     /// `None` while a claim is under way.
     isolated: Option<IsolatedQueue>,
     /// The last claim found nothing.
@@ -107,10 +107,10 @@ impl Feeder<'_> {
                     break;
                 }
             }
+            self.start_beginning();
             if !self.pass_on().await? {
                 return Ok(()); // no worker is left
             }
-            self.start_beginning();
             self.start_claiming();
             if self.is_exhausted && self.claiming.is_none() && self.reserved() == 0 && !self.idle.is_empty() {
                 if !self.wait_for_work(finisher, notifications).await? {
@@ -122,7 +122,7 @@ impl Feeder<'_> {
             let oldest = self.begun.front().or(self.claimed.front()).map(|reserved| reserved.since + MAX_RESERVED);
             tokio::select! {
                 (isolated, claims) = joined(&mut self.claiming) => self.add_claims(isolated, claims)?,
-                begun = joined(&mut self.beginning) => self.add_begun(&begun?),
+                begun = joined(&mut self.beginning) => self.add_begun(begun?),
                 permit = Arc::clone(&self.free).acquire_owned() => self.idle.extend(permit.ok()), // it is never closed
                 () = sleep_until(oldest) => {
                     self.run.pace.reset();
@@ -182,7 +182,8 @@ impl Feeder<'_> {
         let keys: Vec<_> = self.claimed.iter().take(number).map(|reserved| reserved.claim.key.clone()).collect();
         let run = Arc::clone(self.run);
         self.beginning = Some(tokio::spawn(async move {
-            run.retrying(|| run.store.begin(&run.claimer.worker, &keys)).await
+            let begun = run.retrying(|| run.store.begin(&run.claimer.worker, &keys)).await?;
+            Ok((keys.len(), begun))
         }));
     }
 
@@ -211,11 +212,8 @@ impl Feeder<'_> {
     }
 
     /// Takes the answer to [`start_beginning`](Self::start_beginning): the first claims in reserve are begun or lost.
-    fn add_begun(&mut self, begun: &[ClaimKey]) {
-        let Some(last) = begun.iter().filter_map(|key| self.claimed.iter().position(|r| r.claim.key == *key)).max() else {
-            return;
-        };
-        for reserved in self.claimed.drain(..=last) {
+    fn add_begun(&mut self, (asked, begun): (usize, Vec<ClaimKey>)) {
+        for reserved in self.claimed.drain(..asked) {
             if begun.contains(&reserved.claim.key) {
                 self.begun.push_back(reserved);
             } else {
@@ -233,7 +231,7 @@ impl Feeder<'_> {
         }
         if self.beginning.is_some() {
             let begun = joined(&mut self.beginning).await?;
-            self.add_begun(&begun);
+            self.add_begun(begun);
         }
         let reserved: Vec<_> = self.begun.drain(..).chain(self.claimed.drain(..)).collect();
         if reserved.is_empty() {
