@@ -111,6 +111,7 @@ impl Feeder<'_> {
             if !self.pass_on().await? {
                 return Ok(()); // no worker is left
             }
+            self.start_beginning(); // some more, for workers that are busy now
             self.start_claiming();
             if self.is_exhausted && self.claiming.is_none() && self.reserved() == 0 && !self.idle.is_empty() {
                 if !self.wait_for_work(finisher, notifications).await? {
