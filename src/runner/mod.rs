@@ -3,9 +3,9 @@
 //! ```text
 //! claimer --bounded queue--> N workers --pool--> prepare --> publish files --> complete the row
 //! ```
-//! The claimer claims one recording for each free worker and never more, so that no claim waits in the queue. A worker's
-//! compute thread is free for the next recording as soon as the files are written; syncing them and committing the
-//! rows goes on beside it.
+//! The claimer claims a recording for each free worker. Where recordings are short, it claims some ahead, in groups, and
+//! gives back those that no worker has begun soon. A worker's compute thread is free for the next recording as soon as the
+//! files are written; syncing them and committing the rows goes on beside it, for several recordings at a time.
 
 mod claimer;
 mod claims;
@@ -14,6 +14,7 @@ mod error_log;
 mod finisher;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod pace;
 mod pause;
 mod report;
 mod retry;
@@ -33,7 +34,14 @@ use tokio::{
 
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
-use self::{claims::HeldClaims, error_log::ErrorLog, finisher::Finisher, pause::Pauses, source_folders::SourceFolders};
+use self::{
+    claims::{HeldClaims, Slots, WorkMark},
+    error_log::ErrorLog,
+    finisher::Finisher,
+    pace::Pace,
+    pause::Pauses,
+    source_folders::SourceFolders,
+};
 pub use self::{
     deadline::Timeout,
     report::{Report, Tally},
@@ -44,7 +52,7 @@ use crate::{
     output::{self, OutputFolder},
     pool::Pool,
     progress::Progress,
-    store::{Claim, Claimer, Exclusion, Reaped, Scope, Store, StoreError},
+    store::{Claim, ClaimKey, Claimer, Exclusion, Isolation, Reaped, Scope, Store, StoreError, WorkRecord},
 };
 
 /// Prepares recordings into an output folder.
@@ -65,6 +73,10 @@ pub(crate) struct Run {
     claimer: Claimer,
     pool: Pool,
     held: HeldClaims,
+    pace: Pace,
+    /// Where this process records what it works on, if the database has such a place.
+    work_record: Option<Arc<dyn WorkRecord>>,
+    slots: Arc<Slots>,
     /// Locked during a claim, so that a claim whose response is under way is not taken for a stray one.
     claiming: Mutex<()>,
     pauses: Pauses,
@@ -86,7 +98,7 @@ impl Run {
         }
         let reaped = self.retrying(|| self.store.reap(self.settings.lease)).await?;
         let number = reaped.len() as u64;
-        reaped.iter().for_each(|lost| self.report.reaped(lost));
+        self.report.reaped(&reaped);
         if number > 0 {
             let output = self.preparer.output().clone();
             let removed = spawn_blocking(move || reaped.iter().for_each(|lost| remove_temporary(&output, lost))).await;
@@ -95,6 +107,20 @@ impl Run {
             }
         }
         Ok(number)
+    }
+
+    /// Claims recordings. They count as begun at once where this process itself records what it works on.
+    async fn reserve(&self, limit: usize, isolation: Isolation) -> Result<Vec<Claim>, StoreError> {
+        match self.work_record {
+            Some(_) => self.store.claim(&self.claimer, limit, isolation).await,
+            None => self.store.reserve(&self.claimer, limit, isolation).await,
+        }
+    }
+
+    /// Records that the work on a recording begins now, until the value is dropped.
+    fn mark(&self, key: &ClaimKey) -> Option<WorkMark> {
+        let record = self.work_record.as_ref()?;
+        Some(WorkMark::new(Arc::clone(record), Arc::clone(&self.slots), key))
     }
 
     /// What is stored of a claimed recording, where the run uses it.
@@ -140,7 +166,7 @@ pub async fn run(
     };
     let source_folders = SourceFolders::new(settings.audio_dir.clone(), claimer.without.clone());
     let pool = Pool::new(settings.workers)?;
-    let run = Arc::new(Run {
+    let mut run = Run {
         store,
         preparer,
         progress,
@@ -148,6 +174,9 @@ pub async fn run(
         claimer,
         pool,
         held: HeldClaims::default(),
+        pace: Pace::default(),
+        work_record: None,
+        slots: Arc::default(),
         claiming: Mutex::default(),
         pauses: Pauses::default(),
         source_folders,
@@ -155,10 +184,12 @@ pub async fn run(
         connection_resets: broadcast::Sender::new(MISSED_RESETS),
         shutdown,
         report,
-    });
+    };
     let database = run.retrying(|| run.store.identity()).await?;
     open_output(&run, database).await?;
     let registration = run.retrying(|| run.store.register_worker(&run.claimer.worker)).await?;
+    run.work_record = registration.work_record();
+    let run = Arc::new(run);
     let heartbeat = tokio::spawn(claims::heartbeat(Arc::clone(&run)));
     let outcome = tokio::select! {
         outcome = work(&run) => outcome,

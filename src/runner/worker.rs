@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use prepare_audio_media::LocalFile;
@@ -72,15 +72,21 @@ async fn prepare(
     let mut own = std::mem::take(detectors);
     let (source, stop_flag) = (task.source.clone(), stop.clone());
     let monitor = SlotMonitor { run: shared, slot, source, stop: stop_flag, deadline: Arc::clone(&deadline) };
+    let key = claim.key.clone();
     let result = run.pool.run(move || {
         let _entered = span.enter();
+        let started = Instant::now();
+        let mark = monitor.run.mark(&key);
         let prepared = monitor.run.preparer.prepare(&task, &mut own, &monitor);
-        (prepared, own)
+        monitor.run.pace.add(started.elapsed());
+        (prepared, own, mark)
     });
+    let mut mark = None;
     let attempt = tokio::select! {
         result = result => match result {
-            Ok((prepared, own)) => {
+            Ok((prepared, own, its_mark)) => {
                 *detectors = own;
+                mark = its_mark;
                 Attempt::Completed(prepared.map(Box::new))
             }
             Err(panic) => Attempt::Panicked(panic.0),
@@ -99,7 +105,7 @@ async fn prepare(
     };
     run.progress.worked(slot, seconds);
     drop(permits);
-    finisher.finish(claim, attempt).await;
+    finisher.finish(claim, attempt, mark).await;
 }
 
 /// The file of a source, and the part of it that is the recording. A file whose name looks like a part is a file.
@@ -114,7 +120,7 @@ async fn locate(audio_dir: &Path, source: &str) -> (PathBuf, Option<Part>) {
     spawn_blocking(is_file).await.unwrap_or_else(|_| (audio_dir.join(path), part))
 }
 
-/// Reports a recording's progress, and tells the pipeline when to stop.
+/// Reports a recording's progress, and stops the pipeline when the run or the claim ends.
 struct SlotMonitor {
     run: Arc<Run>,
     slot: usize,

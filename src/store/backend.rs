@@ -71,6 +71,10 @@ pub trait WorkerLiveness: Send + Sync {
     /// The recordings of `leases`, all that are running, whose claims have ended. A live worker loses a claim only when
     /// its row did not change for `patience`.
     fn expired(&self, leases: &[Lease], patience: Duration) -> Vec<i64>;
+
+    /// Whether the worker of `lease`, which has ended, may have been working on the recording. `false` only where it
+    /// is known that it was not.
+    fn had_begun(&self, lease: &Lease) -> bool;
 }
 
 /// What the row of a running recording says.
@@ -86,4 +90,6 @@ pub struct Lease {
     pub lease_until: i64,
     /// Whether that is over by the database's clock.
     pub expired: bool,
+    /// Whether the row says that the attempt has begun.
+    pub begun: bool,
 }

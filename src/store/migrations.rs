@@ -53,6 +53,7 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0004_any_recording.sql"
     "0005_model_key.sql"
     "0006_gaps.sql"
+    "0007_status.sql"
 );
 
 #[cfg(feature = "postgres")]
@@ -63,6 +64,7 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0004_any_recording.sql"
     "0005_model_key.sql"
     "0006_gaps.sql"
+    "0007_status.sql"
 );
 
 /// The migrations of an SQLite file. The transaction that applies them has to have the write lock.

@@ -37,8 +37,8 @@ pub use notify::Notifications;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresAddress;
 pub use queue::{
-    Added, AfterFailure, Claim, ClaimKey, Claimer, Exclusion, Isolation, NewRecording, Outlook, Reaped, Scope, State,
-    WorkerRegistration,
+    Added, AfterFailure, Claim, ClaimKey, Claimer, Ended, Ending, Exclusion, Isolation, NewRecording, Outlook, Reaped,
+    Scope, State, WorkRecord, WorkerRegistration,
 };
 pub use results::{Reference, SegmentOf};
 pub use selection::Selection;

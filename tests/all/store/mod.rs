@@ -59,13 +59,13 @@ test_on_each_database! {
         accepts_any_characters_in_sources adds_many_in_their_order claims_by_priority_and_time
         a_claim_is_written_to_its_row a_source_is_claimed_once_per_recipe skips_sources_that_have_the_recipe
         no_source_is_claimed_twice drops_duplicates_that_never_ran;
-    fencing: a_lost_claim_changes_nothing a_cancelled_recording_stays_cancelled a_recording_is_completed_once a_failure_may_be_reported_twice
+    fencing: a_lost_claim_changes_nothing a_group_may_be_ended_twice a_reserved_claim_is_begun_once a_cancelled_recording_stays_cancelled a_recording_is_completed_once a_failure_may_be_reported_twice
         release_skips_lost_claims a_heartbeat_returns_the_valid_claims;
     completion: completes_with_all_columns_and_segments replaces_old_segments completes_all_or_nothing
-        fails_without_another_attempt retries_later_while_attempts_are_left release_does_not_count_the_attempt
+        ends_several_at_once a_group_is_written_whole_or_not_at_all fails_without_another_attempt retries_later_while_attempts_are_left release_does_not_count_the_attempt
         retry_resets_attempts_and_errors;
     reaping: reclaims_recordings_with_expired_leases keeps_claims_of_live_workers quarantines_after_too_many_crashes
-        a_late_heartbeat_renews_an_expired_lease keeps_claims_of_registered_workers;
+        what_was_only_claimed_has_not_crashed a_late_heartbeat_renews_an_expired_lease keeps_claims_of_registered_workers;
     probabilities: stores_probabilities_and_segments_for_resegmenting probabilities_belong_to_their_attempt
         returns_only_segments_of_the_same_probabilities adds_rows_to_segment_again;
     queries: counts_by_state lists_the_newest_failures_first pages_through_the_pending pages_through_segments
