@@ -72,7 +72,7 @@ fn samples_without_a_header_are_read_as_named() {
             "SELECT group_concat(start_s || '-' || end_s) AS cuts, max(container) AS container, max(parameters) AS parameters
              FROM recording JOIN segment ON recording.id = segment.recording_id WHERE source LIKE '%{source}'"
         );
-        dir.query_row(&query)
+        dir.query_row(Box::leak(query.into_boxed_str()))
     };
     let (raw, own) = (segments("a.pcm"), segments("b.wav"));
     assert!(raw["cuts"].is_string() && raw["cuts"] == own["cuts"], "{raw} {own}");

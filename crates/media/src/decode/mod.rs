@@ -103,7 +103,8 @@ pub struct Damage {
     pub truncated: bool,
     /// Where silence replaces audio that is missing.
     pub gaps: Gaps,
-    /// Bytes that were skipped because they are neither audio nor a known header or tag.
+    /// Bytes that were skipped because they are neither audio nor a known header or tag, or because they follow the end of
+    /// the audio that a WAV header declares.
     pub skipped_bytes: u64,
 }
 
