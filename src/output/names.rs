@@ -20,7 +20,7 @@ pub(super) fn folder(source: &str, recipe: &str) -> String {
     digest.update(recipe);
     digest.update([0]);
     digest.update(source);
-    let hash: String = digest.finalize()[..HASH / 2].iter().map(|b| format!("{b:02x}")).collect();
+    let hash = hex::encode(&digest.finalize()[..HASH / 2]);
     format!("{}-{hash}", readable_stem(source))
 }
 

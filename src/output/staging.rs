@@ -70,7 +70,8 @@ impl StagedSegments for Staging {
 
 impl Staging {
     pub(super) fn begin(output: OutputFolder, folder: PathBuf, claim_id: &str) -> Result<Self, WriteError> {
-        let staging = Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0, reuses: false };
+        let staging =
+            Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0, reuses: false };
         remove_temporary(&staging.folder, None).map_err(|error| staging.explain(error))?;
         Ok(staging)
     }
@@ -237,11 +238,8 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), Wri
 pub fn publish(mut claims: Vec<Staging>) -> Vec<Result<(), WriteError>> {
     let mut outcomes: Vec<Result<(), WriteError>> = claims.iter().map(|_| Ok(())).collect();
     let writes: Vec<bool> = claims.iter().map(Staging::has_files).collect();
-    let steps: [&dyn Fn(&mut Staging) -> Result<(), WriteError>; 3] = [
-        &|staging| staging.sync_files(),
-        &Staging::rename_all,
-        &|staging| Ok(sync_folder(&staging.folder)?),
-    ];
+    let steps: [&dyn Fn(&mut Staging) -> Result<(), WriteError>; 3] =
+        [&|staging| staging.sync_files(), &Staging::rename_all, &|staging| Ok(sync_folder(&staging.folder)?)];
     for step in steps {
         for ((staging, outcome), writes) in claims.iter_mut().zip(&mut outcomes).zip(&writes) {
             if *writes && outcome.is_ok() {

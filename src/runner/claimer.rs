@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{Run, RunError, claims::StopFlag, finisher::Finisher, pause, retry::jittered};
-use crate::store::{Claim, ClaimKey, Isolation, Notifications, Outlook, Scope, StoreError};
+use crate::store::{Claim, ClaimKey, Claimer, Isolation, Notifications, Outlook, Scope, StoreError};
 
 /// How long an idle claimer sleeps at most: others may add recordings or die.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -107,6 +107,7 @@ impl Feeder<'_> {
                     break;
                 }
             }
+            run.source_folders.refresh().await;
             self.start_beginning();
             if !self.pass_on().await? {
                 return Ok(()); // no worker is left
@@ -200,11 +201,7 @@ impl Feeder<'_> {
         }
     }
 
-    fn add_claims(
-        &mut self,
-        isolated: IsolatedQueue,
-        claims: Result<Vec<Reserved>, RunError>,
-    ) -> Result<(), RunError> {
+    fn add_claims(&mut self, isolated: IsolatedQueue, claims: Result<Vec<Reserved>, RunError>) -> Result<(), RunError> {
         self.isolated = Some(isolated);
         let claims = claims?;
         self.is_exhausted = claims.is_empty();
@@ -259,9 +256,12 @@ impl Feeder<'_> {
         if run.reap_if_calm().await? + drop_duplicates(Arc::clone(run)).await? > 0 {
             return Ok(true);
         }
-        let outlook = run.retrying(|| run.store.outlook(&run.claimer.recipe, run.claimer.scope)).await?;
+        let outlook = {
+            let Claimer { recipe, scope, without, .. } = &run.claimer;
+            run.retrying(|| run.store.outlook_without(recipe, *scope, without)).await?
+        };
         if outlook.pending == 0 && outlook.running == 0 && notifications.is_none() {
-            return Ok(false);
+            return Ok(run.source_folders.wait(run).await);
         }
         let own = run.held.keys().len() as i64;
         if outlook.running > own || outlook.pending > 0 || own == 0 {
@@ -277,6 +277,7 @@ impl Feeder<'_> {
             () = tokio::time::sleep(jittered(poll_interval(&outlook, notifications.is_some()))) => {}
             () = notified => {}
             () = finisher.attempt_ended() => {}
+            () = run.source_folders.next_probe() => {}
             () = run.shutdown.draining() => {}
         }
         Ok(true)

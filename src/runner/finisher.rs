@@ -103,7 +103,8 @@ impl Finisher {
     pub fn new(run: Arc<Run>) -> Self {
         let capacity = Arc::new(Semaphore::new(FINISHING_PER_WORKER as usize * run.settings.workers));
         let (fatal, attempt_ended) = (Arc::default(), Arc::new(Notify::new()));
-        let ((to_publish, publishing), (to_commit, committing)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let ((to_publish, publishing), (to_commit, committing)) =
+            (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         let publisher = tokio::spawn(publish(Arc::clone(&run), publishing, to_commit.clone()));
         let committer = tokio::spawn(commit(Arc::clone(&run), committing, Arc::clone(&fatal)));
         let tasks = Mutex::new(Some(Tasks { to_publish, to_commit, publisher, committer }));
@@ -226,11 +227,7 @@ async fn publish(
 }
 
 /// Commits rows.
-async fn commit(
-    run: Arc<Run>,
-    mut queue: mpsc::UnboundedReceiver<ToCommit>,
-    fatal: Arc<Mutex<Option<StoreError>>>,
-) {
+async fn commit(run: Arc<Run>, mut queue: mpsc::UnboundedReceiver<ToCommit>, fatal: Arc<Mutex<Option<StoreError>>>) {
     while let Some(group) = next_group(&run, &mut queue).await {
         let Err(error) = commit_group(&run, &group).await else { continue };
         let mut errors = Vec::new();
@@ -257,6 +254,9 @@ async fn commit_group(run: &Run, group: &[ToCommit]) -> Result<(), StoreError> {
     let ended = run.retrying(|| run.store.end(Arc::clone(&endings))).await?;
     for (one, ended) in group.iter().zip(ended) {
         one.attempt.span.in_scope(|| one.attempt.report(&one.ending, ended));
+        if ended == Ended::Done {
+            run.source_folders.was_read(&one.attempt.claim.source).await;
+        }
     }
     Ok(())
 }
@@ -286,8 +286,12 @@ impl Held {
             run.pauses.output_failed(&error, cause.needed(), &*run.progress);
             return Ending::Released;
         }
+        if run.source_folders.is_at_fault(&self.claim.source, &error).await {
+            return Ending::Released;
+        }
         let Some(code) = error.code() else { return Ending::Released };
-        let after = if error.is_retryable() { AfterFailure::RetryIn(backoff(&self.claim)) } else { AfterFailure::GiveUp };
+        let after =
+            if error.is_retryable() { AfterFailure::RetryIn(backoff(&self.claim)) } else { AfterFailure::GiveUp };
         let message = match (run.settings.hint)(code) {
             Some(hint) => format!("{error}. {hint}"),
             None => error.to_string(),
@@ -302,7 +306,7 @@ impl Held {
             (Ended::Done, Ending::Done(recording)) => self.report_done(recording),
             (Ended::Failed(State::Pending), Ending::Failed { code, message, .. }) => {
                 run.report.count(|r| r.retried += 1);
-                tracing::warn!(code, "will be tried again: {message}");
+                run.error_log.failed(code, message, true);
             }
             (Ended::Failed(_), Ending::Failed { code, message, .. }) => {
                 run.report.count(|r| {
@@ -310,7 +314,7 @@ impl Held {
                     *r.errors.entry(code.clone()).or_default() += 1;
                 });
                 run.progress.ended();
-                tracing::error!(code, "{message}");
+                run.error_log.failed(code, message, false);
             }
             (Ended::Released, _) => run.report.count(|r| r.released += 1),
             // The run is ending, the output is at fault, or the claim was lost before: nothing was prepared.

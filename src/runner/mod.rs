@@ -10,6 +10,7 @@
 mod claimer;
 mod claims;
 mod deadline;
+mod error_log;
 mod finisher;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -19,6 +20,7 @@ mod report;
 mod retry;
 mod settings;
 mod shutdown;
+mod source_folders;
 mod worker;
 
 use std::{io::ErrorKind, sync::Arc, time::Duration};
@@ -34,9 +36,11 @@ use tokio::{
 pub use self::metrics::Metrics;
 use self::{
     claims::{HeldClaims, Slots, WorkMark},
+    error_log::ErrorLog,
     finisher::Finisher,
     pace::Pace,
     pause::Pauses,
+    source_folders::SourceFolders,
 };
 pub use self::{
     deadline::Timeout,
@@ -48,7 +52,7 @@ use crate::{
     output::{self, OutputFolder},
     pool::Pool,
     progress::Progress,
-    store::{Claim, ClaimKey, Claimer, Isolation, Reaped, Scope, Store, StoreError, WorkRecord},
+    store::{Claim, ClaimKey, Claimer, Exclusion, Isolation, Reaped, Scope, Store, StoreError, WorkRecord},
 };
 
 /// Prepares recordings into an output folder.
@@ -76,6 +80,8 @@ pub(crate) struct Run {
     /// Locked during a claim, so that a claim whose response is under way is not taken for a stray one.
     claiming: Mutex<()>,
     pauses: Pauses,
+    source_folders: SourceFolders,
+    error_log: ErrorLog,
     /// Announces that the connections were abandoned, and why.
     connection_resets: broadcast::Sender<StoreError>,
     shutdown: Shutdown,
@@ -156,7 +162,9 @@ pub async fn run(
         lease: settings.lease,
         scope: settings.scope,
         max_attempts: settings.max_attempts,
+        without: Exclusion::default(),
     };
+    let source_folders = SourceFolders::new(settings.audio_dir.clone(), claimer.without.clone());
     let pool = Pool::new(settings.workers)?;
     let mut run = Run {
         store,
@@ -171,6 +179,8 @@ pub async fn run(
         slots: Arc::default(),
         claiming: Mutex::default(),
         pauses: Pauses::default(),
+        source_folders,
+        error_log: ErrorLog::default(),
         connection_resets: broadcast::Sender::new(MISSED_RESETS),
         shutdown,
         report,
@@ -191,6 +201,8 @@ pub async fn run(
         // to wait for the leases to run out.
         std::mem::forget(registration);
     }
+    run.error_log.flush();
+    run.report.count(|r| r.unavailable_folders = run.source_folders.number());
     outcome.map(|()| run.report.report())
 }
 

@@ -29,6 +29,8 @@ pub struct Report {
     pub released: u64,
     /// Claims that other workers took over.
     pub lost: u64,
+    /// Folders of recordings that were away at the end of the run. Their recordings stay pending.
+    pub unavailable_folders: u64,
     /// Segments written.
     pub segments: u64,
     /// Audio prepared, seconds.

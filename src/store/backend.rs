@@ -38,6 +38,11 @@ pub trait Backend: Send + Sync {
     /// Reports recordings that were added.
     fn notifications(&self) -> Notifications;
 
+    /// Whether a connection pooler is between this program and the server, so that no session is this program's own.
+    fn is_pooled(&self) -> bool {
+        false
+    }
+
     /// Gives up connections that do not answer. Returns the error that calls waiting on them end with.
     fn reset_connections(&self) -> StoreError;
 
@@ -50,6 +55,9 @@ pub trait Backend: Send + Sync {
 pub trait Transaction: Send {
     /// Executes a statement.
     async fn execute(&mut self, statement: Statement<'_>) -> Result<Answer>;
+
+    /// Executes several statements without parameters, as a migration has them.
+    async fn execute_script(&mut self, script: &'static str) -> Result<()>;
 
     /// Makes the changes permanent.
     async fn commit(self: Box<Self>) -> Result<()>;

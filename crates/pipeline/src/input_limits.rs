@@ -38,9 +38,9 @@ impl InputLimits {
 
     /// Refuses a damaged recording if only whole ones are accepted.
     pub(crate) fn check_damage(&self, damage: &Damage) -> Result<(), AudioError> {
-        let &Damage { decode_errors, truncated, ref gaps, .. } = damage;
-        if self.strict && (truncated || decode_errors > 0 || !gaps.is_empty()) {
-            return Err(AudioError::Damaged { lost_s: gaps.lost_s(), decode_errors, truncated });
+        let &Damage { decode_errors, truncated, ref gaps, skipped_bytes, .. } = damage;
+        if self.strict && (truncated || decode_errors > 0 || !gaps.is_empty() || skipped_bytes > 0) {
+            return Err(AudioError::Damaged { lost_s: gaps.lost_s(), decode_errors, truncated, skipped_bytes });
         }
         Ok(())
     }

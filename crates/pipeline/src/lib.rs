@@ -18,6 +18,7 @@ mod channel_segmenter;
 mod error;
 mod input_limits;
 mod level;
+mod part_cut;
 mod pipeline;
 mod preparer;
 mod probability_codec;

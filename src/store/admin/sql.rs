@@ -78,5 +78,5 @@ pub const MATCHING: &str = "SELECT COUNT(*) AS recordings FROM recording r WHERE
 /// The identity of this database.
 pub const IDENTITY: &str = "SELECT id FROM identity";
 
-/// What sqlx stored when it brought the tables up to date.
-pub const SCHEMA: &str = "SELECT MAX(version) AS version FROM _sqlx_migrations";
+/// The newest migration that was applied.
+pub const SCHEMA: &str = "SELECT MAX(version) AS version FROM prepare_audio_migrations";

@@ -133,11 +133,7 @@ async fn end(transaction: &mut dyn Transaction, attempts: &[(ClaimKey, Ending)])
 }
 
 /// Makes a recording done, and deletes the rows of an earlier preparation.
-async fn complete(
-    transaction: &mut dyn Transaction,
-    key: &ClaimKey,
-    recording: &PreparedRecording,
-) -> Result<Written> {
+async fn complete(transaction: &mut dyn Transaction, key: &ClaimKey, recording: &PreparedRecording) -> Result<Written> {
     let text = COMPLETE.replace("{facts}", &columns::assignments(FACTS, 4));
     let facts = Statement::of_claim(text, key).bind_all(columns::values(FACTS, recording));
     // The fence comes first: it locks the row for the rest of the transaction.

@@ -1,6 +1,7 @@
 //! The queue: adding recordings, and the claims under which workers prepare them.
 
 mod end;
+mod exclusion;
 mod sql;
 mod types;
 
@@ -8,6 +9,7 @@ use std::{collections::HashSet, time::Duration};
 
 use serde_json::json;
 
+pub use exclusion::Exclusion;
 pub use types::{
     Added, AfterFailure, Claim, ClaimKey, Claimer, Ended, Ending, Isolation, NewRecording, Outlook, Reaped, Scope,
     State, WorkRecord, WorkerRegistration,
@@ -77,9 +79,10 @@ impl Store {
                 .bind(available_at)
                 .bind(id)
                 .bind(rows(DROP_AT_ONCE));
-            let found = self.read(find).await?.all(|row| {
-                Ok((row.integer("priority")?, row.integer("available_at")?, row.integer("id")?))
-            })?;
+            let found = self
+                .read(find)
+                .await?
+                .all(|row| Ok((row.integer("priority")?, row.integer("available_at")?, row.integer("id")?)))?;
             let Some(last) = found.last() else { return Ok(dropped) };
             after = *last;
             let ids: Vec<i64> = found.iter().map(|(_, _, id)| *id).collect();
@@ -133,6 +136,7 @@ impl Store {
             .bind(claimer.worker.clone())
             .bind(milliseconds(claimer.lease))
             .bind(claimer.max_attempts);
+        let claim = claimer.without.apply(claim);
         let claimed = self.call(|db| async move {
             for _ in 1..CLAIM_ATTEMPTS {
                 match db.write(claim.clone()).await {
@@ -217,8 +221,10 @@ impl Store {
                     leases.retain(|lease| known.contains(&(lease.id, lease.token)));
                     let expired: HashSet<i64> = liveness.expired(&leases, patience).into_iter().collect();
                     let expired = leases.iter().filter(|lease| expired.contains(&lease.id));
-                    let (begun, unbegun): (Vec<_>, Vec<_>) = expired.partition(|lease| lease.begun && liveness.had_begun(lease));
-                    let ids = |of: &[&Lease]| Some(json!(of.iter().map(|lease| lease.id).collect::<Vec<_>>()).to_string());
+                    let (begun, unbegun): (Vec<_>, Vec<_>) =
+                        expired.partition(|lease| lease.begun && liveness.had_begun(lease));
+                    let ids =
+                        |of: &[&Lease]| Some(json!(of.iter().map(|lease| lease.id).collect::<Vec<_>>()).to_string());
                     (ids(&begun), ids(&unbegun))
                 }
             };
@@ -234,8 +240,13 @@ impl Store {
 
     /// What is left for a worker with this recipe.
     pub async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook> {
+        self.outlook_without(recipe, scope, &Exclusion::default()).await
+    }
+
+    /// The same, without pending recordings of an exclusion.
+    pub async fn outlook_without(&self, recipe: &str, scope: Scope, without: &Exclusion) -> Result<Outlook> {
         let outlook = Statement::new(sql::scoped(sql::OUTLOOK, scope, "$1")).bind(recipe.to_owned());
-        self.read(outlook).await?.one(Outlook::read)
+        self.read(without.apply(outlook)).await?.one(Outlook::read)
     }
 }
 

@@ -23,8 +23,9 @@ ON CONFLICT DO NOTHING";
 
 /// `$1` limit, `$2` recipe, `$3` worker, `$4` lease, `$5` the most attempts, or NULL for the row's own.
 ///
-/// `{isolation}` says whether recordings that crashed a process are claimed: those alone, or none of them. `{started}` is
-/// when the attempt begins: now, or NULL for a claim that is kept in reserve until [`BEGIN`].
+/// `{isolation}` selects recordings that crashed a process, or all others. `{started}` is when the attempt begins: now, or
+/// NULL for a claim that is kept in reserve until [`BEGIN`]. `{without}`, which is filled in when the statement is run,
+/// leaves out those of an [`Exclusion`](super::Exclusion).
 ///
 /// A claimed row takes the claimer's recipe, and (source, recipe) is unique. So a row is skipped when its source has
 /// that recipe already; and of several pending rows of one source, which all would get it, only the first is taken.
@@ -55,8 +56,8 @@ RETURNING recording.id, token, claim_id, source, attempts, max_attempts, crashes
 /// The claim for a scope and an isolation, begun at once or kept in reserve.
 pub fn claim(scope: Scope, isolation: Isolation, in_reserve: bool) -> String {
     let isolation = match isolation {
-        Isolation::Shared => "r.crashes = 0",
-        Isolation::Isolated => "r.crashes > 0",
+        Isolation::Shared => "r.crashes = 0{without}",
+        Isolation::Isolated => "r.crashes > 0{without}",
     };
     let started = if in_reserve { "NULL" } else { "{now}" };
     scoped(CLAIM, scope, "$2").replace("{isolation}", isolation).replace("{started}", started)
@@ -183,7 +184,7 @@ pub fn drop_duplicates() -> String {
 pub const OUTLOOK: &str = "
 WITH waiting AS (
     SELECT r.available_at FROM recording r
-    WHERE r.state = 'pending' {bound}
+    WHERE r.state = 'pending' {bound}{without}
       AND (r.recipe = $1 OR NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $1))
 ), due AS (
     SELECT MIN(available_at) AS at FROM waiting

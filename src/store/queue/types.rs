@@ -5,6 +5,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use prepare_audio_types::PreparedRecording;
 use serde::Serialize;
 
+use super::Exclusion;
 use crate::store::row::Row;
 
 /// The state of a recording.
@@ -60,6 +61,8 @@ pub struct Claimer {
     pub scope: Scope,
     /// How often a recording may be tried; `None` leaves it to the row.
     pub max_attempts: Option<i64>,
+    /// Recordings that are left alone for now.
+    pub without: Exclusion,
 }
 
 /// Which pending rows a claimer claims.

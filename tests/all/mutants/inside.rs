@@ -1,4 +1,4 @@
-//! Through the library, one by one: what is slow or panics has a name.
+//! Decodes mutants with the library, one at a time, so that a slow one or one that panics is known by name.
 
 use std::{
     fs,
@@ -16,20 +16,23 @@ use prepare_audio::media::{AudioBlock, AudioStream, DecodeOptions, DecoderChoice
 
 use super::{DEADLINE, count, mutant::Mutants, report::Report, seed};
 
-/// Decodes and resamples it to its end; its code.
+/// The result for a file that decodes to an infinite or NaN sample.
+const NON_FINITE: &str = "non-finite samples";
+
+/// Decodes and resamples the whole file, and returns how that ended: an error code, or a kind of success.
 fn decode_all(path: &Path) -> &'static str {
     let mut stream = match AudioStream::open(&LocalFile::new(path), DecoderChoice::Symphonia, DecodeOptions::default())
     {
         Ok(stream) => stream,
         Err(error) => return error.code().as_str(),
     };
-    let mut strange = false;
-    let mut sound = AudioBlock::default();
+    let mut has_non_finite_samples = false;
+    let mut block = AudioBlock::default();
     loop {
-        match stream.fill(&mut sound, 64_000) {
+        match stream.fill(&mut block, 64_000) {
             Ok(more) => {
-                strange |= !sound.analysis.iter().flatten().all(|sample| sample.is_finite());
-                sound.clear();
+                has_non_finite_samples |= !block.analysis.iter().flatten().all(|sample| sample.is_finite());
+                block.clear();
                 if !more {
                     break;
                 }
@@ -38,8 +41,8 @@ fn decode_all(path: &Path) -> &'static str {
         }
     }
     let damage = stream.damage();
-    match (strange, damage.truncated, damage.decode_errors) {
-        (true, ..) => "a sample that is no number",
+    match (has_non_finite_samples, damage.truncated, damage.decode_errors) {
+        (true, ..) => NON_FINITE,
         (_, false, 0) => "done",
         (_, true, 0) => "done, truncated",
         (_, false, _) => "done, with errors",
@@ -47,22 +50,22 @@ fn decode_all(path: &Path) -> &'static str {
     }
 }
 
-/// Panics that the decoder caught itself. They are counted instead of told.
+/// Counts the panics that the decoder catches itself, instead of printing them.
 fn count_caught() -> &'static AtomicU64 {
     static CAUGHT: AtomicU64 = AtomicU64::new(0);
-    let tell = take_hook();
+    let print = take_hook();
     set_hook(Box::new(move |info| {
         if catches_panics() {
             CAUGHT.fetch_add(1, Relaxed);
         } else {
-            tell(info);
+            print(info);
         }
     }));
     &CAUGHT
 }
 
 #[test]
-fn none_panics_and_none_hangs() {
+fn no_mutant_panics_or_hangs() {
     let (mutants, folder) = (Mutants::of(seed()), tempfile::tempdir().unwrap());
     let caught = count_caught();
     let mut report = Report::default();
@@ -71,11 +74,11 @@ fn none_panics_and_none_hangs() {
         let mutant = mutants.make(number);
         let path = folder.path().join(&mutant.name);
         fs::write(&path, &mutant.bytes).unwrap();
-        let (tell, told) = channel();
-        let (begun, heard) = (Instant::now(), path.clone());
-        // A thread for each: one that hangs is left to itself.
-        let thread = thread::spawn(move || tell.send(catch_unwind(|| decode_all(&heard)).unwrap_or("panic")));
-        let code = match told.recv_timeout(DEADLINE) {
+        let (send, receive) = channel();
+        let (begun, input) = (Instant::now(), path.clone());
+        // Each mutant has its own thread. A thread that hangs is abandoned.
+        let thread = thread::spawn(move || send.send(catch_unwind(|| decode_all(&input)).unwrap_or("panic")));
+        let code = match receive.recv_timeout(DEADLINE) {
             Ok(code) => {
                 thread.join().unwrap().unwrap();
                 code
@@ -85,7 +88,7 @@ fn none_panics_and_none_hangs() {
         };
         report.took(begun.elapsed(), &mutant.name);
         report.count(code);
-        if ["panic", "hang", "lost", "read_error", "a sample that is no number"].contains(&code) {
+        if ["panic", "hang", "lost", "read_error", NON_FINITE].contains(&code) {
             wrong.push(format!("{code}: {}", mutant.keep().display()));
         }
         fs::remove_file(path).unwrap();

@@ -1,8 +1,8 @@
-//! What came of them, as a table.
+//! Counts how the mutants ended, and prints the counts.
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// Counts by code, and the worst.
+/// Counts by code, and the slowest mutant.
 #[derive(Default)]
 pub struct Report {
     codes: BTreeMap<String, u64>,
@@ -20,7 +20,7 @@ impl Report {
         }
     }
 
-    /// How many ended with this code.
+    /// The number of mutants that ended with this code.
     pub fn of(&self, code: &str) -> u64 {
         self.codes.get(code).copied().unwrap_or(0)
     }

@@ -51,8 +51,8 @@ pub async fn a_recording_is_completed_once(db: TestDatabase) {
     store.complete(&key, outcome(3)).await.unwrap();
     let before = db.snapshot().await;
     assert_eq!(before.len(), 1 + 3);
-    store.complete(&key, outcome(2)).await.expect("the first answer may have got lost");
-    assert_eq!(db.snapshot().await, before, "but nothing is written a second time");
+    store.complete(&key, outcome(2)).await.expect("a repeated write succeeds, because the first answer may be lost");
+    assert_eq!(db.snapshot().await, before, "nothing is written a second time");
     lost(store.fail(&key, "code", "message", AfterFailure::GiveUp).await, key.id);
     for wrong in stale_keys(&key) {
         all_writes_are_lost(&db, &store, &wrong).await;
@@ -141,10 +141,10 @@ pub async fn a_heartbeat_returns_the_valid_claims(db: TestDatabase) {
         .collect();
     keys.sort();
     store.release(&keys[1..2]).await.unwrap();
-    let mut standing = store.heartbeat(&keys, 2 * MINUTE).await.unwrap();
-    standing.sort();
-    assert_eq!(standing, [keys[0].clone(), keys[2].clone()]);
+    let mut valid = store.heartbeat(&keys, 2 * MINUTE).await.unwrap();
+    valid.sort();
+    assert_eq!(valid, [keys[0].clone(), keys[2].clone()]);
     let lease = db.number(keys[0].id, "lease_until").await - db.number(keys[0].id, "started_at").await;
-    assert!((120_000..150_000).contains(&lease), "two minutes from the beat: {lease}");
+    assert!((120_000..150_000).contains(&lease), "two minutes from the heartbeat: {lease}");
     assert_eq!(store.heartbeat(&[], MINUTE).await.unwrap(), []);
 }

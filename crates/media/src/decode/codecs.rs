@@ -6,7 +6,7 @@ use symphonia::core::{
     codecs::{
         audio::{
             AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
-            well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS},
+            well_known::{CODEC_ID_AAC, CODEC_ID_MP3, CODEC_ID_VORBIS},
         },
         registry::CodecRegistry,
     },
@@ -14,7 +14,8 @@ use symphonia::core::{
 };
 
 use super::{
-    MAX_CHANNELS, RATES, check_spec, he_aac, opus::OpusDecoder, panic_safe_decoder::PanicSafeDecoder, vorbis_codebooks,
+    MAX_CHANNELS, RATES, check_spec, he_aac, opus::OpusDecoder, panic_safe_decoder::PanicSafeDecoder,
+    resetting_decoder::ResettingDecoder, vorbis_codebooks,
 };
 use crate::AudioError;
 
@@ -40,9 +41,10 @@ pub(super) fn make_decoder(
         Some(core) => AudioCodecParameters { extra_data: Some(core), ..params.clone() },
         None => params.clone(),
     };
-    let name = codec_name(&params);
+    let (codec, name) = (params.codec, codec_name(&params));
     let make = move || CODECS.make_audio_decoder(&params, &AudioDecoderOptions::default());
     match PanicSafeDecoder::of(Box::new(make)) {
+        Ok(decoder) if codec == CODEC_ID_MP3 => Ok(Box::new(ResettingDecoder::of(Box::new(decoder)))),
         Ok(decoder) => Ok(Box::new(decoder)),
         Err(SymphoniaError::Unsupported(_)) => {
             Err(AudioError::UnsupportedCodec { container: container.to_owned(), codec: name })

@@ -27,9 +27,11 @@ mod packet_outcome;
 mod panic_guard;
 mod panic_safe_decoder;
 mod parallel;
+mod resetting_decoder;
 mod sample_clock;
 mod sanitize;
 mod sanitized_source;
+mod skipped_bytes;
 mod start_offset;
 mod symphonia_decoder;
 mod timeline;
@@ -98,6 +100,8 @@ pub struct Damage {
     pub truncated: bool,
     /// Where silence stands for audio that is missing.
     pub gaps: Gaps,
+    /// Bytes that were skipped because they are neither audio nor a known header or tag.
+    pub skipped_bytes: u64,
 }
 
 /// Who decodes.

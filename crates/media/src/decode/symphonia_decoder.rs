@@ -87,7 +87,8 @@ impl SymphoniaDecoder {
         let params = audio_params(track, container)?.clone();
         let (id, declared_frames, length_is_exact) = (track.id, track.num_frames, has_exact_length(track, container));
         let timeline = Timeline::of(track, &params, container, input);
-        let clock = clock_of(track, container);
+        let start_offset_s = start_offset(input, container, id);
+        let clock = clock_of(track, container, start_offset_s);
         let decoder = make_decoder(&params, container)?;
         let info = SourceInfo {
             container: container.to_owned(),
@@ -96,7 +97,7 @@ impl SymphoniaDecoder {
             channels: params.channels.as_ref().map_or(0, |c| c.count()),
             bits: params.bits_per_sample,
             bytes,
-            start_offset_s: start_offset(input, container, id),
+            start_offset_s,
             track: tracks.iter().find(|track| track.id == id).map(|track| track.number),
             tracks,
         };
@@ -137,7 +138,7 @@ impl SymphoniaDecoder {
     }
 
     pub fn damage(&self) -> Damage {
-        self.damage.clone()
+        Damage { skipped_bytes: self.packets.skipped_bytes(), ..self.damage.clone() }
     }
 
     pub fn declared_seconds(&self) -> Option<f64> {
@@ -175,8 +176,13 @@ impl SymphoniaDecoder {
         };
         self.damage.packets += 1;
         match outcome {
-            // Such as the first packet of Vorbis after a gap, which only prepares the next one. Its time says nothing.
-            PacketOutcome::Samples { len: 0, .. } => Ok(None),
+            PacketOutcome::Samples { len: 0, .. } => {
+                // The first packet of Vorbis only prepares the next one. Of other codecs, such a packet is damaged.
+                if self.info.codec != "vorbis" {
+                    self.clock.packet_lost();
+                }
+                Ok(None)
+            }
             PacketOutcome::Samples { rate, channels, len } => {
                 let silence = self.clock.pass(time, rate, (len / channels) as u64);
                 let skipped = self.packets.timeline.skip(time.pts, rate, silence);
@@ -190,7 +196,7 @@ impl SymphoniaDecoder {
                 Ok(None)
             }
             PacketOutcome::Reset => self.reset().map(|()| None),
-            PacketOutcome::Absurd(error) => Err(error),
+            PacketOutcome::Implausible(error) => Err(error),
         }
     }
 
@@ -225,7 +231,7 @@ impl SymphoniaDecoder {
         let track = audio_track(&*self.packets.reader, Some(self.packets.track))?;
         let params = audio_params(track, container)?;
         check_header(params)?;
-        let clock = clock_of(track, container);
+        let clock = clock_of(track, container, None);
         let (track, timeline) = (track.id, Timeline::of_stream(params));
         self.clock = clock;
         // The frames of the first stream say nothing of the second's.
@@ -280,7 +286,7 @@ impl PacketDecoder {
             Self::Serial { decoder, samples } => {
                 samples.clear();
                 let packet = packets.next()?;
-                Ok(packet.map(|packet| (time_of(&packet), decode(&mut **decoder, &packet, samples))))
+                Ok(packet.map(|packet| (time_of(&packet), decode(&mut **decoder, &packet.packet, samples))))
             }
             Self::Parallel(spread) => spread.next(packets),
         }
@@ -296,9 +302,17 @@ impl PacketDecoder {
 }
 
 /// The clock of a stream that begins. Containers of films take their time stamps from a clock; all others count samples.
-fn clock_of(track: &Track, container: &str) -> SampleClock {
-    let precision = if matches!(container, "matroska" | "isomp4") { Precision::Coarse } else { Precision::Exact };
-    SampleClock::new(track.time_base, precision)
+fn clock_of(track: &Track, container: &str, start_offset_s: Option<f64>) -> SampleClock {
+    let (precision, start) = match container {
+        // Opus begins with the encoder's delay, before time 0.
+        "ogg" => (Precision::Exact, Some(-i64::from(track.delay.unwrap_or(0)))),
+        "flac" | "mp1" | "mp2" | "mp3" | "aac" => (Precision::Exact, Some(0)),
+        "matroska" | "isomp4" => {
+            (Precision::Coarse, Some(0).filter(|_| start_offset_s.is_none_or(|offset| offset == 0.0)))
+        }
+        _ => (Precision::Exact, None),
+    };
+    SampleClock::new(track.time_base, precision).starting_at(start)
 }
 
 /// The track `id`, where the stream has it still, or else the default one.

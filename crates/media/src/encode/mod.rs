@@ -61,7 +61,7 @@ pub fn write_segment<'s, S: Sample>(
         let encoded = encoded.into_inner();
         file.write_all(&encoded)?;
         begin_writeback(&file);
-        return Ok(WrittenFile { bytes: encoded.len() as u64, sha256: hex(&Sha256::digest(&encoded)) });
+        return Ok(WrittenFile { bytes: encoded.len() as u64, sha256: hex::encode(Sha256::digest(&encoded)) });
     }
     let mut out = BufWriter::with_capacity(1 << 16, &file);
     encode(&mut out, spec, frames, blocks)?;
@@ -120,13 +120,7 @@ fn hash(mut file: File) -> io::Result<WrittenFile> {
         digest.update(&buffer[..n]);
         bytes += n as u64;
     }
-    Ok(WrittenFile { bytes, sha256: hex(&digest.finalize()) })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    Ok(WrittenFile { bytes, sha256: hex::encode(digest.finalize()) })
 }
 
 /// Why a segment could not be encoded.
