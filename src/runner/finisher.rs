@@ -30,6 +30,9 @@ const GROUP: usize = 64;
 /// How long the first attempt of a group waits for others at most, where recordings are short.
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
+/// Parts of a group that are synced at the same time: the file system commits their syncs together.
+const SYNCS: usize = 4;
+
 /// Attempts that wait for the disk or the database at once, for each worker: enough to keep the workers computing,
 /// few enough that a slow disk slows the claims.
 const FINISHING_PER_WORKER: u32 = 64;
@@ -208,8 +211,7 @@ async fn publish(
             attempts.push((attempt, recording, staging.folder().to_owned()));
             stagings.push(staging);
         }
-        let published = spawn_blocking(move || output::publish(stagings)).await;
-        let mut published = published.unwrap_or_default().into_iter();
+        let mut published = publish_files(stagings).await.into_iter();
         let publish_ms = started.elapsed().as_secs_f64() * 1000.0 / attempts.len() as f64;
         for (attempt, mut recording, folder) in attempts {
             let lost = || Err(WriteError::from(std::io::Error::other("publishing the files failed")));
@@ -224,6 +226,24 @@ async fn publish(
             let _ = to_commit.send(ToCommit { attempt, ending });
         }
     }
+}
+
+/// Publishes the files of a group, in parts of about the same size; returns the result of each claim.
+async fn publish_files(mut stagings: Vec<Staging>) -> Vec<Result<(), WriteError>> {
+    let size = stagings.len().div_ceil(SYNCS).max(1);
+    let mut parts = Vec::with_capacity(SYNCS);
+    while !stagings.is_empty() {
+        let part: Vec<_> = stagings.drain(..size.min(stagings.len())).collect();
+        parts.push((part.len(), spawn_blocking(move || output::publish(part))));
+    }
+    let mut published = Vec::new();
+    for (len, part) in parts {
+        match part.await {
+            Ok(outcomes) => published.extend(outcomes),
+            Err(ended) => published.extend((0..len).map(|_| Err(std::io::Error::other(ended.to_string()).into()))),
+        }
+    }
+    published
 }
 
 /// Commits rows.
