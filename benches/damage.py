@@ -55,12 +55,12 @@ def prepare(files, work):
     return found
 
 
-def displaced(whole, cuts, at):
-    """The maximum displacement, in seconds, of the segments that are away from the damage; 99 if none is left."""
+def displaced(whole, cuts, begin, end):
+    """The maximum displacement, in seconds, of the segments that are 5 s or more away from the damage; 99 if none is left."""
     maximum = 0.0
-    for start, end in whole:
-        if end < at - 5 or start > at + 25:
-            near = min((abs(start - s) + abs(end - e)) / 2 for s, e in cuts) if cuts else 99.0
+    for first, last in whole:
+        if last < begin - 5 or first > end + 5:
+            near = min((abs(first - s) + abs(last - e)) / 2 for s, e in cuts) if cuts else 99.0
             maximum = max(maximum, near)
     return maximum
 
@@ -94,8 +94,9 @@ def main():
                     (own, gaps, cuts), (other, _, others) = ours.get(file.name, (0, 0, [])), theirs.get(wav.name, (0, 0, []))
                     lost = max(lost, gaps + max(0.0, length - own))
                     lost_by_ffmpeg = max(lost_by_ffmpeg, length - other)
-                    moved = max(moved, displaced(whole, cuts, length * place))
-                    moved_by_ffmpeg = max(moved_by_ffmpeg, displaced(whole, others, length * place))
+                    begin, end = length * place, length * (place + size / len(data))
+                    moved = max(moved, displaced(whole, cuts, begin, end))
+                    moved_by_ffmpeg = max(moved_by_ffmpeg, displaced(whole, others, begin, end))
                 print(f"| {name} | {size // 1000} kB | {lost:.2f} | {lost_by_ffmpeg:.2f} | {moved:.3f} | {moved_by_ffmpeg:.3f} |", flush=True)
 
 

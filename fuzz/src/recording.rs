@@ -12,7 +12,7 @@ use prepare_audio::media::{
     SourceCut, catches_panics,
 };
 
-/// Samples at 16 kHz that are decoded at most: ten minutes. Silence compresses well, and more of it tests nothing new.
+/// The maximum of samples at 16 kHz that are decoded: ten minutes. More of the same tests nothing new.
 const MAX_SAMPLES: u64 = 600 * 16_000;
 
 /// Panics that the decoder catches are reported once for each location; all others end the fuzzer, which keeps the
@@ -47,7 +47,7 @@ pub fn decode(bytes: Vec<u8>) {
     loop {
         let Ok(more) = stream.fill(&mut block, 16_000) else { return };
         let all = block.analysis.iter().chain(&block.output).flatten();
-        assert!(all.into_iter().all(|sample| sample.is_finite()), "a sample that is no number");
+        assert!(all.into_iter().all(|sample| sample.is_finite()), "a sample is not a finite number");
         samples += block.len() as u64;
         block.clear();
         if !more || samples > MAX_SAMPLES {

@@ -71,8 +71,9 @@ pub enum AudioError {
     Ffmpeg(String),
     /// Part of the recording is missing, and only whole recordings are accepted.
     #[error(
-        "damaged: {decode_errors} packets do not decode, {lost_s:.1} s are missing{}",
-        if *truncated { ", and so is its end" } else { "" }
+        "damaged: {decode_errors} packets do not decode, {lost_s:.1} s are missing{}{}",
+        if *truncated { ", and so is its end" } else { "" },
+        if *skipped_bytes > 0 { format!("; {skipped_bytes} bytes were skipped") } else { String::new() }
     )]
     Damaged {
         /// Seconds of audio that are missing before the end.
@@ -81,6 +82,8 @@ pub enum AudioError {
         decode_errors: u64,
         /// The file ends early.
         truncated: bool,
+        /// Bytes that are neither audio nor a known header or tag.
+        skipped_bytes: u64,
     },
     /// The recording is longer than the limit.
     #[error("plays for longer than {}", humantime::format_duration(*.0))]

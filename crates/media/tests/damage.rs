@@ -1,5 +1,5 @@
-//! Bytes in the middle of a recording are overwritten: what comes after them stays where it is in the undamaged file,
-//! which is the reference here.
+//! Overwrites bytes in the middle of recordings and checks that the audio after them keeps its position. The undamaged file
+//! is the reference.
 
 #![allow(clippy::unwrap_used)] // a test may panic
 
@@ -10,17 +10,17 @@ use std::{
 
 use prepare_audio_media::{AudioStream, Damage, DecodeOptions, DecoderChoice, LocalFile};
 
-/// 32 ms at 16 kHz: one window of the detector.
+/// One window of the detector: 32 ms at 16 kHz.
 const WINDOW: usize = 512;
 
-/// Longest time that a decoder needs to agree with one that lost nothing, in samples.
+/// The longest time, in samples, after which a decoder's output must be that of the undamaged file again.
 const SETTLING: usize = 8_000;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/long").join(name)
 }
 
-/// The recording at 16 kHz, mono, and what was wrong with it.
+/// Decodes to 16 kHz mono. Returns the damage, too.
 fn decode(path: &Path) -> (Vec<f32>, Damage) {
     let mut stream =
         AudioStream::open(&LocalFile::new(path), DecoderChoice::Symphonia, DecodeOptions::default()).unwrap();
@@ -38,26 +38,26 @@ fn decode(path: &Path) -> (Vec<f32>, Damage) {
     (samples, stream.damage())
 }
 
-/// The same bytes for the same seed.
+/// Deterministic noise.
 fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     (0..len).map(|_| random.u8(..)).collect()
 }
 
-/// How alike two signals of one length are, from -1 to 1.
+/// The correlation of two signals of the same length, from -1 to 1.
 fn correlation(a: &[f32], b: &[f32]) -> f64 {
     let product = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
     product(a, b) / (product(a, a) * product(b, b)).sqrt()
 }
 
-/// How alike they are where one of them is shifted by up to a window.
+/// The largest correlation when one signal is shifted by up to a window.
 fn correlation_within_a_window(a: &[f32], b: &[f32]) -> f64 {
     let (middle, lags) = (&a[WINDOW..a.len() - WINDOW], 0..2 * WINDOW);
     lags.map(|lag| correlation(middle, &b[lag..lag + middle.len()])).fold(-1.0, f64::max)
 }
 
-/// Overwrites `len` bytes of the recording at `share` of its length. Returns the whole recording, what is wrong with the
-/// damaged one, and what is left of it.
+/// Overwrites `len` bytes of the recording at `share` of its length. Returns the samples of the undamaged recording, and the
+/// damage and samples of the damaged one.
 fn overwrite(name: &str, share: f64, len: usize) -> (Vec<f32>, Damage, Vec<f32>) {
     let path = fixture(name);
     let (whole, undamaged) = decode(&path);
@@ -72,7 +72,7 @@ fn overwrite(name: &str, share: f64, len: usize) -> (Vec<f32>, Damage, Vec<f32>)
     (whole, damage, samples)
 }
 
-/// Overwrites bytes, and checks what comes before and after them.
+/// Overwrites bytes, and checks the audio before and after them.
 fn check(name: &str, share: f64, len: usize) {
     let (whole, damage, samples) = overwrite(name, share, len);
     let what = format!("{name}, {len} bytes at {share}: {damage:?}");
@@ -85,14 +85,17 @@ fn check(name: &str, share: f64, len: usize) {
     let to = samples.len().min(whole.len());
     assert!(to > from + 16_000, "{what}: too little is left to compare");
     let to = to.min(from + 2 * 16_000);
-    let alike = correlation_within_a_window(&whole[from..to], &samples[from..to]);
-    assert!(alike > 0.9, "{what}: after the damage it is displaced, its correlation with the whole recording {alike}");
+    let similarity = correlation_within_a_window(&whole[from..to], &samples[from..to]);
+    assert!(
+        similarity > 0.9,
+        "{what}: after the damage it is displaced, its correlation with the whole recording {similarity}"
+    );
     let before = (spans[0].0 * 16_000.0) as usize;
-    let alike = correlation(&whole[..before - WINDOW], &samples[..before - WINDOW]);
-    assert!(alike > 0.99, "{what}: it differs before the damage, correlation {alike}");
+    let similarity = correlation(&whole[..before - WINDOW], &samples[..before - WINDOW]);
+    assert!(similarity > 0.99, "{what}: it differs before the damage, correlation {similarity}");
 }
 
-/// Bare AAC has neither time stamps nor frames of one length: how many frames were lost is an estimate.
+/// Bare AAC has no time stamps, and its frames differ in length: the number of lost frames is an estimate.
 #[test]
 fn bare_aac() {
     for share in [0.2, 0.5, 0.7] {
@@ -103,9 +106,9 @@ fn bare_aac() {
     }
 }
 
-/// Recorders that never come back to the header leave lengths in it that stand for "until the end".
+/// Recorders that do not rewrite the header leave placeholder lengths that mean "up to the end".
 #[test]
-fn lengths_of_wav_that_stand_for_the_end() {
+fn placeholder_lengths_of_wav() {
     let path = fixture("../speech/pauses.wav");
     let (whole, _) = decode(&path);
     let bytes = fs::read(&path).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prepare_audio_media::{AudioError, Damage, DecoderChoice, TrackChoice};
+use prepare_audio_media::{AudioError, Damage, DecoderChoice, OpenOptions, RawFormat, TrackChoice};
 
 /// The decoder, and what a recording has to satisfy.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,8 @@ pub struct InputLimits {
     pub decoder: DecoderChoice,
     /// The audio track.
     pub track: TrackChoice,
+    /// The format of files without a header.
+    pub raw: Option<RawFormat>,
     /// Whether damaged recordings are refused.
     pub strict: bool,
     /// The longest recording. What is decoded counts, because a header may claim any length.
@@ -20,6 +22,11 @@ pub struct InputLimits {
 }
 
 impl InputLimits {
+    /// How recordings are opened, with `decoder` instead of the usual decoder.
+    pub(crate) fn open_options(&self, decoder: DecoderChoice) -> OpenOptions {
+        OpenOptions { decoder, track: self.track.clone(), raw: self.raw }
+    }
+
     /// Refuses a file that is too large.
     pub(crate) fn check_bytes(&self, bytes: u64) -> Result<(), AudioError> {
         match self.max_bytes {
@@ -38,9 +45,9 @@ impl InputLimits {
 
     /// Refuses a damaged recording if only whole ones are accepted.
     pub(crate) fn check_damage(&self, damage: &Damage) -> Result<(), AudioError> {
-        let &Damage { decode_errors, truncated, ref gaps, .. } = damage;
-        if self.strict && (truncated || decode_errors > 0 || !gaps.is_empty()) {
-            return Err(AudioError::Damaged { lost_s: gaps.lost_s(), decode_errors, truncated });
+        let &Damage { decode_errors, truncated, ref gaps, skipped_bytes, .. } = damage;
+        if self.strict && (truncated || decode_errors > 0 || !gaps.is_empty() || skipped_bytes > 0) {
+            return Err(AudioError::Damaged { lost_s: gaps.lost_s(), decode_errors, truncated, skipped_bytes });
         }
         Ok(())
     }

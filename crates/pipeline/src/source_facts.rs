@@ -1,15 +1,40 @@
 //! What a recording's row says about its source file.
 
 use prepare_audio_media::{AudioStream, Damage, TrackChoice, TrackInfo};
-use prepare_audio_types::{PreparedRecording, StageTimes, StoredRecording};
+use prepare_audio_types::{Part, PreparedRecording, StageTimes, StoredRecording};
 use serde_json::json;
 
 use crate::milliseconds;
 
-/// The facts of a file that was read to its end. `dual_mono` says that all its channels are identical, so that one of
-/// them was analysed.
-pub(crate) fn from_stream(stream: &AudioStream, wanted: &TrackChoice, dual_mono: bool) -> PreparedRecording {
-    let (info, damage) = (stream.info(), stream.damage());
+/// The beginning of the warning about skipped bytes.
+const SKIPPED_BYTES: &str = "skipped_bytes: ";
+
+/// The number of skipped bytes in the warnings of a stored row.
+pub(crate) fn skipped_bytes(warnings: &[String]) -> u64 {
+    warnings.iter().find_map(|warning| warning.strip_prefix(SKIPPED_BYTES)?.parse().ok()).unwrap_or(0)
+}
+
+/// The damage of a file that was read, or of its part.
+pub(crate) fn damage(stream: &AudioStream, part: Option<&Part>) -> Damage {
+    let damage = stream.damage();
+    match part {
+        None => damage,
+        Some(part) => {
+            let gaps = damage.gaps.within(part.start_s, part.end_s.unwrap_or(f64::INFINITY));
+            Damage { gaps, ..damage }
+        }
+    }
+}
+
+/// The facts of a file that was read to its end, or to that of its part. `dual_mono` says that all its channels are
+/// identical, so that one of them was analysed.
+pub(crate) fn from_stream(
+    stream: &AudioStream,
+    damage: Damage,
+    wanted: &TrackChoice,
+    dual_mono: bool,
+) -> PreparedRecording {
+    let info = stream.info();
     let (decode, resample) = stream.times();
     let is_by_chance = *wanted == TrackChoice::Default && info.tracks.len() > 1;
     PreparedRecording {
@@ -65,6 +90,9 @@ fn warnings(damage: &Damage, is_track_by_chance: bool, phase_inverted: bool, dua
     if !damage.gaps.is_empty() {
         warnings.push(format!("gaps: {} ({:.1} s)", damage.gaps.count(), damage.gaps.lost_s()));
     }
+    if damage.skipped_bytes > 0 {
+        warnings.push(format!("{SKIPPED_BYTES}{}", damage.skipped_bytes));
+    }
     if is_track_by_chance {
         warnings.push("several_audio_tracks".to_owned());
     }
@@ -85,4 +113,18 @@ fn describe(tracks: &[TrackInfo]) -> Option<String> {
                 "default": is_default })
     };
     (tracks.len() > 1).then(|| json!(tracks.iter().map(describe).collect::<Vec<_>>()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skipped_bytes_are_a_warning_that_is_read_back() {
+        let damage = Damage { skipped_bytes: 8_000, ..Damage::default() };
+        let warnings = warnings(&damage, false, false, false);
+        assert_eq!(warnings, ["skipped_bytes: 8000"]);
+        assert_eq!(skipped_bytes(&warnings), 8_000);
+        assert_eq!(skipped_bytes(&["truncated".to_owned()]), 0);
+    }
 }

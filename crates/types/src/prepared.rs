@@ -40,8 +40,8 @@ pub struct PreparedRecording {
     pub truncated: bool,
     /// Where silence replaces missing audio.
     pub gaps: Gaps,
-    /// Warnings about a recording that is done: `truncated`, `decode_errors: 3`, `gaps: 2 (1.3 s)`, `phase_inverted`,
-    /// `dual_mono`.
+    /// Warnings about a recording that is done: `truncated`, `decode_errors: 3`, `gaps: 2 (1.3 s)`, `skipped_bytes: 8000`,
+    /// `phase_inverted`, `dual_mono`.
     pub warnings: Vec<String>,
     /// Time spent in each stage.
     pub times: StageTimes,

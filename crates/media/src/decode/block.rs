@@ -5,7 +5,7 @@
 pub struct Block<'a> {
     pub(super) samples: &'a [f32],
     pub(super) channels: usize,
-    /// Sample rate of just this block, Hz.
+    /// Sample rate of this block in Hz.
     pub rate: u32,
 }
 
@@ -15,7 +15,7 @@ impl Block<'_> {
         self.samples
     }
 
-    /// How many channels are interleaved.
+    /// The number of interleaved channels.
     pub fn channels(&self) -> usize {
         self.channels
     }

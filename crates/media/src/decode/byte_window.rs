@@ -1,4 +1,4 @@
-//! The bytes of a stream from a position on, as many as somebody has asked for.
+//! A buffer over a stream that grows on request.
 
 use std::io::{self, Read};
 
@@ -7,11 +7,11 @@ use symphonia::core::io::MediaSourceStream;
 /// Bytes that are read at once.
 const STEP: usize = 32 << 10;
 
-/// A part of a stream in memory. It grows to what [`ByteWindow::fill`] asks for.
+/// A part of a stream in memory. [`ByteWindow::fill`] extends it.
 pub(super) struct ByteWindow<'s> {
     source: MediaSourceStream<'s>,
     buffer: Vec<u8>,
-    /// Where the window begins in the buffer.
+    /// The index of the window's first byte in the buffer.
     head: usize,
     has_ended: bool,
 }
@@ -43,22 +43,22 @@ impl<'s> ByteWindow<'s> {
         Ok(())
     }
 
-    /// What the window holds.
+    /// The bytes in the window.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.head..]
     }
 
-    /// Whether the stream ends where the window ends.
+    /// Whether the stream ends with the window.
     pub fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Moves the beginning of the window past `len` bytes that it holds.
+    /// Removes `len` bytes from the beginning of the window.
     pub fn consume(&mut self, len: usize) {
         self.head = (self.head + len).min(self.buffer.len());
     }
 
-    /// The stream, somewhere behind the window.
+    /// The stream. Its position is undefined.
     pub fn into_inner(self) -> MediaSourceStream<'s> {
         self.source
     }

@@ -1,4 +1,4 @@
-//! Packets of damaged and cut Matroska and MP4 files, beside those of the whole files.
+//! Compares the packets of damaged and cut Matroska and MP4 files with those of the whole files.
 
 use std::{collections::HashSet, path::Path};
 
@@ -77,7 +77,7 @@ fn matroska(with_sizes: bool) -> Vec<u8> {
 }
 
 #[test]
-fn matroska_goes_on_behind_damage() {
+fn matroska_continues_after_damage() {
     for with_sizes in [true, false] {
         let bytes = matroska(with_sizes);
         let (whole, failed) = packets(&bytes);
@@ -89,13 +89,13 @@ fn matroska_goes_on_behind_damage() {
                 damage(&mut damaged, at + n, len);
                 let (left, failed) = packets(&damaged);
                 let (missing, _) = differences(&whole, &left);
-                // Damage of a Cluster's time stamp that stays between its neighbours' cannot be seen.
+                // A damaged time stamp of a Cluster that stays between its neighbours is not detectable.
                 let is_known =
                     |packet: &Read| whole.iter().any(|of| of.1 == packet.1 && (of.0 - packet.0).abs() < 1_000);
-                let strange = left.iter().filter(|packet| !is_known(packet)).count();
+                let unknown = left.iter().filter(|packet| !is_known(packet)).count();
                 assert!(!failed, "{len} bytes at {at}");
-                assert!(strange <= 1, "{strange} packets from {len} damaged bytes at {at}");
-                // Where a Cluster's own header is gone, its blocks have no time.
+                assert!(unknown <= 1, "{unknown} unknown packets from {len} damaged bytes at {at}");
+                // If the header of a Cluster is lost, its blocks have no time.
                 assert!(missing <= 80, "{missing} packets lost by {len} bytes at {at}");
             }
         }
@@ -103,7 +103,7 @@ fn matroska_goes_on_behind_damage() {
 }
 
 #[test]
-fn several_damaged_places_of_a_matroska_file_are_passed_over() {
+fn several_damaged_places_of_a_matroska_file_are_skipped() {
     let mut bytes = matroska(true);
     let (whole, _) = packets(&bytes);
     let start = bytes.windows(4).position(|bytes| bytes == [0x1F, 0x43, 0xB6, 0x75]).unwrap();
@@ -111,13 +111,13 @@ fn several_damaged_places_of_a_matroska_file_are_passed_over() {
         damage(&mut bytes, start + cluster * 4_336 + 1_500, 300);
     }
     let (left, failed) = packets(&bytes);
-    let (missing, strange) = differences(&whole, &left);
-    assert!(!failed && missing <= 4 * 6 && strange <= 4, "{missing} lost, {strange} strange");
+    let (missing, unknown) = differences(&whole, &left);
+    assert!(!failed && missing <= 4 * 6 && unknown <= 4, "{missing} lost, {unknown} unknown");
 }
 
-/// A time stamp that is out of order would put hours of silence before the Cluster.
+/// A time stamp out of order would insert hours of silence before the Cluster.
 #[test]
-fn a_damaged_time_stamp_of_a_cluster_is_not_believed() {
+fn a_damaged_time_stamp_of_a_cluster_is_ignored() {
     let mut bytes = matroska(true);
     let at = bytes.windows(4).position(|bytes| bytes == [0xE7, 0x82, 0x0F, 0xA0]).unwrap();
     bytes[at + 2] = 0xFF;
@@ -134,7 +134,7 @@ fn a_cut_matroska_file_ends_with_an_error() {
 }
 
 #[test]
-fn whole_files_are_read_as_before() {
+fn undamaged_files_are_read_without_an_error() {
     for name in ["opus.mkv", "opus.webm", "vorbis.webm", "aac_in_mkv.mkv", "film_opus.mkv", "aac_fragmented.mp4"] {
         let (left, failed) = packets(&fixture(&format!("formats/{name}")));
         assert!(!failed && !left.is_empty(), "{name}");
@@ -146,10 +146,10 @@ fn find(bytes: &[u8], name: &[u8; 4], from: usize) -> usize {
     bytes[from..].windows(4).position(|found| found == name).unwrap() + from - 4
 }
 
-/// The index in front, as `-movflags +faststart` has it.
+/// The file with its index in front, as `-movflags +faststart` writes it.
 fn faststart(bytes: &[u8]) -> Vec<u8> {
     let (data, movie) = (find(bytes, b"mdat", 0), find(bytes, b"moov", 0));
-    assert!(data < movie, "the fixture has its index behind");
+    assert!(data < movie, "the index of the fixture is at its end");
     let end = movie + u32::from_be_bytes(bytes[movie..movie + 4].try_into().unwrap()) as usize;
     let mut moov = bytes[movie..end].to_vec();
     let mut at = 0;
@@ -218,19 +218,19 @@ fn a_cut_fragment_is_used() {
     assert_eq!(packets(&bytes[..fragment + 20]), (none, true), "within a fragment's table");
 }
 
-/// The fragments behind one that is damaged keep their times.
+/// The fragments after a damaged one keep their times.
 #[test]
-fn a_damaged_fragment_is_passed_over() {
+fn a_damaged_fragment_is_skipped() {
     let bytes = fragmented();
     let (whole, _) = packets(&bytes);
     let second = find(&bytes, b"moof", find(&bytes, b"moof", 0) + 8);
     let mut damaged = bytes.clone();
     damage(&mut damaged, second - 20, 220);
     let (left, failed) = packets(&damaged);
-    let (missing, strange) = differences(&whole, &left);
+    let (missing, unknown) = differences(&whole, &left);
     assert!(!failed && left.last() == whole.last());
-    // The last packets of the one before have 6 bytes each.
-    assert!(missing > 0 && strange <= 5 && missing < whole.len() / 2, "{missing} lost, {strange} strange");
+    // The last packets of the previous fragment have 6 bytes each.
+    assert!(missing > 0 && unknown <= 5 && missing < whole.len() / 2, "{missing} lost, {unknown} unknown");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn boxes_beside_the_audio_may_be_damaged() {
         changed[at..at + 4].copy_from_slice(&len.to_be_bytes());
         changed
     };
-    assert_eq!(packets(&length(data, 0x7FFF_FFFF)), (whole.clone(), false), "data beyond the end, the index behind");
+    assert_eq!(packets(&length(data, 0x7FFF_FFFF)), (whole.clone(), false), "data beyond the end, the index after it");
     assert_eq!(packets(&length(data, 3)), (whole.clone(), false), "data of no length");
     assert_eq!(packets(&length(tags, 3)), (whole.clone(), false), "tags of no length");
     assert_eq!(packets(&length(tags, 0x7FFF_FFFF)), (whole.clone(), false), "tags beyond the end");

@@ -1,19 +1,22 @@
-//! Containers that name themselves. Frames of MPEG audio are never searched for in these: what looks like some is chance, or a
-//! part of a recording whose container cannot be read.
+//! Recognises containers by their signature. Their content is never searched for bare MPEG frames: a match would be chance,
+//! or part of a track of a container that cannot be read.
 
-/// Bytes at a file's beginning that [`known_container`] wants to see.
+/// Bytes at a file's beginning that [`known_container`] needs.
 pub(super) const HEAD: usize = 4 << 10;
 
-/// The name of a file of boxes.
+/// The name of MP4 and QuickTime.
 pub(super) const MP4: &str = "MP4 or QuickTime";
 
-/// Packets of a transport stream in a row that tell it.
+/// The number of consecutive packets that prove a transport stream.
 const TRANSPORT_PACKETS: usize = 5;
 
-/// Marks at the beginning.
-const MARKS: [(&[u8], &str); 9] = [
+/// Signatures at the beginning of a file.
+const MARKS: [(&[u8], &str); 12] = [
     (b"\x1A\x45\xDF\xA3", "Matroska or WebM"),
     (b"OggS", "Ogg"),
+    (b"RF64", "WAV"),
+    (b"BW64", "WAV"),
+    (b"RIFX", "WAV"),
     (b"fLaC", "FLAC"),
     (b"FORM", "AIFF or another IFF file"),
     (b"caff", "CAF"),
@@ -23,11 +26,11 @@ const MARKS: [(&[u8], &str); 9] = [
     (b".RMF", "RealMedia"),
 ];
 
-/// Boxes that an MP4 or QuickTime file begins with.
+/// Names of boxes at the beginning of an MP4 or QuickTime file.
 const BOXES: [&[u8; 4]; 10] =
     [b"ftyp", b"moov", b"mdat", b"styp", b"moof", b"sidx", b"free", b"skip", b"wide", b"pnot"];
 
-/// The name of the container that a file with this head has by its own mark; the head is what comes after tags.
+/// The name of the container that begins with `head`, if its signature is known. `head` begins after any tags.
 pub(super) fn known_container(head: &[u8]) -> Option<&'static str> {
     if let Some((_, name)) = MARKS.iter().find(|(mark, _)| head.starts_with(mark)) {
         return Some(name);
@@ -41,8 +44,8 @@ pub(super) fn known_container(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether packets of a transport stream follow each other: of 188 bytes, with a time stamp before each (192) or with a
-/// checksum after it (204). A recording may begin within a packet; then more of them have to be there.
+/// Whether `head` has consecutive packets of an MPEG transport stream: of 188 bytes, with a time stamp before each (192) or a
+/// checksum after each (204). A recording may begin within a packet; then more packets are required.
 pub(super) fn is_transport_stream(head: &[u8]) -> bool {
     let are_synchronised =
         |from: usize, len: usize, count: usize| (0..count).all(|packet| head.get(from + packet * len) == Some(&0x47));
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn containers_are_known_by_their_marks() {
+    fn containers_are_recognised_by_their_signature() {
         for (head, name) in [
             (&b"\0\0\0\x20ftypisom"[..], Some(MP4)),
             (b"\0\0\0\x08wide\0\0\x10\0mdat", Some(MP4)),
@@ -81,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn transport_streams_are_known_by_their_rhythm() {
+    fn transport_streams_are_recognised_by_their_sync_bytes() {
         let stream = |before: usize, len: usize| {
             let mut bytes = vec![0x11; before];
             (0..20).for_each(|_| bytes.extend([&[0x47][..], &vec![0x22; len - 1]].concat()));
@@ -89,7 +92,7 @@ mod tests {
         };
         for len in [188, 192, 204] {
             assert!(is_transport_stream(&stream(0, len)), "{len}");
-            assert!(is_transport_stream(&stream(77, len)), "{len}, from within a packet");
+            assert!(is_transport_stream(&stream(77, len)), "{len}, beginning within a packet");
         }
         assert!(is_transport_stream(&stream(4, 192)[..4 * 192 + 5]), "of a disc");
         // 64 kbit/s at 48 kHz: frames of 192 bytes.

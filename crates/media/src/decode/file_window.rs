@@ -1,37 +1,37 @@
-//! Bytes, EBML headers and numbers at any place of a file, read through one buffer.
+//! Reads bytes, EBML headers and numbers at any position of a file, through one buffer.
 
 use std::{
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
 };
 
-/// Bytes that are read at once: many where they follow what was read before, few where a large block was passed over.
+/// Bytes that are read at once: many after the previous read, few after a skipped block.
 const AHEAD: usize = 64 << 10;
 const APART: usize = 1 << 10;
 
-/// Bytes of a header at most: four of the identifier, eight of the size.
+/// The maximum of bytes of a header: four of the identifier, eight of the size.
 const LONGEST_HEADER: usize = 12;
 
-/// The head of an element.
+/// The header of an element.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub id: u32,
-    /// Where its size is written.
+    /// The position of its size.
     pub size_at: u64,
-    /// Where its content begins.
+    /// The position of its content.
     pub content: u64,
-    /// The content's length, unless it is unknown.
+    /// The length of its content; `None` if unknown.
     pub size: Option<u64>,
 }
 
 impl Header {
-    /// Where the element ends, if its length is known.
+    /// The end of the element, if its length is known.
     pub fn stop(&self) -> Option<u64> {
         self.content.checked_add(self.size?)
     }
 }
 
-/// A buffer over a part of a file. An error of reading is the end of what it shows.
+/// A buffer over a part of a file. A read error counts as the end of the file.
 pub(super) struct Window<R> {
     input: R,
     len: u64,
@@ -45,14 +45,14 @@ impl<R: Read + Seek> Window<R> {
         Self { input, len, at: 0, bytes: Vec::new() }
     }
 
-    /// The bytes from `at` on, `least` of them or as many as there are before the end.
+    /// The bytes at `at`: at least `least` of them, or all up to the end.
     fn peek(&mut self, at: u64, least: usize) -> &[u8] {
         let end = self.at + self.bytes.len() as u64;
         let is_in = at >= self.at && at.saturating_add(least as u64).min(self.len) <= end;
         if !is_in {
             let is_near = at >= self.at && at <= end.saturating_add(APART as u64);
-            let wanted = if is_near || least > APART { AHEAD.max(least) } else { APART.max(least) };
-            if self.read(at, wanted).is_err() {
+            let len = if is_near || least > APART { AHEAD.max(least) } else { APART.max(least) };
+            if self.read(at, len).is_err() {
                 self.bytes.clear();
             }
         }
@@ -60,17 +60,17 @@ impl<R: Read + Seek> Window<R> {
         from.and_then(|from| self.bytes.get(from..)).unwrap_or(&[])
     }
 
-    fn read(&mut self, at: u64, wanted: usize) -> io::Result<()> {
+    fn read(&mut self, at: u64, len: usize) -> io::Result<()> {
         self.bytes.clear();
         self.at = at;
         if at < self.len {
             self.input.seek(SeekFrom::Start(at))?;
-            self.input.by_ref().take(wanted as u64).read_to_end(&mut self.bytes)?;
+            self.input.by_ref().take(len as u64).read_to_end(&mut self.bytes)?;
         }
         Ok(())
     }
 
-    /// The head of the element at `at`.
+    /// The header of the element at `at`.
     pub fn header(&mut self, at: u64) -> Option<Header> {
         let bytes = self.peek(at, LONGEST_HEADER);
         let width = bytes.first()?.leading_zeros() as usize + 1;
@@ -81,7 +81,7 @@ impl<R: Read + Seek> Window<R> {
         Some(Header { id, size_at, content: size_at + size_width as u64, size })
     }
 
-    /// The number of variable length at `at`, and where it ends.
+    /// The number of variable length at `at`, and its end.
     pub fn number(&mut self, at: u64) -> Option<(u64, u64)> {
         let (value, width) = variable(self.peek(at, 8))?;
         Some((value?, at + width as u64))
@@ -105,15 +105,15 @@ impl<R: Read + Seek> Window<R> {
         self.peek(at, N).first_chunk().copied()
     }
 
-    /// The first byte in `at..limit` that is `wanted`.
-    pub fn find(&mut self, mut at: u64, limit: u64, wanted: impl Fn(u8) -> bool) -> Option<u64> {
+    /// The position of the first byte in `at..limit` for which `matches` is true.
+    pub fn find(&mut self, mut at: u64, limit: u64, matches: impl Fn(u8) -> bool) -> Option<u64> {
         while at < limit {
             let bytes = self.peek(at, 1);
             if bytes.is_empty() {
                 return None;
             }
             let len = bytes.len();
-            match bytes.iter().position(|&byte| wanted(byte)) {
+            match bytes.iter().position(|&byte| matches(byte)) {
                 Some(offset) => return Some(at + offset as u64).filter(|&found| found < limit),
                 None => at += len as u64,
             }
@@ -122,7 +122,7 @@ impl<R: Read + Seek> Window<R> {
     }
 }
 
-/// A number of variable length without its marker, and its width; one of ones only is an unknown size.
+/// A number of variable length without its marker bit, and its width. All ones are an unknown size.
 fn variable(bytes: &[u8]) -> Option<(Option<u64>, usize)> {
     let width = bytes.first()?.leading_zeros() as usize + 1;
     let value = bytes.get(..width).filter(|_| width <= 8)?;

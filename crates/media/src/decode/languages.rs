@@ -1,6 +1,6 @@
-//! Codes of one language: ISO 639-1 and both forms of ISO 639-2 (bibliographic, terminological), as containers mix them.
+//! Compares language codes: ISO 639-1 and both forms of ISO 639-2 (bibliographic, terminological), which containers mix.
 
-/// The commonest languages whose codes differ by more than their length.
+/// The codes of common languages.
 const CODES: [[&str; 3]; 48] = [
     ["ar", "ara", "ara"],
     ["bg", "bul", "bul"],
@@ -52,12 +52,12 @@ const CODES: [[&str; 3]; 48] = [
     ["zh", "chi", "zho"],
 ];
 
-/// Whether two tags are of the same language: their primary subtags count (`en-US` is `eng`).
+/// Whether two tags have the same language. Only the primary subtag is compared: `en-US` equals `eng`.
 pub(super) fn same_language(one: &str, other: &str) -> bool {
     primary(one) == primary(other)
 }
 
-/// The primary subtag, as ISO 639-1 has it where the table does.
+/// The primary subtag, converted to ISO 639-1 if the table has it.
 fn primary(tag: &str) -> String {
     let subtag = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
     let short = CODES.iter().find(|codes| codes.contains(&subtag.as_str())).map(|[short, ..]| (*short).to_owned());

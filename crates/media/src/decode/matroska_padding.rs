@@ -1,4 +1,4 @@
-//! How much of a Matroska or WebM file's last packet is padding (`DiscardPadding`), which symphonia does not tell.
+//! The padding in the last packet of a Matroska or WebM file (`DiscardPadding`), which symphonia does not report.
 
 use std::io::{BufReader, Read, Seek};
 
@@ -11,8 +11,7 @@ const BLOCK: u32 = 0xA1;
 const SIMPLE_BLOCK: u32 = 0xA3;
 const DISCARD_PADDING: u32 = 0x75A2;
 
-/// Elements that are looked at, at most: a cluster holds some seconds, and where its length is not told each of its
-/// blocks is passed by itself.
+/// The maximum of elements that are read. A cluster holds some seconds; one of unknown length is read block by block.
 const MOST_ELEMENTS: u32 = 10_000_000;
 
 /// Nanoseconds at the end of the last packet of track `track` that are not part of the recording.
@@ -28,16 +27,16 @@ type Range = std::ops::Range<u64>;
 struct Element {
     id: u32,
     content: Range,
-    /// Of unknown length: it lasts until an element comes that cannot be in it.
+    /// Of unknown length: it ends before an element that cannot be part of it.
     open: bool,
-    /// Longer than there is room for.
+    /// Whether it claims more bytes than there are.
     cut: bool,
 }
 
 /// A file, read element by element.
 pub(super) struct Elements {
     input: BufReader<Box<dyn MediaRead>>,
-    /// Where in the file it stands: to ask for that would cost as much as to read.
+    /// The position in the file, kept here because `stream_position` is a system call.
     at: u64,
     left: u32,
 }
@@ -48,9 +47,9 @@ impl Elements {
         Self { input: BufReader::new(input), at: 0, left: MOST_ELEMENTS }
     }
 
-    /// Tells `look` of each element of the segment, in a file of `len` bytes: its number, where it begins, and the length of
-    /// its content; what is in clusters of unknown length too. It goes on as long as it is told to. Whether the last one
-    /// ends where the segment does.
+    /// Calls `look` for each element of the segment, in a file of `len` bytes, with its id, its position, and the length of
+    /// its content; also for those in clusters of unknown length. Stops when `look` returns `false`. Returns whether the last
+    /// element ends where the segment does.
     pub fn each_of_segment(&mut self, len: u64, mut look: impl FnMut(u32, u64, u64) -> bool) -> bool {
         let Some(segment) = self.find(0..len, SEGMENT) else { return false };
         let (mut at, mut whole) = (segment.start, true);
@@ -64,7 +63,7 @@ impl Elements {
         whole && at == segment.end
     }
 
-    /// The padding of the track's last block. Clusters are passed over but for the last one that has a length.
+    /// The padding of the track's last block. Of the clusters with a length, only the last is read.
     fn last_padding(&mut self, segment: Range, track: u64) -> Option<u64> {
         let (mut at, mut last, mut padding) = (segment.start, None, None);
         while let Some(element) = self.element(at, segment.end) {
@@ -73,20 +72,20 @@ impl Elements {
                 // The blocks of an open cluster follow as if they were the segment's own.
                 CLUSTER if element.open => (at, last) = (element.content.start, None),
                 CLUSTER => last = Some(element.content),
-                _ => self.see(&element, track, &mut padding),
+                _ => self.visit(&element, track, &mut padding),
             }
         }
         let Some(cluster) = last else { return padding };
         let mut at = cluster.start;
         while let Some(element) = self.element(at, cluster.end) {
             at = element.content.end;
-            self.see(&element, track, &mut padding);
+            self.visit(&element, track, &mut padding);
         }
         padding
     }
 
-    /// Takes note of a block of the track: the latest one counts.
-    fn see(&mut self, element: &Element, track: u64, padding: &mut Option<u64>) {
+    /// Evaluates a block of the track. The last one counts.
+    fn visit(&mut self, element: &Element, track: u64, padding: &mut Option<u64>) {
         match element.id {
             SIMPLE_BLOCK if self.track_at(&element.content) == Some(track) => *padding = None,
             BLOCK_GROUP => {
@@ -140,7 +139,7 @@ impl Elements {
         Some(Element { id, content: start..stop.min(end).max(start), open, cut: stop > end })
     }
 
-    /// Stays within what was read ahead where it can.
+    /// Stays within the read-ahead buffer if possible.
     fn go_to(&mut self, at: u64) -> Option<()> {
         self.input.seek_relative(i64::try_from(at).ok()? - i64::try_from(self.at).ok()?).ok()?;
         self.at = at;
@@ -151,7 +150,7 @@ impl Elements {
         match self.input.read_exact(bytes) {
             Ok(()) => self.at += bytes.len() as u64,
             Err(_) => {
-                // At the end, somewhere within what was asked for.
+                // At the end of the file, within the range that was to be read.
                 self.at = self.input.stream_position().ok()?;
                 return None;
             }
@@ -159,8 +158,8 @@ impl Elements {
         Some(())
     }
 
-    /// A number of variable length: its leading zeros tell how many bytes it has. `bare` takes the marker off; a bare
-    /// number of ones only means that a length is not known.
+    /// A number of variable length: the leading zeros give the number of its bytes. `bare` removes the marker bit. A bare number
+    /// of all ones is an unknown length.
     fn number(&mut self, bare: bool) -> Option<u64> {
         let mut bytes = [0; 8];
         self.read(&mut bytes[..1])?;

@@ -1,4 +1,4 @@
-//! symphonia's Matroska reader over a file whose damaged regions are masked.
+//! symphonia's Matroska reader, made to continue after blocks that it cannot read.
 
 use std::{
     io,
@@ -13,33 +13,33 @@ use symphonia::core::{
     packet::Packet,
 };
 
-use super::matroska_resync::ResyncReport;
+use super::{matroska_resync::ResyncReport, skipped_bytes::SkippedBytes};
 
-/// Blocks in a row that may fail. Each is passed over: only what lies within it is lost.
+/// The maximum of consecutive blocks that fail. Each is skipped, and only its own audio is lost.
 const MOST_FAILURES: u32 = 1_000;
 
-/// The reader, which goes on behind a block that cannot be read.
+/// A reader that continues after a block that cannot be read.
 pub(super) struct MatroskaReader {
     inner: Box<dyn FormatReader>,
     report: Arc<ResyncReport>,
+    skipped_bytes: SkippedBytes,
 }
 
 impl MatroskaReader {
-    /// `report` is of the walk that masks what `inner` reads.
+    /// Wraps `inner`; `report` is that of the walk that masks the file.
     pub fn of(inner: Box<dyn FormatReader>, report: Arc<ResyncReport>) -> Self {
-        Self { inner, report }
+        Self { inner, report, skipped_bytes: SkippedBytes::new() }
     }
-}
 
-impl FormatReader for MatroskaReader {
-    fn next_packet(&mut self) -> Result<Option<Packet>> {
+    /// The next packet that can be read.
+    fn next_readable(&mut self) -> Result<Option<Packet>> {
         for _ in 0..MOST_FAILURES {
             match self.inner.next_packet() {
-                Err(Error::DecodeError(cause)) => {
-                    tracing::debug!(cause, "a Matroska block left out");
+                Err(error) if is_of_block(&error) => {
+                    tracing::debug!(%error, "skipped a Matroska block");
                     self.report.regions.fetch_add(1, Relaxed);
                 }
-                // A Segment of unknown size ends where the file does.
+                // A Segment of unknown size ends with the file.
                 Err(Error::IoError(e))
                     if e.kind() == io::ErrorKind::UnexpectedEof && self.report.is_whole.load(Relaxed) =>
                 {
@@ -49,6 +49,24 @@ impl FormatReader for MatroskaReader {
             }
         }
         self.inner.next_packet()
+    }
+}
+
+/// Whether an error concerns a single block. One that ends early, such as in the sizes of its laced frames, is reported like
+/// the end of the file, but with this message.
+fn is_of_block(error: &Error) -> bool {
+    match error {
+        Error::DecodeError(_) => true,
+        Error::IoError(error) => error.kind() == io::ErrorKind::UnexpectedEof && error.to_string() == "buffer underrun",
+        _ => false,
+    }
+}
+
+impl FormatReader for MatroskaReader {
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        let packet = self.next_readable();
+        self.skipped_bytes.set(self.report.bytes.load(Relaxed));
+        packet
     }
 
     fn format_info(&self) -> &FormatInfo {
@@ -60,7 +78,7 @@ impl FormatReader for MatroskaReader {
     }
 
     fn attachments(&self) -> &[Attachment] {
-        self.inner.attachments()
+        self.skipped_bytes.attachments()
     }
 
     fn chapters(&self) -> Option<&ChapterGroup> {

@@ -1,9 +1,9 @@
-//! Damaged regions of a Matroska or WebM file, shown to symphonia as `Void` elements.
+//! Masks damaged regions of a Matroska or WebM file as `Void` elements, so that symphonia's reader continues after them.
 //!
-//! symphonia's reader follows element sizes. One damaged header leads it astray, and the rest of the file is lost. This
-//! walk goes ahead of the reader, checks each element of the Segment and of its Clusters, and where the chain of elements
-//! breaks it searches for the next one that is plausible. What lies between is masked as one `Void` element, so that no
-//! byte moves and the reader passes over it. Time stamps stay right, because those of Clusters are absolute.
+//! symphonia's reader follows element sizes. After one damaged size, the rest of the file is lost. This walk stays ahead of
+//! the reader and checks each element of the Segment and of its Clusters. Where the chain of elements breaks, it searches for
+//! the next plausible element. The bytes between are masked as one `Void` element, which the reader skips, and no byte moves.
+//! Time stamps stay right, because those of Clusters are absolute.
 //!
 //! Each byte is searched once: a search begins where the previous one ended.
 
@@ -38,19 +38,19 @@ const TOP: [u32; 7] = [0x114D_9B74, INFO, TRACKS, 0x1C53_BB6B, 0x1254_C367, 0x10
 /// Other children of a Cluster: position, previous size, encrypted block, silent tracks.
 const OTHER_CHILDREN: [u32; 6] = [VOID, CRC32, 0xA7, 0xAB, 0xAF, 0x5854];
 
-/// Damaged regions that are masked, at most. Beyond that the file is passed on as it is.
+/// The maximum of damaged regions that are masked. After that the file is passed on unchanged.
 const MOST_MASKS: usize = 20_000;
 
-/// Elements in a row that have to be plausible where a search finds one.
+/// The number of consecutive plausible elements that a search requires.
 const CHAIN: usize = 3;
 
-/// Ticks from one Cluster to the next that are usual: a minute of the usual milliseconds.
+/// The longest usual step between Clusters, in ticks: a minute, as a tick is usually a millisecond.
 const LONG_STEP: u64 = 60_000;
 
-/// Children of a block group that are looked at, and elements of `Tracks`.
+/// The maximum of children of a block group, and of elements of `Tracks`, that are read.
 const MOST_CHILDREN: usize = 1_000;
 
-/// Bytes that are seen instead of those of the file.
+/// Bytes that replace those of the file.
 struct Mask {
     at: u64,
     bytes: [u8; 9],
@@ -62,7 +62,7 @@ pub(super) struct MatroskaResync<R> {
     window: Window<R>,
     /// End of the Segment, or of the file where that comes first.
     end: u64,
-    /// Everything before this place has been checked.
+    /// Everything before this position has been checked.
     at: u64,
     cluster: Option<Cluster>,
     /// The latest Cluster's time stamp.
@@ -119,7 +119,7 @@ impl<R: Read + Seek> MatroskaResync<R> {
             let before = self.at;
             self.step();
             if self.at <= before {
-                self.at = u64::MAX; // never: each step goes ahead
+                self.at = u64::MAX; // not reached: each step moves forward
             }
         }
         if self.at == self.end && !self.is_cut {
@@ -131,20 +131,20 @@ impl<R: Read + Seek> MatroskaResync<R> {
         }
     }
 
-    /// Masks the damaged regions in `bytes`, which were read from `at` on.
+    /// Masks the damaged regions in `bytes`, which were read at `at`.
     pub fn apply(&self, at: u64, bytes: &mut [u8]) {
         let end = at + bytes.len() as u64;
         let from = self.masks.partition_point(|mask| mask.at + mask.len as u64 <= at);
         for mask in self.masks[from..].iter().take_while(|mask| mask.at < end) {
-            for (place, seen) in (mask.at..).zip(&mask.bytes[..mask.len]) {
+            for (place, replacement) in (mask.at..).zip(&mask.bytes[..mask.len]) {
                 if let Some(byte) = place.checked_sub(at).and_then(|offset| bytes.get_mut(offset as usize)) {
-                    *byte = *seen;
+                    *byte = *replacement;
                 }
             }
         }
     }
 
-    /// What has been found so far, and is found from now on.
+    /// The report, which is updated as the walk continues.
     pub fn report(&self) -> Arc<ResyncReport> {
         self.report.clone()
     }
@@ -175,7 +175,7 @@ impl<R: Read + Seek> MatroskaResync<R> {
                 }
                 match header.stop() {
                     Some(stop) if stop == self.end || stop < self.end && self.is_top(stop) => self.at = stop,
-                    // Their content is needed, whatever follows it.
+                    // Their content is needed, even if the element after it is damaged.
                     Some(stop) if stop < self.end && (id == TRACKS || id == INFO) => self.at = stop,
                     _ => self.resync(),
                 }
@@ -183,8 +183,8 @@ impl<R: Read + Seek> MatroskaResync<R> {
         }
     }
 
-    /// Enters a Cluster. A size that leads nowhere is seen as unknown, and a time stamp out of order is hidden: the reader
-    /// passes over blocks without one.
+    /// Enters a Cluster. A size after which no element follows is masked as unknown. A time stamp out of order is masked, so
+    /// that the reader skips the Cluster's blocks.
     fn enter(&mut self, header: Header) {
         let end = header.stop().filter(|&stop| stop == self.end || stop < self.end && self.is_top(stop));
         if end.is_none() && header.size.is_some() {
@@ -208,8 +208,8 @@ impl<R: Read + Seek> MatroskaResync<R> {
         self.cluster = Some(Cluster { end });
     }
 
-    /// The time stamp of the Cluster after this one. Where its size does not lead there, the Cluster is searched for if this
-    /// one's time is doubtful.
+    /// The time stamp of the Cluster after this one. If this one's size does not lead to it, it is searched for, but only if
+    /// this one's time stamp is doubtful.
     fn next_time(&mut self, header: &Header, end: Option<u64>, value: u64) -> Option<u64> {
         let is_doubtful = header.size.is_some() || value.checked_sub(self.latest).is_none_or(|step| step > LONG_STEP);
         let next = match end {
@@ -240,7 +240,7 @@ impl<R: Read + Seek> MatroskaResync<R> {
             BLOCK_GROUP => self.is_group(content),
             TIMESTAMP => (1..=8).contains(&(stop - header.content)),
             id if OTHER_CHILDREN.contains(&id) => true,
-            // An element of a later version of the format: what follows has to be known.
+            // An element of a later version of the format: accepted if a known one follows.
             id if id != CLUSTER && !TOP.contains(&id) => {
                 stop == limit || self.window.header(stop).is_some_and(|next| is_known_child(next.id))
             }
@@ -316,12 +316,12 @@ impl<R: Read + Seek> MatroskaResync<R> {
         numbers
     }
 
-    /// Masks what lies between the current place and the next plausible element.
+    /// Masks the bytes between the current position and the next plausible element.
     fn resync(&mut self) {
         let (from, limit) = (self.at, self.cluster.and_then(|cluster| cluster.end));
         let found = self.search(from.saturating_add(2), limit.unwrap_or(self.end)).or(limit);
         let Some(found) = found.filter(|&found| found >= from + 2) else {
-            // Cut off, or damaged to its end: the reader finds that out.
+            // Cut off, or damaged up to its end: the reader detects that.
             self.at = limit.unwrap_or(u64::MAX).max(from + 1);
             return;
         };
@@ -343,7 +343,7 @@ impl<R: Read + Seek> MatroskaResync<R> {
         self.at = found;
     }
 
-    /// Leaves a Cluster of unknown size. Another element follows, so that the file is not cut off in it.
+    /// Leaves a Cluster of unknown size. As another element follows, the file is not cut off in it.
     fn leave(&mut self) {
         if self.cluster.take().is_some() {
             self.is_cut = false;
@@ -355,14 +355,14 @@ impl<R: Read + Seek> MatroskaResync<R> {
         self.report.bytes.fetch_add(bytes, Relaxed);
     }
 
-    fn mask(&mut self, at: u64, seen: &[u8]) {
-        let mut mask = Mask { at, bytes: [0; 9], len: seen.len().min(9) };
-        mask.bytes[..mask.len].copy_from_slice(&seen[..mask.len]);
+    fn mask(&mut self, at: u64, replacement: &[u8]) {
+        let mut mask = Mask { at, bytes: [0; 9], len: replacement.len().min(9) };
+        mask.bytes[..mask.len].copy_from_slice(&replacement[..mask.len]);
         self.masks.push(mask);
     }
 
-    /// The first plausible element at `from` or later. Blocks count only within a Cluster whose end is known: elsewhere a
-    /// damaged Cluster may lie between, and the block's time would be counted from the wrong one.
+    /// The first plausible element at `from` or later. Blocks count only within a Cluster whose end is known: elsewhere the
+    /// header of a Cluster may be in the damaged region, and the block's time would be relative to the wrong one.
     fn search(&mut self, from: u64, limit: u64) -> Option<u64> {
         let in_cluster = self.cluster.is_some_and(|cluster| cluster.end.is_some());
         let mut at = from;
@@ -386,7 +386,7 @@ impl<R: Read + Seek> MatroskaResync<R> {
         }
     }
 
-    /// Whether several children of a Cluster follow each other at `at`, the last ones before its end at `limit`.
+    /// Whether consecutive children of a Cluster begin at `at`: [`CHAIN`] of them, or all up to its end at `limit`.
     fn is_chain(&mut self, mut at: u64, limit: u64) -> bool {
         for _ in 0..CHAIN {
             if at == limit {

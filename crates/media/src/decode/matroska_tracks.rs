@@ -30,11 +30,11 @@ const CONTENT_ENCRYPTION: u32 = 0x5035;
 /// The track type of audio.
 const AUDIO: u64 = 2;
 
-/// Elements that are looked at, at most, and bytes of a text.
+/// The maximum of elements that are read, and of bytes of a text.
 const MOST_ELEMENTS: u32 = 100_000;
 const MOST_TEXT: usize = 1_000;
 
-/// The audio tracks of `file`; `None` where it has no `Tracks` before its first Cluster.
+/// The audio tracks of `file`; `None` if it has no `Tracks` before its first Cluster.
 pub(super) fn details(mut file: Box<dyn MediaRead>) -> Option<Vec<TrackDetails>> {
     let len = file.seek(SeekFrom::End(0)).ok()?;
     read(&mut Window::of(file, len), 0, len)
@@ -66,7 +66,7 @@ fn entries(window: &mut Window<impl Read + Seek>, tracks: Range<u64>) -> Vec<Tra
     found
 }
 
-/// An audio track. What is not written has the value of the specification: English, default.
+/// An audio track. Missing elements have the defaults of the specification: English, flagged as default.
 fn entry(window: &mut Window<impl Read + Seek>, entry: Range<u64>, left: &mut u32) -> Option<TrackDetails> {
     let mut track = TrackDetails { language: Some("eng".into()), is_default: true, ..TrackDetails::default() };
     let (mut at, mut kind, mut tag) = (entry.start, 0, None);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_never_leads_astray() {
+    fn damaged_files_are_read_without_a_panic() {
         let bytes = file();
         for at in 0..bytes.len() {
             tracks(&bytes[..at]);

@@ -1,4 +1,4 @@
-//! Opus as one of symphonia's codecs: what its header says, and packets through libopus.
+//! Opus as one of symphonia's codecs: reads the header, and decodes packets with libopus.
 
 use symphonia::core::{
     audio::{AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef, Position},
@@ -14,7 +14,7 @@ use symphonia::core::{
 pub(super) use crate::libopus::RATE;
 use crate::libopus::{LONGEST, Layout, LibOpus};
 
-/// For one to eight channels: which of Vorbis' order stands at each place of ours, which is that of WAV.
+/// For one to eight channels: the index in Vorbis channel order of each channel in WAV order, which is used here.
 const ORDERS: [&[u8]; 8] = [
     &[0],
     &[0, 1],
@@ -28,10 +28,10 @@ const ORDERS: [&[u8]; 8] = [
 
 const INFO: CodecInfo = CodecInfo { short_name: "opus", long_name: "Opus", profiles: &[] };
 
-/// What stands before the packets (RFC 7845, section 5.1; in MP4 the box `dOps`).
+/// The header (RFC 7845, section 5.1; in MP4 the box `dOps`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// Frames at 48 kHz that the encoder needs to get going, and that are not part of the recording.
+    /// Frames at 48 kHz of encoder delay, which are not part of the recording.
     pub pre_skip: u16,
     /// Loudness, in 1/256 dB.
     gain: i16,
@@ -39,11 +39,11 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads a header; `None` where it is none, or its channels are laid out in a way that is not meant for listening.
+    /// Reads a header; `None` if it is invalid, or if its channel mapping family is not for playback.
     pub fn read(data: &[u8]) -> Option<Self> {
         let head = data.strip_prefix(b"OpusHead")?;
         let fixed: &[u8; 11] = head.first_chunk()?;
-        // Version 0 is MP4's, whose numbers have their high byte first.
+        // Version 0 is that of MP4, whose numbers are big-endian.
         let number = |at: usize| {
             let bytes = [fixed[at], fixed[at + 1]];
             if fixed[0] == 0 { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
@@ -82,7 +82,7 @@ pub(super) struct OpusDecoder {
 impl OpusDecoder {
     fn new(params: &AudioCodecParameters) -> Result<Self> {
         let head = params.extra_data.as_deref().and_then(Head::read).or_else(|| headless(params));
-        let head = head.ok_or(Error::Unsupported("opus: no header, or channels without places"))?;
+        let head = head.ok_or(Error::Unsupported("opus: no header, or channels without positions"))?;
         let inner =
             LibOpus::new(&head.layout).map_err(|_| Error::DecodeError("opus: the header contradicts itself"))?;
         let spec = AudioSpec::new(RATE, places(head.layout.mapping.len()));
@@ -108,7 +108,7 @@ impl OpusDecoder {
     }
 }
 
-/// Matroska may leave the header out where there are one or two channels.
+/// Matroska may omit the header for one or two channels.
 fn headless(params: &AudioCodecParameters) -> Option<Head> {
     let channels = params.channels.as_ref()?.count();
     let fits = params.extra_data.is_none() && (1..=2).contains(&channels);
@@ -116,7 +116,7 @@ fn headless(params: &AudioCodecParameters) -> Option<Head> {
     fits.then_some(Head { pre_skip: 0, gain: 0, layout })
 }
 
-/// Where the channels of Vorbis and Opus belong.
+/// The positions of the channels of Vorbis and Opus.
 pub(super) fn places(channels: usize) -> Channels {
     const FRONT: Position = Position::FRONT_LEFT.union(Position::FRONT_RIGHT);
     const BACK: Position = Position::REAR_LEFT.union(Position::REAR_RIGHT);
@@ -136,7 +136,7 @@ pub(super) fn places(channels: usize) -> Channels {
 
 impl AudioDecoder for OpusDecoder {
     fn reset(&mut self) {
-        // As good as new. What was accepted once is accepted again.
+        // A new decoder. A layout that was accepted once is accepted again.
         if let Ok(inner) = LibOpus::new(&self.head.layout) {
             self.inner = inner;
         }
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn six_channels_come_in_the_order_of_wav() {
+    fn six_channels_are_in_wav_order() {
         let head = b"OpusHead\x01\x06\x38\x01\x80\xbb\x00\x00\x00\x00\x01\x04\x02\x00\x04\x01\x02\x03\x05";
         let head = Head::read(head).unwrap();
         assert_eq!(head.layout, Layout { streams: 4, coupled: 2, mapping: vec![0, 1, 4, 5, 2, 3] });
     }
 
     #[test]
-    fn what_is_cut_off_or_unheard_of_is_refused() {
+    fn cut_or_unknown_headers_are_refused() {
         let whole = b"OpusHead\x01\x06\x38\x01\x80\xbb\x00\x00\x00\x00\x01\x04\x02\x00\x04\x01\x02\x03\x05";
         assert!((0..whole.len()).all(|n| Head::read(&whole[..n]).is_none()));
         assert_eq!(Head::read(b"OpusHead\x01\x09\x38\x01\x80\xbb\x00\x00\x00\x00\x00"), None);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn no_packet_is_too_strange() {
+    fn random_packets_do_not_panic() {
         let mut opus = LibOpus::new(&Layout { streams: 1, coupled: 1, mapping: vec![0, 1] }).unwrap();
         let mut pcm = Vec::new();
         assert!(opus.decode(&[], &mut pcm).is_err());

@@ -1,8 +1,8 @@
 //! Limits the packets that a demuxer may return to what a file of its length can hold.
 //!
-//! The tables of MP4 may name the same bytes a million times, or four billion packets of no bytes; a chain of Ogg streams
-//! may have a thousand heads and no sound. None of that takes more than some bytes of a file, and the reader would go on
-//! for days. In a well-formed file each byte is in one packet.
+//! The sample tables of a small MP4 file may name the same bytes a million times, or four billion empty packets. A chain of
+//! Ogg streams may have thousands of headers without audio. The reader would run for days. In a well-formed file each byte
+//! is in one packet.
 
 use std::io;
 
@@ -16,15 +16,14 @@ use symphonia::core::{
 
 use super::{panic_guard::guard, sanitize::End};
 
-/// Packets that every file may have, however short.
+/// Packets that every file may have, even a short one.
 const PACKETS_AT_LEAST: u64 = 10_000;
 
-/// Streams that may follow each other in every file, and bytes that each further one must have on the average: the heads of
-/// one alone have some hundred.
+/// Chained streams that every file may have, and the mean bytes of each further one: its headers alone have some hundred.
 const STREAMS_AT_LEAST: u64 = 100;
 const BYTES_OF_A_STREAM: u64 = 2_000;
 
-/// A reader, and what it may still hand out.
+/// A reader, and the packets that it may still return.
 pub(super) struct PacketLimitedReader {
     inner: Box<dyn FormatReader>,
     full: Left,
@@ -46,7 +45,7 @@ impl PacketLimitedReader {
         Self { inner, full, left: full, streams: STREAMS_AT_LEAST + len / BYTES_OF_A_STREAM, end }
     }
 
-    fn pay(&mut self, bytes: u64) -> Result<()> {
+    fn count(&mut self, bytes: u64) -> Result<()> {
         let Left { packets, bytes: all } = self.left;
         let left = packets.checked_sub(1).zip(all.checked_sub(bytes));
         let (packets, bytes) = left.ok_or(Error::DecodeError("its packets have more bytes than the file"))?;
@@ -86,12 +85,12 @@ impl FormatReader for PacketLimitedReader {
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>> {
-        // A reader that has panicked is not asked again: the error ends the recording.
+        // A reader is not used again after a panic: the error ends the recording.
         match guard(|| self.inner.next_packet()) {
-            Ok(Some(packet)) => self.pay(packet.data.len() as u64).map(|()| Some(packet)),
+            Ok(Some(packet)) => self.count(packet.data.len() as u64).map(|()| Some(packet)),
             Err(Error::ResetRequired) => {
-                let told = "it has more streams than bytes for their heads";
-                self.streams = self.streams.checked_sub(1).ok_or(Error::DecodeError(told))?;
+                let cause = "it has more streams than bytes for their heads";
+                self.streams = self.streams.checked_sub(1).ok_or(Error::DecodeError(cause))?;
                 Err(Error::ResetRequired)
             }
             Ok(None) if self.end == End::CutOff => Err(Error::DecodeError("its data ends early")),

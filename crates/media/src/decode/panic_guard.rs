@@ -1,4 +1,4 @@
-//! Where symphonia is called and may panic: files that contradict themselves make it add up, and count, too far.
+//! Catches panics of symphonia, whose arithmetic overflows on some contradictory files.
 
 use std::{
     cell::Cell,
@@ -11,13 +11,13 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic on this thread would be the failure of a packet or of a header, and is caught. A hook that reports panics
-/// need not report it.
+/// Whether a panic on this thread is caught and becomes the failure of a packet or of a header. A panic hook need not report
+/// it.
 pub fn catches_panics() -> bool {
     GUARDED.get()
 }
 
-/// What `work` gives; an error where it panics.
+/// The result of `work`; an error if it panics.
 pub(super) fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let before = GUARDED.replace(true);
     let done = catch_unwind(AssertUnwindSafe(work));
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_within_is_an_error() {
+    fn a_panic_becomes_an_error() {
         assert_eq!(guard(|| Ok(catches_panics())).ok(), Some(true));
         assert!(matches!(guard::<()>(|| panic!("one too many")), Err(Error::DecodeError(_))));
         assert!(!catches_panics());

@@ -1,10 +1,10 @@
-//! A decoder that may panic: a packet that makes it do so is one that does not decode.
+//! A decoder whose panics become decode errors of the packet.
 
 use symphonia::core::{
     audio::GenericAudioBufferRef,
     codecs::{
         CodecInfo,
-        audio::{AudioCodecParameters, AudioDecoder, FinalizeResult},
+        audio::{AudioCodecParameters, AudioDecoder, FinalizeResult, well_known::CODEC_ID_AAC},
     },
     errors::Result,
     packet::PacketRef,
@@ -12,21 +12,26 @@ use symphonia::core::{
 
 use super::panic_guard::guard;
 
-/// Makes the decoder anew.
+/// Creates the decoder.
 type Make = Box<dyn Fn() -> Result<Box<dyn AudioDecoder>> + Send + Sync>;
 
-/// A decoder, and how to get another after a panic has left it in whatever state.
+/// A decoder that is replaced after a panic, because its state is unknown then.
 pub(super) struct PanicSafeDecoder {
     inner: Box<dyn AudioDecoder>,
-    /// Whether it may be in a state that it must not be used in.
-    is_spoilt: bool,
+    /// Whether it panicked, and must be replaced.
+    is_poisoned: bool,
+    /// Whether it is replaced after a packet that does not decode, too.
+    is_replaced_after_failure: bool,
     make: Make,
 }
 
 impl PanicSafeDecoder {
-    /// The decoder that `make` makes.
+    /// A decoder created by `make`.
     pub fn of(make: Make) -> Result<Self> {
-        Ok(Self { inner: guard(&make)?, is_spoilt: false, make })
+        let inner = guard(&make)?;
+        // The channel layout is that of the first packet. If that is damaged, no other packet decodes.
+        let is_replaced_after_failure = inner.codec_params().codec == CODEC_ID_AAC;
+        Ok(Self { inner, is_poisoned: false, is_replaced_after_failure, make })
     }
 }
 
@@ -44,12 +49,12 @@ impl AudioDecoder for PanicSafeDecoder {
     }
 
     fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
-        if self.is_spoilt {
+        if self.is_poisoned {
             self.inner = guard(&self.make)?;
         }
-        self.is_spoilt = true;
+        self.is_poisoned = true;
         let decoded = guard(|| Ok(self.inner.decode_ref(packet).map(|_| ())))?;
-        self.is_spoilt = false;
+        self.is_poisoned = decoded.is_err() && self.is_replaced_after_failure;
         decoded.map(|()| self.inner.last_decoded())
     }
 
@@ -76,7 +81,7 @@ mod tests {
 
     const INFO: CodecInfo = CodecInfo { short_name: "trap", long_name: "Trap", profiles: &[] };
 
-    /// Panics at a packet that begins with a one.
+    /// Panics on a packet whose first byte is 1.
     struct Trap {
         params: AudioCodecParameters,
         buffer: AudioBuffer<f32>,
@@ -108,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_one_packets_failure() {
+    fn a_panic_is_the_failure_of_one_packet() {
         let make = || {
             let spec = AudioSpec::new(8_000, Channels::Positioned(Position::FRONT_LEFT));
             let trap = Trap { params: AudioCodecParameters::default(), buffer: AudioBuffer::new(spec, 8) };
@@ -119,9 +124,6 @@ mod tests {
         assert!(decoder.decode(&packet(0)).is_ok());
         assert!(matches!(decoder.decode(&packet(1)), Err(Error::DecodeError(_))));
         assert!(decoder.decode(&packet(0)).is_ok());
-        assert!(
-            decoder.decode(&Packet::new(0, Timestamp::ZERO, Duration::ZERO, vec![])).is_err(),
-            "no byte to look at"
-        );
+        assert!(decoder.decode(&Packet::new(0, Timestamp::ZERO, Duration::ZERO, vec![])).is_err(), "an empty packet");
     }
 }

@@ -1,60 +1,117 @@
-//! The packets of one track, in order: those of which something belongs to the recording.
+//! The packets of one track that are part of the recording, in order.
 
 use symphonia::core::{
     errors::Error as SymphoniaError,
-    formats::FormatReader,
+    formats::{FormatReader, SeekMode, SeekTo},
     packet::Packet,
     units::{Duration, Timestamp},
 };
 
-use super::timeline::Timeline;
+use super::{
+    skipped_bytes::skipped_bytes,
+    timeline::{Placement, Timeline},
+};
 
-/// A container's reader, and which of its packets are wanted.
+/// Packets after a loss was reported for which [`TrackPacket::is_near_loss`] is set. Readers report a loss up to one read-ahead
+/// before they come to it.
+const NEAR: u32 = 500;
+
+/// A packet of the track.
+#[derive(Clone, Debug)]
+pub(super) struct TrackPacket {
+    pub packet: Packet,
+    /// Whether bytes were skipped near it, so that even a small jump of its time stamp is a gap.
+    pub is_near_loss: bool,
+}
+
+/// A container's reader, and the track that is decoded.
 pub(super) struct TrackPackets {
     pub reader: Box<dyn FormatReader>,
     /// The track's id.
     pub track: u32,
     pub timeline: Timeline,
-    /// The packet that comes next. Each is held back until another follows: the last one may have to be shortened, and a
-    /// time stamp is checked against the one that follows.
-    held: Option<Packet>,
+    /// The next packet. Each is held back until another follows: the last one may have to be trimmed, and a time stamp is
+    /// checked against the next one.
+    held: Option<TrackPacket>,
+    /// The number of bytes that the reader has skipped so far.
+    skipped: u64,
+    /// The number of packets that are still near a loss.
+    near_loss: u32,
     /// Time stamp and duration of the packet before `held`.
     latest: Option<(Timestamp, Duration)>,
-    /// How the reader ended, once what is held has been returned.
+    /// How the reader ended; reported after the packet in `held`.
     end: Option<Result<(), SymphoniaError>>,
 }
 
 impl TrackPackets {
-    /// The packets of the track `track`; `timeline` says which of them belong to the recording.
+    /// The packets of the track `track`; `timeline` decides which of them are part of the recording.
     pub fn new(reader: Box<dyn FormatReader>, track: u32, timeline: Timeline) -> Self {
-        Self { reader, track, timeline, held: None, latest: None, end: None }
+        Self { reader, track, timeline, held: None, skipped: 0, near_loss: 0, latest: None, end: None }
     }
 
-    /// Begins another stream of the same file: its track and timeline.
+    /// Begins another stream of the same file.
     pub fn begin_stream(&mut self, track: u32, timeline: Timeline) {
         (self.track, self.timeline, self.latest) = (track, timeline, None);
     }
 
-    /// The next packet of which something belongs to the recording.
-    pub fn next(&mut self) -> Result<Option<Packet>, SymphoniaError> {
+    /// The number of bytes that the reader has skipped so far.
+    pub fn skipped_bytes(&self) -> u64 {
+        skipped_bytes(&*self.reader)
+    }
+
+    /// The next packet that is part of the recording.
+    pub fn next(&mut self) -> Result<Option<TrackPacket>, SymphoniaError> {
         loop {
-            match self.next_of_track()? {
-                Some(packet) if !self.timeline.plays(&packet) => {}
-                other => return Ok(other),
+            let Some(mut next) = self.next_of_track()? else {
+                match self.timeline.next_edit() {
+                    Some(start) => self.seek(start)?,
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            match self.timeline.place(&mut next.packet) {
+                Placement::Play => return Ok(Some(next)),
+                Placement::Drop => {}
+                Placement::Seek(start) => self.seek(start)?,
             }
         }
     }
 
+    /// Continues with the packet at `start`.
+    fn seek(&mut self, start: i64) -> Result<(), SymphoniaError> {
+        let to = SeekTo::Timestamp { ts: Timestamp::new(start), track_id: self.track };
+        self.reader.seek(SeekMode::Accurate, to)?;
+        (self.held, self.latest, self.end) = (None, None, None);
+        Ok(())
+    }
+
+    /// The track's first packet, which is not consumed.
+    pub fn peek(&mut self) -> Option<&Packet> {
+        while self.held.is_none() && self.end.is_none() {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id != self.track => {}
+                Ok(Some(mut packet)) => {
+                    self.timeline.mend(&mut packet);
+                    self.held = Some(TrackPacket { packet, is_near_loss: false });
+                }
+                Ok(None) => self.end = Some(Ok(())),
+                Err(error) => self.end = Some(Err(error)),
+            }
+        }
+        self.held.as_ref().map(|held| &held.packet)
+    }
+
     /// The track's next packet.
-    fn next_of_track(&mut self) -> Result<Option<Packet>, SymphoniaError> {
+    fn next_of_track(&mut self) -> Result<Option<TrackPacket>, SymphoniaError> {
         while self.end.is_none() {
             match self.reader.next_packet() {
                 Ok(Some(packet)) if packet.track_id != self.track => {}
                 Ok(Some(mut packet)) => {
                     self.timeline.mend(&mut packet);
                     let following = packet.pts;
-                    if let Some(mut before) = self.held.replace(packet) {
-                        self.check_time(&mut before, Some(following));
+                    let is_near_loss = self.is_near_loss();
+                    if let Some(mut before) = self.held.replace(TrackPacket { packet, is_near_loss }) {
+                        self.check_time(&mut before.packet, Some(following));
                         return Ok(Some(before));
                     }
                 }
@@ -64,15 +121,25 @@ impl TrackPackets {
         }
         if let Some(mut last) = self.held.take() {
             if matches!(self.end, Some(Ok(()))) {
-                self.timeline.end_at(&mut last);
+                self.timeline.end_at(&mut last.packet);
             }
-            self.check_time(&mut last, None);
+            self.check_time(&mut last.packet, None);
             return Ok(Some(last));
         }
         self.end.take().unwrap_or(Ok(())).map(|()| None)
     }
 
-    /// Replaces a time stamp that lies outside of those before and after it, which are in order: it is damaged.
+    fn is_near_loss(&mut self) -> bool {
+        let skipped = self.skipped_bytes();
+        if skipped > std::mem::replace(&mut self.skipped, skipped) {
+            self.near_loss = NEAR;
+        }
+        let is_near = self.near_loss > 0;
+        self.near_loss = self.near_loss.saturating_sub(1);
+        is_near
+    }
+
+    /// Replaces a damaged time stamp: one outside of the range of its neighbours, if those are in order.
     fn check_time(&mut self, packet: &mut Packet, following: Option<Timestamp>) {
         if let (Some((before, duration)), Some(following)) = (self.latest, following)
             && before <= following
@@ -111,7 +178,7 @@ mod tests {
         for (pts, following, expected) in cases {
             assert_eq!(checked(&mut packets, pts, Some(following)), expected);
         }
-        // Going back is a new beginning where the next one agrees.
+        // A step back is a restart if the next time stamp confirms it.
         assert_eq!(checked(&mut packets, 0, Some(10)), 0);
         assert_eq!(checked(&mut packets, 10, None), 10);
     }

@@ -1,4 +1,4 @@
-//! The audio tracks of a file, and which of them is wanted.
+//! The audio tracks of a file, and the selection of one.
 
 use std::{collections::HashMap, convert::Infallible, str::FromStr};
 
@@ -10,7 +10,7 @@ use symphonia::core::{
 use super::{codecs::codec_short_name, languages::same_language, matroska_tracks, mp4_tracks};
 use crate::MediaInput;
 
-/// What the container says of an audio track.
+/// The properties of an audio track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackInfo {
     /// Its number among the audio tracks, from 1.
@@ -19,17 +19,17 @@ pub struct TrackInfo {
     pub id: u32,
     /// The codec's short name, or the container's name for it.
     pub codec: String,
-    /// Its language, as the container has it; none where that is undetermined.
+    /// Its language tag in the container; `None` if it is undetermined.
     pub language: Option<String>,
-    /// Channels, where the header says so.
+    /// Channels, if the header has them.
     pub channels: Option<usize>,
     /// Its title.
     pub title: Option<String>,
-    /// Whether it is flagged as the one to be played.
+    /// Whether it is flagged as default.
     pub is_default: bool,
 }
 
-/// What only the file says of an audio track, and no reader.
+/// Properties of an audio track that symphonia's readers do not report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TrackDetails {
     pub id: u32,
@@ -41,25 +41,25 @@ pub(super) struct TrackDetails {
     pub is_encrypted: bool,
 }
 
-/// Which audio track is wanted.
+/// Selects an audio track.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TrackChoice {
     /// The one flagged as default, or else the first.
     #[default]
     Default,
-    /// By its number, from 1.
+    /// By number, from 1.
     Number(u32),
-    /// The first one of a language.
+    /// The first track of a language.
     Language(String),
 }
 
 /// The file has no track of this number or language.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no audio track {wanted}; the file has {present}")]
+#[error("no audio track {requested}; the file has {present}")]
 pub struct NoSuchTrack {
-    /// What was asked for.
-    pub wanted: String,
-    /// The tracks that there are.
+    /// The requested track.
+    pub requested: String,
+    /// The existing tracks.
     pub present: String,
 }
 
@@ -76,21 +76,21 @@ impl FromStr for TrackChoice {
 }
 
 impl TrackChoice {
-    /// The track of `tracks` that is wanted.
+    /// Selects one of `tracks`.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is no such track.
     pub fn choose<'t>(&self, tracks: &'t [TrackInfo]) -> Result<&'t TrackInfo, NoSuchTrack> {
         let found = match self {
             Self::Default => tracks.iter().find(|track| track.is_default).or(tracks.first()),
             Self::Number(number) => tracks.iter().find(|track| track.number == *number),
-            Self::Language(wanted) => {
-                let speaks =
-                    |track: &&TrackInfo| track.language.as_deref().is_some_and(|own| same_language(own, wanted));
-                tracks.iter().find(speaks)
+            Self::Language(language) => {
+                let matches =
+                    |track: &&TrackInfo| track.language.as_deref().is_some_and(|own| same_language(own, language));
+                tracks.iter().find(matches)
             }
         };
-        found.ok_or_else(|| NoSuchTrack { wanted: self.to_string(), present: list(tracks) })
+        found.ok_or_else(|| NoSuchTrack { requested: self.to_string(), present: list(tracks) })
     }
 }
 
@@ -116,14 +116,14 @@ fn list(tracks: &[TrackInfo]) -> String {
     }
 }
 
-/// The audio tracks of `input`, which `reader` has opened, in the file's order. Those of a codec that the reader
-/// does not know count too, so that the numbers are those of other programs.
+/// The audio tracks of `input`, which `reader` has opened, in the file's order. Tracks of an unknown codec count too, so that
+/// the numbers match those of other programs.
 pub(super) fn audio_tracks(reader: &dyn FormatReader, input: &dyn MediaInput) -> Vec<TrackInfo> {
-    let details = input.open().ok().and_then(|file| match reader.format_info().short_name {
-        "isomp4" => mp4_tracks::details(file),
-        "matroska" => matroska_tracks::details(file),
+    let details = match reader.format_info().short_name {
+        "isomp4" => mp4_tracks::details(input),
+        "matroska" => input.open().ok().and_then(matroska_tracks::details),
         _ => None,
-    });
+    };
     let known: HashMap<u32, &Track> = reader.tracks().iter().map(|track| (track.id, track)).collect();
     match details.filter(|details| !details.is_empty()) {
         Some(details) => number(details.into_iter().map(|details| {
@@ -160,7 +160,7 @@ fn codec(track: &Track) -> Option<String> {
     codec_short_name(track.codec_params.as_ref()?.audio()?.codec).map(str::to_owned)
 }
 
-/// A language that says something: not `und`, and not empty.
+/// `None` for an undetermined language: `und`, or an empty tag.
 pub(super) fn determined(language: String) -> Option<String> {
     Some(language).filter(|language| !language.is_empty() && language != "und")
 }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn tracks_are_listed_with_what_their_container_says() {
+    fn tracks_are_listed() {
         let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats");
         for (name, codec) in [("film_opus.mkv", "opus"), ("film_aac.mp4", "aac"), ("mp2_48k.mp2", "mp2")] {
             let input = crate::LocalFile::new(fixtures.join(name));

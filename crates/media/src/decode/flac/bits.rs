@@ -1,4 +1,4 @@
-//! Bits, the highest of a byte first.
+//! A bit reader: the highest bit of a byte comes first. It counts the bytes that were read, and is fast at runs of zeros.
 
 /// A position in `bytes`, in bits.
 pub(super) struct Bits<'b> {
@@ -19,13 +19,13 @@ impl<'b> Bits<'b> {
         Some(if count == 0 { 0 } else { (word >> (64 - count)) as u32 })
     }
 
-    /// Passes over `count` bits.
+    /// Skips `count` bits.
     pub fn skip(&mut self, count: usize) -> Option<()> {
         self.at = self.at.checked_add(count).filter(|&at| at <= self.bytes.len() * 8)?;
         Some(())
     }
 
-    /// Counts zeros up to the next one, and passes over both.
+    /// Counts the zeros before the next one, and skips them and the one.
     pub fn unary(&mut self) -> Option<usize> {
         let mut zeros = 0;
         loop {
@@ -40,12 +40,12 @@ impl<'b> Bits<'b> {
         }
     }
 
-    /// Whole bytes up to here.
+    /// The number of bytes read so far, a part of one counted as a whole one.
     pub fn bytes(&self) -> usize {
         self.at.div_ceil(8)
     }
 
-    /// The bits from here on, at least 57 of them; zeros beyond the end.
+    /// The next bits, at least 57 of them, from the highest bit of the result down; zeros beyond the end.
     fn word(&self) -> Option<u64> {
         let rest = self.bytes.get(self.at / 8..)?;
         let word = match rest.first_chunk::<8>() {

@@ -4,47 +4,47 @@ use crc::{CRC_8_SMBUS, Crc, Table};
 
 static CRC_8: Crc<u8, Table<1>> = Crc::<u8, Table<1>>::new(&CRC_8_SMBUS);
 
-/// What stands before the samples of a frame.
+/// The fields before the samples of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::decode) struct FrameHeader {
     /// Bytes of the header itself.
     pub len: usize,
-    /// Where the frame lies in the stream.
+    /// The position of the frame in the stream.
     pub number: Number,
     /// Samples of each channel.
     pub block: u32,
-    /// Sample rate in Hz, unless it is the stream's.
+    /// Sample rate in Hz; `None` if it is the one in STREAMINFO.
     pub rate: Option<u32>,
     /// Channels.
     pub channels: u8,
-    /// Which channel is a difference, and so has a bit more.
+    /// The side channel, which has one bit more.
     pub side: Option<u8>,
-    /// Bits of a sample, unless they are the stream's.
+    /// Bits of a sample; `None` if STREAMINFO has them.
     pub bits: Option<u32>,
 }
 
 /// How a frame is numbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::decode) enum Number {
-    /// In frames, as all have the same length.
+    /// By frames, all of which have the same length.
     Frame(u64),
-    /// In samples.
+    /// By samples of each channel.
     Sample(u64),
 }
 
-/// Whether `bytes` begin with the code that all headers begin with.
+/// Whether `bytes` begin with the sync code of a frame header.
 pub(in crate::decode) fn is_sync(bytes: &[u8]) -> bool {
     matches!(bytes, [0xFF, second, ..] if second & 0xFC == 0xF8)
 }
 
 impl FrameHeader {
-    /// The longest one.
+    /// Bytes of the longest header.
     pub const MAX_LEN: usize = 16;
 
-    /// The header at the beginning of `bytes`; `None` where there is none, or not all of it.
+    /// The header at the beginning of `bytes`; `None` if there is none or it is cut off.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let &[_, second, sizes, layout, ..] = bytes else { return None };
-        // The last bit but one of the second byte is reserved, and no decoder minds it.
+        // The second-lowest bit of the second byte is reserved. Decoders ignore it.
         if !is_sync(bytes) || layout & 1 == 1 {
             return None;
         }
@@ -91,7 +91,7 @@ impl FrameHeader {
             _ => return None,
         };
         let is_valid = CRC_8.checksum(bytes.get(..len)?) == *bytes.get(len)?;
-        // The decoder takes no longer block, and no number beyond 31 and 36 bits.
+        // The limits of the decoder: longer blocks, and numbers of more than 31 or 36 bits, are refused.
         let (number, most) = match second & 1 {
             0 => (Number::Frame(number), 31),
             _ => (Number::Sample(number), 36),
@@ -101,7 +101,7 @@ impl FrameHeader {
         (is_valid && is_decodable).then_some(Self { len: len + 1, number, block, rate, channels, side, bits })
     }
 
-    /// Bytes that the frame has at most: those of uncompressed samples, and what encoders may waste.
+    /// An upper limit of the frame's bytes: those of uncompressed samples, and an allowance for inefficient encoders.
     pub fn longest_frame(&self, stream_bits: u32) -> usize {
         let bits = self.bits.unwrap_or(stream_bits) as usize + 1;
         let samples = self.block as usize * usize::from(self.channels);
@@ -109,7 +109,7 @@ impl FrameHeader {
     }
 }
 
-/// A number in the manner of UTF-8, and how many bytes it takes.
+/// A number coded like UTF-8, and the number of its bytes.
 fn coded_number(bytes: &[u8]) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
     let len = first.leading_ones() as usize;

@@ -1,9 +1,9 @@
-//! How long a frame is, found by reading it through: for the frame before a damaged header, and the last one before
-//! bytes that are no FLAC.
+//! The length of a frame, found by parsing its subframes (RFC 9639, section 9.2). This is needed for the frame before a
+//! damaged header, and for the last one before bytes that are not FLAC.
 
 use super::{bits::Bits, frame_header::FrameHeader};
 
-/// Bytes of the frame with `header` at the beginning of `bytes`, checksum included; `None` where it makes no sense.
+/// Bytes of the frame with `header` at the beginning of `bytes`, checksum included; `None` if they do not form a valid frame.
 pub(super) fn frame_length(bytes: &[u8], header: &FrameHeader, stream_bits: u32) -> Option<usize> {
     let mut bits = Bits::new(bytes.get(header.len..)?);
     for channel in 0..header.channels {
@@ -14,7 +14,7 @@ pub(super) fn frame_length(bytes: &[u8], header: &FrameHeader, stream_bits: u32)
 }
 
 fn subframe(bits: &mut Bits<'_>, width: usize, block: usize) -> Option<()> {
-    let kind = bits.take(7)? as usize; // of which the first is zero
+    let kind = bits.take(7)? as usize; // the first of these bits is zero padding
     let wasted = if bits.take(1)? == 1 { bits.unary()? + 1 } else { 0 };
     let width = width.checked_sub(wasted)?;
     match kind {

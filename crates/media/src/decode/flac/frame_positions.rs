@@ -1,46 +1,46 @@
-//! From the numbers of frames to their time.
+//! Converts frame numbers to positions in the recording.
 
 use super::{
     frame_header::{FrameHeader, Number},
     stream_info::StreamInfo,
 };
 
-/// A frame has at least so many bytes: a jump that more frames would fill than fit into what was passed over is none.
+/// The minimum of bytes of a frame. A jump of frame numbers is refused if the skipped bytes could not hold that many frames.
 const SHORTEST_FRAME: u64 = 10;
 
-/// Frames that may be missing without a byte that was passed over, in seconds: recorders leave some out.
+/// The longest jump, in seconds, where no byte was skipped: some recorders leave frames out.
 const LONGEST_PAUSE: u64 = 3_600;
 
-/// Where the next frame is expected.
+/// The expected position of the next frame.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FramePositions {
-    /// In samples of each channel from the beginning of this part on.
+    /// Samples of each channel since the beginning of this part.
     next: u64,
-    /// The number that it should have; unknown before the first frame.
+    /// The expected number; unknown before the first frame.
     number: Option<Number>,
-    /// The longest block so far, which is the length of all where frames are counted.
+    /// The longest block so far. Where frames are numbered, all blocks but the last have this length.
     block: u32,
 }
 
 impl FramePositions {
-    /// Where the part ends that was seen so far.
+    /// The end of the last frame of this part.
     pub fn end(&self) -> u64 {
         self.next
     }
 
-    /// Begins a part in another format, whose frames go on counting.
+    /// Begins a part in another format. Frame numbers continue.
     pub fn restart(&mut self) {
         self.next = 0;
     }
 
-    /// The position of the frame with `header`, before which `skipped` bytes were passed over since the frame before.
+    /// The position of the frame with `header`. `skipped` bytes lie between it and the previous frame.
     pub fn place(&mut self, header: &FrameHeader, info: &StreamInfo, skipped: u64) -> u64 {
         self.block = self.block.max(header.block);
         let each = u64::from(info.fixed_block.unwrap_or(self.block));
         let lost = match (header.number, self.number) {
             (Number::Frame(this), Some(Number::Frame(next))) => this.saturating_sub(next).saturating_mul(each),
             (Number::Sample(this), Some(Number::Sample(next))) => this.saturating_sub(next),
-            // A stream that was cut out of another begins with a number other than 0, and at time 0.
+            // A stream that was cut out of another one begins with a number other than 0, but at time 0.
             (_, None) if skipped == 0 => 0,
             (Number::Frame(this), None) => this.saturating_mul(each),
             (Number::Sample(this), None) => this,
@@ -83,20 +83,20 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_is_what_fits_into_the_bytes_passed_over() {
+    fn a_jump_is_limited_by_the_skipped_bytes() {
         let (info, mut positions) = (info(0), FramePositions::default());
         assert_eq!((info.rate, info.channels, info.bits, info.samples), (8_000, 1, 16, None));
         let mut place = |number, skipped| positions.place(&header(Number::Frame(number)), &info, skipped);
         assert_eq!([place(0, 0), place(1, 0), place(4, 50), place(5, 0)], [0, 100, 400, 500]);
-        // More than fits, and a number that went back.
+        // A jump that does not fit, and a number that goes back.
         assert_eq!([place(1_000_000, 50), place(1_000_001, 0), place(0, 0), place(2, 9)], [600, 700, 800, 1_000]);
     }
 
     #[test]
-    fn the_first_frame_is_at_zero_unless_bytes_were_passed_over() {
+    fn the_first_frame_is_at_zero_unless_bytes_were_skipped() {
         let place = |skipped| FramePositions::default().place(&header(Number::Sample(300)), &info(0), skipped);
         assert_eq!([place(0), place(80)], [0, 300]);
         let short = FramePositions::default().place(&header(Number::Sample(300)), &info(200), 8_000);
-        assert_eq!(short, 0, "behind the end of the stream");
+        assert_eq!(short, 0, "beyond the end of the stream");
     }
 }

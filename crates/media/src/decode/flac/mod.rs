@@ -1,8 +1,8 @@
 //! Native FLAC: frames by their own headers and checksums.
 //!
-//! symphonia's reader loses up to half a second around a damaged byte, refuses frames whose format differs from the
-//! stream's header, and stops making sense of a file at a second stream. A frame here is what begins with a valid header
-//! (CRC-8) and ends where its CRC-16 fits; everything else is passed over, and the frames' own numbers give their time.
+//! symphonia's reader loses up to half a second around a damaged byte, refuses frames whose format differs from
+//! STREAMINFO, and cannot read a second stream in the same file. Here a frame begins with a valid header (CRC-8) and ends
+//! where its CRC-16 matches. All other bytes are skipped, and the frame numbers give the positions.
 
 mod bits;
 mod frame_header;

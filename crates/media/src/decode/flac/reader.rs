@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use symphonia::core::{
     errors::{Error, Result, SeekErrorKind, decode_error, seek_error, unsupported_error},
     formats::{
-        FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
+        Attachment, FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
         probe::{ProbeDataMatchSpec, ProbeFormatData, ProbeableFormat, Score, Scoreable},
         well_known::FORMAT_ID_FLAC,
     },
@@ -16,7 +16,7 @@ use symphonia::core::{
 };
 
 use super::{
-    super::byte_window::ByteWindow,
+    super::{byte_window::ByteWindow, skipped_bytes::SkippedBytes},
     frame_header::{FrameHeader, is_sync},
     frame_length::frame_length,
     frame_positions::FramePositions,
@@ -28,23 +28,26 @@ const INFO: FormatInfo =
 
 static CRC_16: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_UMTS);
 
-/// The mark of a stream, and the head of the block STREAMINFO behind it, in which the first bit may be set.
+/// The marker of a stream, and the number of bytes up to the end of the block STREAMINFO that follows it.
 const MARK: &[u8; 4] = b"fLaC";
 const STREAM_HEAD: usize = 4 + 4 + StreamInfo::LEN;
 
-/// Blocks before the frames, at most.
+/// The maximum of metadata blocks before the frames.
 const MOST_BLOCKS: usize = 10_000;
 
 /// Bytes that are searched at once.
 const STEP: usize = 16 << 10;
 
-/// Headers within a frame that its end is looked for at. More than one by chance is rare; each byte is summed up once
-/// for each of the frames that might begin before it.
+/// The maximum of headers within a frame at which its end is tried. More than one by chance is rare. The checksum of each
+/// byte is computed once for each frame that might contain it.
 const MOST_ENDS: usize = 5;
 
-/// Bytes of frames that may be read through, for each byte of the file, and at once.
+/// The maximum of bytes of frames that are parsed for their length: for each byte of the file, and in a row.
 const CREDIT: usize = 8;
 const MOST_CREDIT: usize = 64 << 20;
+
+/// Skipped bytes that are kept, to recognise a tag.
+const TAG_LEN: usize = 32;
 
 /// The track's number.
 const TRACK: u32 = 0;
@@ -57,13 +60,15 @@ pub(in crate::decode) struct FlacReader<'s> {
     tracks: Vec<Track>,
     media_info: MediaInfo,
     metadata: MetadataLog,
-    /// Bytes passed over since the last frame.
+    /// Bytes skipped since the last frame, and the first of them.
     skipped: u64,
-    /// How many bytes may still be read through for the length of a frame.
+    first_skipped: Vec<u8>,
+    skipped_bytes: SkippedBytes,
+    /// How many bytes may still be parsed for the length of a frame.
     credit: usize,
 }
 
-/// What begins at the head of the window.
+/// What begins at the start of the window.
 enum Found {
     /// A frame of this length.
     Frame(FrameHeader, usize),
@@ -74,7 +79,7 @@ impl<'s> FlacReader<'s> {
     /// Reads up to the first frame.
     ///
     /// # Errors
-    /// Where this is no FLAC, or has no frame at all.
+    /// If this is not FLAC, or has no frame.
     pub fn try_new(source: MediaSourceStream<'s>, options: FormatOptions) -> Result<Self> {
         let mut window = ByteWindow::new(source);
         window.fill(STREAM_HEAD)?;
@@ -92,10 +97,12 @@ impl<'s> FlacReader<'s> {
             media_info: MediaInfo::default(),
             metadata: options.external_data.metadata.unwrap_or_default(),
             skipped: 0,
+            first_skipped: Vec::new(),
+            skipped_bytes: SkippedBytes::new(),
             credit: MOST_CREDIT,
         };
         reader.begin_stream()?;
-        // The format of the first frame counts, whatever the stream says of it.
+        // The format of the first frame is used, even if STREAMINFO contradicts it.
         match reader.find()? {
             Some(Found::Frame(header, _)) if reader.is_other(&header) => reader.change_format(&header),
             Some(_) => {}
@@ -104,8 +111,9 @@ impl<'s> FlacReader<'s> {
         Ok(reader)
     }
 
-    /// Reads the blocks before the frames. Where one leads beyond the end, the frames are looked for behind STREAMINFO.
+    /// Reads the metadata blocks. Where one would end beyond the file, the search for frames begins there.
     fn begin_stream(&mut self) -> Result<()> {
+        self.count_skipped();
         if let Some(info) = stream_head(self.window.bytes()) {
             self.info = info;
         }
@@ -136,13 +144,13 @@ impl<'s> FlacReader<'s> {
         self.tracks = vec![track];
     }
 
-    /// Passes over `len` bytes.
+    /// Moves on by `len` bytes.
     fn pass(&mut self, len: usize) {
         self.window.consume(len);
         self.credit = self.credit.saturating_add(len.saturating_mul(CREDIT)).min(MOST_CREDIT);
     }
 
-    /// Passes over what is neither a frame nor a stream's head; `None` at the end.
+    /// Skips what is neither a frame nor the beginning of a stream; `None` at the end.
     fn find(&mut self) -> Result<Option<Found>> {
         loop {
             self.window.fill(STEP)?;
@@ -171,11 +179,23 @@ impl<'s> FlacReader<'s> {
     }
 
     fn skip(&mut self, len: usize) {
+        let room = TAG_LEN.saturating_sub(self.first_skipped.len()).min(len);
+        self.first_skipped.extend_from_slice(&self.window.bytes()[..room]);
         self.pass(len);
         self.skipped += len as u64;
     }
 
-    /// The length of the frame with `header` at the head of the window; `None` where its checksum fits nowhere.
+    /// Counts the bytes skipped since the last frame, unless they are a tag or zeros, and returns their number.
+    fn count_skipped(&mut self) -> u64 {
+        let skipped = std::mem::take(&mut self.skipped);
+        if !is_tag_or_padding(&self.first_skipped) {
+            self.skipped_bytes.add(skipped);
+        }
+        self.first_skipped.clear();
+        skipped
+    }
+
+    /// The length of the frame with `header` at the head of the window; `None` if its checksum matches nowhere.
     fn length(&mut self, header: &FrameHeader) -> Result<Option<usize>> {
         let longest = header.longest_frame(self.info.bits);
         let (mut digest, mut summed, mut from) = (CRC_16.digest(), 0, header.len);
@@ -187,11 +207,11 @@ impl<'s> FlacReader<'s> {
                 None => break,
             };
             digest.update(&self.window.bytes()[summed..end]);
-            // The checksum of a frame with its checksum is 0.
+            // The checksum over a frame and its own checksum is 0.
             if digest.clone().finalize() == 0 {
-                // So is that of zeros behind it, which are no part of the frame.
+                // Trailing zeros, which are not part of the frame, do not change that.
                 let has_zeros = self.window.bytes()[..end].ends_with(&[0, 0]);
-                let shorter = if has_zeros { self.read_through(header, longest)? } else { None };
+                let shorter = if has_zeros { self.parsed_length(header, longest)? } else { None };
                 return Ok(shorter.or(Some(end)));
             }
             if end == self.window.bytes().len() {
@@ -199,10 +219,10 @@ impl<'s> FlacReader<'s> {
             }
             (summed, from) = (end, end + 1);
         }
-        self.read_through(header, longest)
+        self.parsed_length(header, longest)
     }
 
-    /// Where the next header begins that lies in the window from `from` to `to`.
+    /// The position of the first header between `from` and `to` in the window.
     fn next_header(&mut self, mut from: usize, to: usize) -> Result<Option<usize>> {
         while from < to {
             let step = (from + STEP).min(to);
@@ -224,8 +244,8 @@ impl<'s> FlacReader<'s> {
         Ok(None)
     }
 
-    /// The length of a frame that no header follows.
-    fn read_through(&mut self, header: &FrameHeader, longest: usize) -> Result<Option<usize>> {
+    /// The length of a frame that is not followed by a header.
+    fn parsed_length(&mut self, header: &FrameHeader, longest: usize) -> Result<Option<usize>> {
         let Some(credit) = self.credit.checked_sub(longest) else { return Ok(None) };
         self.credit = credit;
         self.window.fill(longest)?;
@@ -235,7 +255,7 @@ impl<'s> FlacReader<'s> {
         Ok(frame.filter(|frame| CRC_16.checksum(frame) == 0).map(<[u8]>::len))
     }
 
-    /// Whether a frame does not belong to the track as it is.
+    /// Whether a frame has another format than the track.
     fn is_other(&self, header: &FrameHeader) -> bool {
         let rate = header.rate.is_some_and(|rate| rate != self.info.rate);
         rate || header.channels != self.info.channels || header.block > self.info.longest_block
@@ -249,7 +269,12 @@ impl<'s> FlacReader<'s> {
     }
 }
 
-/// The head of a stream at the beginning of `bytes`.
+/// Whether skipped bytes that begin with `first` are no audio: an ID3 or APE tag, or zeros.
+fn is_tag_or_padding(first: &[u8]) -> bool {
+    [&b"TAG"[..], b"ID3", b"APETAGEX"].iter().any(|mark| first.starts_with(mark)) || first.iter().all(|&byte| byte == 0)
+}
+
+/// The STREAMINFO of a stream that begins with `bytes`.
 fn stream_head(bytes: &[u8]) -> Option<StreamInfo> {
     let (head, info) = bytes.strip_prefix(MARK)?.split_first_chunk::<4>()?;
     let is_info = head[0] & 0x7F == 0 && head[1..] == [0, 0, StreamInfo::LEN as u8];
@@ -287,6 +312,10 @@ impl FormatReader for FlacReader<'_> {
         &self.media_info
     }
 
+    fn attachments(&self) -> &[Attachment] {
+        self.skipped_bytes.attachments()
+    }
+
     fn metadata(&mut self) -> Metadata<'_> {
         self.metadata.metadata()
     }
@@ -306,10 +335,10 @@ impl FormatReader for FlacReader<'_> {
                 Err(Error::ResetRequired)
             }
             Some(Found::Frame(header, len)) => {
-                let skipped = std::mem::take(&mut self.skipped);
+                let skipped = self.count_skipped();
                 let at = self.positions.place(&header, &self.info, skipped);
                 if skipped > 0 {
-                    tracing::debug!(skipped, at, "bytes that are no FLAC frames were passed over");
+                    tracing::debug!(skipped, at, "skipped bytes that are not FLAC frames");
                 }
                 let frame: Box<[u8]> = self.window.bytes()[..len].into();
                 self.pass(len);
@@ -320,8 +349,13 @@ impl FormatReader for FlacReader<'_> {
                 self.begin_stream()?;
                 Err(Error::ResetRequired)
             }
-            None if self.info.samples.is_some_and(|samples| self.positions.end() < samples) => Err(end_of_stream()),
-            None => Ok(None),
+            None => {
+                self.count_skipped();
+                match self.info.samples.is_some_and(|samples| self.positions.end() < samples) {
+                    true => Err(end_of_stream()),
+                    false => Ok(None),
+                }
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The block STREAMINFO, as the frames need it to be.
+//! The block STREAMINFO (RFC 9639, section 8.2), corrected so that the decoder accepts the frames.
 
 use symphonia::core::{
     audio::{Channels, Position},
@@ -13,11 +13,11 @@ use symphonia::core::{
 /// The shortest block that a stream may have.
 const SHORTEST_BLOCK: u16 = 16;
 
-/// What a stream says of its frames.
+/// What STREAMINFO says about the frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::decode) struct StreamInfo {
     bytes: [u8; StreamInfo::LEN],
-    /// The length of all blocks but the last, where there is one.
+    /// The length of all blocks but the last, if it is fixed.
     pub fixed_block: Option<u32>,
     /// The longest block.
     pub longest_block: u32,
@@ -35,8 +35,8 @@ impl StreamInfo {
     /// Bytes of the block.
     pub const LEN: usize = 34;
 
-    /// Reads the block. What would keep the decoder from the frames, though these are well, is replaced: some encoders
-    /// leave the block lengths at 0.
+    /// Reads the block. Values for which the decoder would refuse intact frames are replaced: some encoders leave the block
+    /// lengths at 0.
     pub fn read(bytes: &[u8; Self::LEN]) -> Self {
         let mut bytes = *bytes;
         let number = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
@@ -65,7 +65,7 @@ impl StreamInfo {
         }
     }
 
-    /// The same stream in another format: one of an unknown length.
+    /// The same stream in another format and of unknown length.
     pub fn with_format(&self, rate: u32, channels: u8, block: u32) -> Self {
         let mut bytes = self.bytes;
         let longest = self.longest_block.max(block).min(u16::MAX.into());
@@ -94,7 +94,7 @@ impl StreamInfo {
     }
 }
 
-/// Where the channels belong (RFC 9639, section 9.1.3).
+/// The positions of the channels (RFC 9639, section 9.1.3).
 fn positions(channels: u8) -> Position {
     const FRONT: Position = Position::FRONT_LEFT.union(Position::FRONT_RIGHT);
     const REAR: Position = Position::REAR_LEFT.union(Position::REAR_RIGHT);

@@ -82,7 +82,7 @@ fn undamaged_files_give_the_packets_that_symphonia_gives() {
     }
 }
 
-/// Each frame is lost when it is hit, and no other one.
+/// A frame is lost if a byte of it is overwritten, and no other frame is.
 #[test]
 fn damage_costs_the_frames_that_it_hits() {
     let mut random = fastrand::Rng::with_seed(1);
@@ -117,7 +117,7 @@ fn damage_costs_the_frames_that_it_hits() {
 }
 
 #[test]
-fn bytes_that_are_missing_are_a_jump() {
+fn missing_bytes_are_a_jump() {
     let whole = fixture(FILES[0]);
     let frames = parts(&whole).remove(0);
     let (from, to) = (whole.len() / 3, whole.len() / 2);
@@ -135,12 +135,12 @@ fn two_files_are_two_parts() {
     assert!(parts(&joined) == [parts(&one), parts(&other)].concat());
     assert_eq!(formats(&joined), [(16_000, 1), (44_100, 2)]);
     let between = [&one[..], &[7; 500], b"ID3", &other, &[0; 128]].concat();
-    assert!(parts(&between) == [parts(&one), parts(&other)].concat(), "with other bytes between them and behind");
+    assert!(parts(&between) == [parts(&one), parts(&other)].concat(), "with other bytes between and after them");
 }
 
-/// The frames of one file behind those of another, without a header of their own.
+/// The frames of one file after those of another, without a stream header between them.
 #[test]
-fn a_change_of_format_is_a_part() {
+fn a_change_of_format_begins_a_part() {
     let (one, other) = (fixture(FILES[2]), fixture(FILES[0]));
     let frames = parts(&other).remove(0);
     let headless: Vec<u8> = frames.iter().flat_map(|(_, _, data)| data.clone()).collect();
@@ -149,9 +149,9 @@ fn a_change_of_format_is_a_part() {
     assert_eq!(formats(&joined), [(16_000, 1), (44_100, 2)]);
 }
 
-/// The format of the first frame counts, and a stream may leave its block lengths open (Symphonia #554).
+/// The format of the first frame is used, and STREAMINFO may leave the block lengths open (Symphonia #554).
 #[test]
-fn a_header_may_be_wrong_about_its_frames() {
+fn a_wrong_stream_info_is_corrected() {
     let whole = fixture(FILES[0]);
     let frames = parts(&whole);
     for (at, bytes) in [(8, &[0, 0][..]), (8, &[0, 0, 0, 0]), (8, &[0, 16, 0, 16]), (12, &[0, 9, 9, 0, 0, 1])] {

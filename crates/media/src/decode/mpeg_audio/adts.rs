@@ -8,7 +8,7 @@ const RATES: [u32; 13] =
 /// Samples of each channel in a block.
 const SAMPLES: u32 = 1024;
 
-/// The header at the beginning of `bytes`. There is none for frames of several blocks, which no decoder here takes apart.
+/// The header at the beginning of `bytes`. Frames of several blocks, which the decoder does not support, are refused.
 #[inline]
 pub(super) fn parse(bytes: &[u8]) -> Option<FrameHeader> {
     let &[0xFF, b, c, d, e, f, g, ..] = bytes else { return None };
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_has_its_frames_length() {
+    fn a_header_has_the_length_of_its_frame() {
         // LC, 44.1 kHz, stereo, 371 bytes, one block.
         let header = [0xFF, 0xF1, 0x50, 0x80, 0x2E, 0x7F, 0xFC];
         let parsed = parse(&header).unwrap();

@@ -1,12 +1,12 @@
 //! Frame headers of MPEG audio (ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3; ISO/IEC 13818-3; MPEG 2.5).
 
-/// What frames of one stream have in common. The sample rate implies the version of MPEG.
+/// The properties that all frames of a stream share. The sample rate implies the version of MPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Format {
     pub codec: Codec,
     /// Sample rate in Hz.
     pub sample_rate: u32,
-    /// Channels; 0 where only the payload says how many there are (AAC).
+    /// Channels; 0 if only the payload defines them (AAC).
     pub channels: u8,
 }
 
@@ -15,7 +15,7 @@ pub(super) enum Codec {
     Layer1,
     Layer2,
     Layer3,
-    /// With the profile as ADTS has it: 0 main, 1 LC, 2 SSR, 3 LTP.
+    /// With the profile field of ADTS: 0 main, 1 LC, 2 SSR, 3 LTP.
     Aac(u8),
 }
 
@@ -25,23 +25,23 @@ pub(super) struct FrameHeader {
     pub format: Format,
     /// Length of the frame in bytes, with its header.
     pub len: usize,
-    /// Bytes at its beginning that the decoder does not get.
+    /// Bytes at its beginning that are not passed to the decoder.
     pub skip: usize,
     /// Samples of each channel.
     pub samples: u32,
-    /// Bits per second; 0 where the header does not have it (AAC).
+    /// Bits per second; 0 if the header does not have it (AAC).
     pub bitrate: u32,
     /// Whether a checksum follows the header.
     pub has_checksum: bool,
 }
 
-/// Bytes that a header of any kind has at least.
+/// Bytes of the shortest header.
 pub(super) const SHORTEST_HEADER: usize = 7;
 
 /// The longest frame: that of ADTS, whose length has 13 bits.
 pub(super) const LONGEST_FRAME: usize = (1 << 13) - 1;
 
-/// Which headers a stream has.
+/// The kind of headers of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
     Mpeg,
@@ -49,7 +49,7 @@ pub(super) enum Syntax {
 }
 
 impl Syntax {
-    /// The syntax of which a header begins with `bytes`.
+    /// The syntax of a header that begins with `bytes`.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0xFF, second, ..] if second & 0xF6 == 0xF0 => Some(Self::Adts),
@@ -81,8 +81,8 @@ const BITRATES: [[u32; 14]; 5] = [
 const RATES: [u32; 3] = [44_100, 48_000, 32_000];
 
 impl FrameHeader {
-    /// The MPEG audio header at the beginning of `bytes`. There is none for the free format, nor for combinations that the
-    /// decoder refuses.
+    /// The MPEG audio header at the beginning of `bytes`. Free format, and combinations that the decoder does not support, are
+    /// refused.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let &[0xFF, b, c, d, ..] = bytes else { return None };
@@ -122,7 +122,7 @@ impl FrameHeader {
         Some(Self { format, len: len as usize, skip: 0, samples, bitrate, has_checksum })
     }
 
-    /// Bytes of a frame of layer 3 before its main data, without a checksum's.
+    /// The offset of the main data in a frame of layer 3 without a checksum.
     pub fn side_end(&self) -> usize {
         let is_mpeg1 = self.samples == 1152;
         4 + match (is_mpeg1, self.format.channels) {
@@ -133,14 +133,14 @@ impl FrameHeader {
         }
     }
 
-    /// Bytes that frames of this rate have on the average.
+    /// The mean length of frames of this rate, in bytes.
     pub fn mean_len(&self) -> f64 {
         f64::from(self.samples) / 8.0 * f64::from(self.bitrate) / f64::from(self.format.sample_rate.max(1))
     }
 }
 
-/// Whether layer 2 has a table of bit allocations for this bitrate (ISO/IEC 11172-3, 2.4.2.3). symphonia's decoder asks that
-/// of MPEG 2 as well: files that it would refuse are left to ffmpeg.
+/// Whether layer 2 has a bit allocation table for this bitrate (ISO/IEC 11172-3, 2.4.2.3). symphonia's decoder requires one
+/// for MPEG 2 too: files that it would refuse are left to ffmpeg.
 fn has_allocation(kilobits: u32, channels: u8) -> bool {
     match channels {
         1 => !matches!(kilobits, 224 | 256 | 320 | 384),
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_have_the_lengths_of_the_standard() {
+    fn frame_lengths_are_those_of_the_standard() {
         let parse =
             |bytes: [u8; 4]| FrameHeader::parse(&bytes).map(|h| (h.format.sample_rate, h.format.channels, h.len));
         assert_eq!(parse([0xFF, 0xFB, 0x90, 0x64]), Some((44_100, 2, 417)), "128 kbit/s");

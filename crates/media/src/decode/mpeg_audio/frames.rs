@@ -1,4 +1,4 @@
-//! From bytes to frames: finds them, passes over tags, and resynchronises after damage.
+//! Finds frames, skips tags, and resynchronises after damage.
 
 use std::io;
 
@@ -10,13 +10,13 @@ use super::{
     window::Window,
 };
 
-/// Frames in a row that have to agree before their stream is believed.
+/// The number of consecutive frames of one format that prove a stream.
 const AGREEING: usize = 3;
 
-/// Tags whose length turned out to be wrong, after which no long one is believed: each costs a seek.
+/// The number of tags with a wrong length after which long tags are ignored: each costs a seek.
 const MOST_WRONG_TAGS: u32 = 16;
 
-/// The longest frame of MPEG audio, with some to spare.
+/// An upper limit of the length of an MPEG audio frame.
 const LONGEST_MPEG_FRAME: usize = 2_900;
 
 /// A frame.
@@ -25,7 +25,7 @@ pub(super) struct Frame {
     pub header: FrameHeader,
     /// Its position in the source.
     pub at: u64,
-    /// Bytes before it that are neither a frame nor a tag.
+    /// Bytes before it that are neither frames nor tags.
     pub skipped: u64,
 }
 
@@ -34,32 +34,34 @@ pub(super) struct Frames<'s> {
     window: Window<'s>,
     syntax: Syntax,
     state: State,
-    /// Whether the last frame is cut off by the source's end.
+    /// Whether the source ends within the last frame.
     is_cut: bool,
     wrong_tags: u32,
 }
 
-/// Where a [`Frames`] is.
+/// The position of a [`Frames`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
     position: u64,
     /// Length of the current frame, at `position`.
     current: usize,
     format: Option<Format>,
-    /// The one bitrate of all frames since the format began.
+    /// The bitrate, if all frames of the format have the same.
     constant_bitrate: Option<u32>,
+    /// Bytes so far that are neither frames nor tags.
+    skipped: u64,
 }
 
-/// What lies at the current position.
+/// What was found at the current position.
 enum Found {
     Frame(FrameHeader),
-    /// The beginning of a frame that the source's end cuts off.
+    /// The beginning of a frame that the end of the source cuts off.
     Cut,
-    Junk,
+    Other,
 }
 
 impl<'s> Frames<'s> {
-    /// The frames of `source`, which have headers of the given syntax.
+    /// Reads the frames of `source`, whose headers have the given syntax.
     pub fn new(source: MediaSourceStream<'s>, syntax: Syntax) -> Self {
         Self { window: Window::new(source), syntax, state: State::default(), is_cut: false, wrong_tags: 0 }
     }
@@ -69,8 +71,8 @@ impl<'s> Frames<'s> {
         self.window.bytes().get(..self.state.current).unwrap_or_default()
     }
 
-    /// Mean length of frames, of some at so many places from the current frame to the end, and the bytes up to there. `None`
-    /// where the source cannot seek.
+    /// The mean length of frames, sampled at `places` places between the current frame and the end, and the number of bytes
+    /// up to the end. `None` if the source cannot seek.
     pub fn mean_len(&mut self, places: u64) -> io::Result<Option<(f64, u64)>> {
         let Some((here, end)) = self.save().zip(self.window.source_len()) else { return Ok(None) };
         let left = end.saturating_sub(here.position);
@@ -85,7 +87,7 @@ impl<'s> Frames<'s> {
         Ok((frames > 0).then(|| (bytes as f64 / frames as f64, left)))
     }
 
-    /// Frames in a row in memory, and their bytes.
+    /// The number of consecutive frames in memory, and their bytes.
     fn frames_in_memory(&self) -> (u64, u64) {
         let begin = self.find(0..self.lookahead()).unwrap_or(usize::MAX);
         let (mut at, mut count) = (begin, 0);
@@ -96,12 +98,17 @@ impl<'s> Frames<'s> {
         (count, at.saturating_sub(begin) as u64)
     }
 
+    /// The number of bytes up to the current position that are neither frames nor tags.
+    pub fn skipped(&self) -> u64 {
+        self.state.skipped
+    }
+
     /// Whether the source ended within a frame.
     pub fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Where the frames are, to come back with [`Frames::restore`]; `None` where the source cannot seek.
+    /// The current position, for [`Frames::restore`]; `None` if the source cannot seek.
     pub fn save(&self) -> Option<State> {
         self.window.source_len()?;
         Some(State { position: self.window.position(), ..self.state })
@@ -131,6 +138,7 @@ impl<'s> Frames<'s> {
         loop {
             self.window.fill(self.lookahead())?;
             if self.window.bytes().is_empty() {
+                self.state.skipped += skipped;
                 return Ok(None);
             }
             if self.pass_tag(&mut skipped)? {
@@ -140,10 +148,11 @@ impl<'s> Frames<'s> {
             match self.look() {
                 Found::Frame(header) => return Ok(Some(self.enter(header, skipped))),
                 Found::Cut => {
+                    self.state.skipped += skipped;
                     self.is_cut = true;
                     return Ok(None);
                 }
-                Found::Junk => skipped += self.resynchronise(is_behind_tag)?,
+                Found::Other => skipped += self.resynchronise(is_behind_tag)?,
             }
             is_behind_tag = false;
         }
@@ -155,29 +164,30 @@ impl<'s> Frames<'s> {
         state.constant_bitrate =
             if is_new { Some(header.bitrate) } else { state.constant_bitrate.filter(|&rate| rate == header.bitrate) };
         (state.format, state.current) = (Some(header.format), header.len);
+        state.skipped += skipped;
         Frame { header, at: self.window.position(), skipped }
     }
 
     fn look(&self) -> Found {
         let bytes = self.window.bytes();
-        let Some(header) = self.syntax.parse(bytes) else { return Found::Junk };
+        let Some(header) = self.syntax.parse(bytes) else { return Found::Other };
         let is_known = self.state.format == Some(header.format);
         if bytes.len() < header.len {
             let is_cut = is_known && self.find(1..bytes.len()).is_none();
-            return if is_cut { Found::Cut } else { Found::Junk };
+            return if is_cut { Found::Cut } else { Found::Other };
         }
         let is_followed = is_known && self.continues(header.len) || self.begins_stream(0);
         let is_usual = is_known && self.state.constant_bitrate.is_none_or(|rate| rate == header.bitrate);
         let is_frame = match (is_followed, is_usual) {
             (true, true) => true,
-            // A damaged header has a length that may reach over good frames, even to the beginning of one.
+            // The length in a damaged header may span intact frames, and even end at the beginning of one.
             (true, false) | (false, true) => self.find(1..header.len).is_none(),
             (false, false) => false,
         };
-        if is_frame { Found::Frame(header) } else { Found::Junk }
+        if is_frame { Found::Frame(header) } else { Found::Other }
     }
 
-    /// Whether the stream goes on at `at`: with a frame of the same format, a tag, or the end.
+    /// Whether the stream continues at `at`: with a frame of the same format, a tag, or the end.
     fn continues(&self, at: usize) -> bool {
         let bytes = self.window.bytes().get(at..).unwrap_or_default();
         match self.syntax.parse(bytes) {
@@ -191,7 +201,7 @@ impl<'s> Frames<'s> {
         begins_stream(self.syntax, self.state.format, bytes)
     }
 
-    /// The first place within `range` where a stream begins, or a tag.
+    /// The first position within `range` where a stream or a tag begins.
     fn find(&self, range: std::ops::Range<usize>) -> Option<usize> {
         let bytes = self.window.bytes();
         let mut from = range.start;
@@ -207,7 +217,8 @@ impl<'s> Frames<'s> {
         }
     }
 
-    /// Moves to the next place where a stream begins, or a tag. Returns the bytes in between, unless they belong to a tag.
+    /// Moves to the next position where a stream or a tag begins. Returns the number of skipped bytes, 0 if they belong to a
+    /// tag.
     fn resynchronise(&mut self, is_behind_tag: bool) -> io::Result<u64> {
         let are_lyrics = tags::are_lyrics(self.window.bytes());
         let (mut skipped, mut is_zero, mut from) = (0, true, 1);
@@ -222,13 +233,13 @@ impl<'s> Frames<'s> {
             skipped += passed as u64;
             from = 0;
             if found.is_some() || end == len {
-                // Some programs leave zeros behind their tags.
+                // Some programs pad their tags with zeros.
                 return Ok(if are_lyrics || is_behind_tag && is_zero { 0 } else { skipped });
             }
         }
     }
 
-    /// Passes over a tag; `false` where there is none.
+    /// Skips a tag; `false` if there is none.
     fn pass_tag(&mut self, skipped: &mut u64) -> io::Result<bool> {
         match tags::tag(self.window.bytes()) {
             None => Ok(false),
@@ -245,7 +256,7 @@ impl<'s> Frames<'s> {
         }
     }
 
-    /// The length of a long tag is only believed where audio, another tag or the end is behind it.
+    /// Skips a long tag. Its length is accepted only if audio, another tag or the end follows it.
     fn pass_long_tag(&mut self, len: u64) -> io::Result<bool> {
         let (position, end) = (self.window.position(), self.window.position().saturating_add(len));
         let Some(source_len) = self.window.source_len() else {
@@ -268,8 +279,8 @@ impl<'s> Frames<'s> {
     }
 }
 
-/// Whether a stream begins with `bytes`: frames in a row of one format, as many as fit. Nearer to the end, or to a tag, fewer
-/// are enough where they go on in the format `known`.
+/// Whether a stream begins with `bytes`: [`AGREEING`] consecutive frames of one format. Near the end or a tag, fewer are
+/// enough if they have the format `known`.
 pub(super) fn begins_stream(syntax: Syntax, known: Option<Format>, bytes: &[u8]) -> bool {
     let Some(first) = syntax.parse(bytes) else { return false };
     let is_known = known == Some(first.format);
@@ -287,7 +298,7 @@ pub(super) fn begins_stream(syntax: Syntax, known: Option<Format>, bytes: &[u8])
 }
 
 impl Codec {
-    /// Whether frames may differ in length in ways that their headers do not announce.
+    /// Whether this is AAC.
     pub fn is_aac(self) -> bool {
         matches!(self, Self::Aac(_))
     }

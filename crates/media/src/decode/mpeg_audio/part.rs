@@ -1,4 +1,4 @@
-//! One stream of frames of the same format, and where its packets lie in time.
+//! A stream of frames of one format, and the time stamps of its packets.
 
 use symphonia::core::{
     audio::{Channels, Position, layouts},
@@ -24,23 +24,23 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Part {
     pub format: Format,
-    /// What its own header says.
+    /// Its Xing or VBRI header.
     pub info: Option<StreamInfo>,
     /// Its position in the file.
     pub at: u64,
-    /// Where the next packet lies in time.
+    /// The time stamp of the next packet.
     next: i64,
-    /// Where the audio ends, and where what the encoder added to it ends.
+    /// The end of the audio, and the end of the encoder's padding after it.
     end: Option<(i64, i64)>,
     pub lengths: FrameLengths,
-    /// Frames that gaps have lost so far.
+    /// Frames lost in gaps so far.
     pub lost: u64,
     /// Made at the first gap that needs it.
     pub plan: Option<GapPlan>,
     bitrate: Option<u32>,
 }
 
-/// When a packet plays, and how much of it does not.
+/// The time stamp of a packet, and the samples to be trimmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times {
     pub pts: Timestamp,
@@ -71,7 +71,7 @@ impl Part {
         }
     }
 
-    /// The track, whose length is `estimate` where no header tells.
+    /// The track. `estimate` is its length if no header has one.
     pub fn track(&self, header: &FrameHeader, estimate: Option<u64>) -> Track {
         let mut params = AudioCodecParameters::new();
         let codec = match self.format.codec {
@@ -99,13 +99,13 @@ impl Part {
         track
     }
 
-    /// Frames that were lost before `frame`, if all frames have one bitrate.
+    /// The number of frames lost before `frame`, if all frames have the same bitrate.
     pub fn lost_at_constant_bitrate(&self, frame: &Frame) -> Option<u64> {
         let is_constant = self.bitrate == Some(frame.header.bitrate) && self.lengths.frames > 0;
         is_constant.then(|| (frame.skipped as f64 / frame.header.mean_len() + 0.5) as u64)
     }
 
-    /// Frames that were lost before `frame`, by the mean length of those before it.
+    /// The number of frames lost before `frame`, by the mean length of those before it.
     pub fn lost_by_mean(&self, frame: &Frame) -> u64 {
         let mean = match self.lengths.frames {
             0 => frame.header.len as f64,
@@ -114,28 +114,28 @@ impl Part {
         (frame.skipped as f64 / mean.max(1.0) + 0.5) as u64
     }
 
-    /// Moves on by `frames` that were lost.
+    /// Advances by `frames` lost frames.
     pub fn lose(&mut self, frames: u64, header: &FrameHeader) {
         self.lost = self.lost.saturating_add(frames);
         self.next = self.next.saturating_add(clamp(frames.saturating_mul(header.samples.into())));
     }
 
-    /// Moves on by `header`'s frame, and says when it plays. `None` where time has no more room.
+    /// Advances by the frame of `header` and returns its times; `None` if the time stamp would overflow.
     pub fn advance(&mut self, header: &FrameHeader) -> Option<Times> {
         if self.lengths.frames == 0 && self.info.is_some() {
             self.bitrate = Some(header.bitrate).filter(|&rate| rate > 0);
         }
         self.bitrate = self.bitrate.filter(|&rate| rate == header.bitrate);
         self.lengths.add(header.len);
+        // What follows the padding is another recording that was appended. The padding is trimmed, so it takes no time.
+        if let Some((audio, padded)) = self.end.take_if(|&mut (_, padded)| self.next >= padded) {
+            self.next = self.next.saturating_sub(padded - audio);
+        }
         let (begin, samples) = (self.next, i64::from(header.samples));
         let end = begin.checked_add(samples)?;
         self.next = end;
         let trim_start = begin.saturating_neg().clamp(0, samples);
-        // What lies behind the padding is another recording, put behind the first.
-        let trim_end = match self.end {
-            Some((audio, padded)) if begin < padded => end.saturating_sub(audio).max(0),
-            _ => 0,
-        };
+        let trim_end = self.end.map_or(0, |(audio, _)| end.saturating_sub(audio).max(0));
         Some(Times {
             pts: Timestamp::from(begin),
             trim_start: Duration::from(trim_start.unsigned_abs()),
@@ -144,7 +144,7 @@ impl Part {
     }
 }
 
-/// Samples of each channel by the stream's own header, with what the encoder added.
+/// Samples of each channel by the stream's header, delay and padding included.
 fn total(header: &FrameHeader, info: Option<StreamInfo>) -> Option<u64> {
     let frames = info?.frames?;
     Some(u64::from(frames) * u64::from(header.samples))

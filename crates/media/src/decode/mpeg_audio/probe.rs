@@ -1,4 +1,4 @@
-//! How the reader is found among others.
+//! Registers the reader with symphonia's probe.
 
 use symphonia::core::{
     errors::Result,
@@ -16,7 +16,7 @@ use super::{
     reader::MpegAudioReader,
 };
 
-/// Bytes that are looked at to know whether frames begin somewhere. symphonia's probe lends no more.
+/// Bytes that are examined to decide whether frames begin at a position. symphonia's probe offers no more.
 const SCORED: usize = 16 << 10;
 
 const MP1: FormatInfo = FormatInfo { format: FORMAT_ID_MP1, short_name: "mp1", long_name: "MPEG audio, layer 1" };
@@ -24,7 +24,7 @@ const MP2: FormatInfo = FormatInfo { format: FORMAT_ID_MP2, short_name: "mp2", l
 const MP3: FormatInfo = FormatInfo { format: FORMAT_ID_MP3, short_name: "mp3", long_name: "MPEG audio, layer 3" };
 const ADTS: FormatInfo = FormatInfo { format: FORMAT_ID_ADTS, short_name: "aac", long_name: "AAC in ADTS" };
 
-/// What the format of bare frames of `codec` is called.
+/// The description of bare frames of `codec`.
 pub(super) fn format_info(codec: Codec) -> &'static FormatInfo {
     match codec {
         Codec::Layer1 => &MP1,

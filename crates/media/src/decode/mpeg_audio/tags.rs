@@ -1,5 +1,5 @@
-//! What lies between frames and is no audio, and what a first frame says of those that follow: ID3v2, ID3v1, APE and Lyrics3
-//! tags; Xing, LAME and VBRI headers.
+//! Tags between frames (ID3v2, ID3v1, APE, Lyrics3), and the headers in a first frame that describe the stream (Xing, LAME,
+//! VBRI).
 
 use symphonia::core::{checksum::Crc16AnsiLe, io::Monitor};
 
@@ -11,13 +11,13 @@ const DECODER_DELAY: u32 = 528 + 1;
 /// A tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tag {
-    /// So many bytes from here on.
+    /// This many bytes from here on.
     Ahead(u64),
-    /// The last so many of the bytes before this one, and this many from here on.
+    /// This many bytes before this position, and this many from here on.
     Behind(u64, u64),
 }
 
-/// The tag that begins (or, for APE, whose footer begins) with `bytes`.
+/// The tag that begins with `bytes`; for APE, the tag whose footer begins with them.
 pub(super) fn tag(bytes: &[u8]) -> Option<Tag> {
     match bytes {
         [b'I', b'D', b'3', 2..=4, _, flags, size @ ..] => {
@@ -33,7 +33,7 @@ pub(super) fn tag(bytes: &[u8]) -> Option<Tag> {
     }
 }
 
-/// The bytes after the mark: version, size of items and footer, count of items, flags.
+/// Reads the bytes after the signature: version, size of items and footer, number of items, flags.
 fn ape(rest: &[u8]) -> Option<Tag> {
     let word = |at: usize| Some(u64::from(u32::from_le_bytes(rest.get(at..at + 4)?.try_into().ok()?)));
     let (version, size, flags) = (word(0)?, word(4)?, word(12)?);
@@ -44,19 +44,19 @@ fn ape(rest: &[u8]) -> Option<Tag> {
     Some(if is_header { Tag::Ahead(32 + size) } else { Tag::Behind(size - 32, 32) })
 }
 
-/// Whether lyrics begin here, whose length is only known at their end.
+/// Whether Lyrics3 begins here. Its length is only known at its end.
 pub(super) fn are_lyrics(bytes: &[u8]) -> bool {
     bytes.starts_with(b"LYRICSBEGIN")
 }
 
-/// What a first frame that holds no audio says.
+/// The contents of a Xing, Info or VBRI header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct StreamInfo {
-    /// Frames of MPEG audio that follow.
+    /// The number of frames after this one.
     pub frames: Option<u32>,
-    /// Bytes of the stream, this frame's included.
+    /// Bytes of the stream, this frame included.
     pub bytes: Option<u32>,
-    /// Samples that the encoder put before the recording, and those after it.
+    /// The samples that the encoder added before and after the recording.
     pub trim: Option<(u32, u32)>,
 }
 
@@ -75,13 +75,13 @@ pub(super) fn stream_info(header: &FrameHeader, frame: &[u8]) -> Option<StreamIn
     }
 }
 
-/// Whether the side information is nothing but zeros, as that of a frame without sound.
+/// Whether the side information is all zeros, as in a frame without audio.
 fn is_silent(header: &FrameHeader, frame: &[u8], end: usize) -> bool {
     let begin = if header.has_checksum { 6 } else { 4 };
     frame.get(begin..end).is_some_and(|side| side.iter().all(|&byte| byte == 0))
 }
 
-/// Fields in a row.
+/// Reads consecutive fields.
 struct Fields<'f> {
     frame: &'f [u8],
     at: usize,
@@ -104,7 +104,7 @@ fn xing(header: &FrameHeader, frame: &[u8], at: usize) -> Option<StreamInfo> {
     let flags = fields.number(4)?;
     let frames = if flags & 1 != 0 { Some(fields.number(4)?) } else { None };
     let bytes = if flags & 2 != 0 { Some(fields.number(4)?) } else { None };
-    // The table of contents has a resolution of 1/256 of the file, which is coarser than what the frames themselves tell.
+    // The table of contents is skipped: its resolution is 1/256 of the file, coarser than the frames.
     fields.at += if flags & 4 != 0 { 100 } else { 0 };
     fields.at += if flags & 8 != 0 { 4 } else { 0 };
     if fields.at > frame.len() {
@@ -113,7 +113,7 @@ fn xing(header: &FrameHeader, frame: &[u8], at: usize) -> Option<StreamInfo> {
     Some(StreamInfo { frames, bytes, trim: lame(header, fields) })
 }
 
-/// The LAME extension: its name, eleven bytes of settings, delay and padding; and a checksum of the frame up to there.
+/// The LAME extension: the name, settings, delay and padding, and a checksum of the frame up to there.
 fn lame(header: &FrameHeader, mut fields: Fields<'_>) -> Option<(u32, u32)> {
     const SHORT: usize = 24;
     const WHOLE: usize = 36;
@@ -140,7 +140,7 @@ fn lame(header: &FrameHeader, mut fields: Fields<'_>) -> Option<(u32, u32)> {
     })
 }
 
-/// The bytes after the mark: version, delay, quality, bytes, frames.
+/// Reads the bytes after the signature: version, delay, quality, bytes, frames.
 fn vbri(bytes: &[u8]) -> Option<StreamInfo> {
     let mut fields = Fields { frame: bytes, at: 0 };
     if fields.number(2)? != 1 {

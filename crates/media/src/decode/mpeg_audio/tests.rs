@@ -31,7 +31,7 @@ fn ours(bytes: &[u8]) -> Box<dyn FormatReader> {
     Box::new(MpegAudioReader::open(source(bytes), FormatOptions::default()).unwrap())
 }
 
-/// One part: its track, and its packets' time stamps, trims and lengths.
+/// One part: the format of its track, and its packets.
 #[derive(Debug, PartialEq)]
 struct Part {
     rate: u32,
@@ -65,7 +65,7 @@ fn parts(mut reader: Box<dyn FormatReader>) -> Vec<Part> {
     }
 }
 
-/// Where each packet of the only part of `bytes` lies.
+/// The time stamp of each packet of `bytes`, which have one part.
 fn places(bytes: &[u8]) -> Vec<(i64, Box<[u8]>)> {
     let mut parts = parts(ours(bytes));
     assert_eq!(parts.len(), 1);
@@ -83,7 +83,7 @@ const FILES: [&str; 7] = [
 ];
 
 #[test]
-fn whole_files_are_read_as_by_symphonia() {
+fn undamaged_files_give_the_packets_that_symphonia_gives() {
     for name in FILES {
         let bytes = audio(name);
         let options = FormatOptions::default();
@@ -116,19 +116,20 @@ fn whole_files_are_read_as_by_symphonia() {
     }
 }
 
-/// `len` bytes of noise over what lies at `at`.
+/// Overwrites `len` bytes at `at` with noise.
 fn overwrite(bytes: &mut [u8], at: usize, len: usize) {
     let mut random = fastrand::Rng::with_seed(at as u64);
     bytes[at..at + len].iter_mut().for_each(|byte| *byte = random.u8(..));
 }
 
-/// The largest distance, in samples, of an undamaged packet from its place in the whole file; and how many packets are gone.
+/// The largest distance, in samples, of an undamaged packet from its position in the whole file, and the number of lost
+/// packets.
 fn displacement(name: &str, damaged: &[u8]) -> (u64, usize) {
     let (whole, rest) = (places(&audio(name)), places(damaged));
     let mut largest = 0;
     let mut same = 0;
     for (pts, data) in &rest {
-        // The same bytes may come several times where nothing is heard.
+        // Packets of silence may be equal.
         if let Some(nearest) =
             whole.iter().filter(|(_, other)| other == data).map(|(place, _)| pts.abs_diff(*place)).min()
         {
@@ -139,10 +140,10 @@ fn displacement(name: &str, damaged: &[u8]) -> (u64, usize) {
     (largest, whole.len() - same)
 }
 
-/// A constant bitrate tells exactly, and so does a Xing header; where neither is, the packets around a gap tell, of which the
-/// recording of ADTS has few.
+/// Exact with a constant bitrate or a Xing header. Without either, the packets around a gap give an estimate; this ADTS file
+/// has few of them.
 #[test]
-fn what_comes_after_damage_stays_where_it_was() {
+fn positions_after_damage_are_kept() {
     for (name, allowed) in FILES.iter().zip([0, 0, 0, 0, 0, 0, 4096]) {
         let bytes = audio(name);
         for part in 1..5 {
@@ -150,7 +151,7 @@ fn what_comes_after_damage_stays_where_it_was() {
                 let (mut damaged, at) = (bytes.clone(), bytes.len() * part / 5);
                 let end = (at + len).min(bytes.len() - 1_000);
                 if at < 700 || end <= at {
-                    continue; // within the Xing header, or the last frames
+                    continue; // within the Xing header or the last frames
                 }
                 overwrite(&mut damaged, at, end - at);
                 let (largest, gone) = displacement(name, &damaged);
@@ -164,7 +165,7 @@ fn what_comes_after_damage_stays_where_it_was() {
     }
 }
 
-/// A second recording behind the first, and a change of rate or channels: all of both, each as it is alone.
+/// A second recording after the first, and a change of rate or channels: both are read as each is alone.
 #[test]
 fn another_recording_is_another_part() {
     for (first, second) in [
@@ -188,7 +189,7 @@ fn another_recording_is_another_part() {
     }
 }
 
-/// Its header with another rate and one channel is what an encoder writes that was told to change.
+/// A header with another rate and one channel is what an encoder writes whose settings are changed.
 #[test]
 fn adts_may_change_its_format() {
     let bytes = audio("formats/aac_adts_44k.aac");
@@ -204,7 +205,7 @@ fn adts_may_change_its_format() {
     let all = joined.iter().map(|part| (part.rate, part.channels, part.packets.len())).collect::<Vec<_>>();
     let count = parts(ours(&bytes))[0].packets.len();
     assert_eq!(all, [(44_100, joined[0].channels, count), (24_000, 1, count), (44_100, joined[0].channels, count)]);
-    // A frame or two of another format are damage.
+    // One or two frames of another format are damage.
     let header = super::adts::parse(&other).unwrap();
     let odd = [&bytes[..], &other[..header.len], &bytes].concat();
     let places = places(&odd);
@@ -212,9 +213,9 @@ fn adts_may_change_its_format() {
     assert!(places[count].0 > places[count - 1].0);
 }
 
-/// A frame whose header claims to be longer does not hide those behind it.
+/// A frame whose header claims a larger length does not hide the frames after it.
 #[test]
-fn a_damaged_header_costs_its_own_frame_only() {
+fn a_damaged_header_loses_only_its_own_frame() {
     let bytes = audio("formats/mp3_cbr_no_header.mp3");
     let whole = places(&bytes);
     let at = whole[..9].iter().map(|(_, data)| data.len()).sum::<usize>();
@@ -227,7 +228,7 @@ fn a_damaged_header_costs_its_own_frame_only() {
     }
 }
 
-/// No length, and no time, is believed that noise may have.
+/// Noise does not lead to time stamps that go back, or to more packets than bytes allow.
 #[test]
 fn noise_is_read_to_its_end() {
     let mut random = fastrand::Rng::with_seed(3);

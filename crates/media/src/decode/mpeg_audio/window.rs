@@ -1,4 +1,4 @@
-//! The part of a source around the current frame, in memory.
+//! A buffer over the part of a source around the current frame.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -7,11 +7,11 @@ use symphonia::core::io::{MediaSource, MediaSourceStream, ReadBytes};
 /// Bytes that are read at once.
 const CHUNK: usize = 32 << 10;
 
-/// A source and the bytes at its current position.
+/// A source, and the buffered bytes at the current position.
 pub(super) struct Window<'s> {
     source: MediaSourceStream<'s>,
     buffer: Vec<u8>,
-    /// Where in `buffer` the current position is.
+    /// The index of the current position in `buffer`.
     at: usize,
     /// The current position in the source.
     position: u64,
@@ -19,19 +19,19 @@ pub(super) struct Window<'s> {
 }
 
 impl<'s> Window<'s> {
-    /// A window that begins where `source` is.
+    /// A window at the position of `source`.
     pub fn new(source: MediaSourceStream<'s>) -> Self {
         let position = source.pos();
         Self { source, buffer: Vec::new(), at: 0, position, is_at_end: false }
     }
 
-    /// What is in memory, from the current position on.
+    /// The buffered bytes from the current position on.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         self.buffer.get(self.at..).unwrap_or_default()
     }
 
-    /// Whether nothing follows [`Window::bytes`].
+    /// Whether the source ends after [`Window::bytes`].
     pub fn is_at_end(&self) -> bool {
         self.is_at_end
     }
@@ -40,12 +40,12 @@ impl<'s> Window<'s> {
         self.position
     }
 
-    /// Length of the source; `None` where it cannot seek.
+    /// Length of the source; `None` if it cannot seek.
     pub fn source_len(&self) -> Option<u64> {
         self.source.byte_len().filter(|_| self.source.is_seekable())
     }
 
-    /// Reads until `len` bytes are in memory, or all that are left.
+    /// Reads until `len` bytes are buffered, or the source ends.
     #[inline]
     pub fn fill(&mut self, len: usize) -> io::Result<()> {
         if self.bytes().len() >= len || self.is_at_end { Ok(()) } else { self.read(len) }
@@ -68,7 +68,7 @@ impl<'s> Window<'s> {
         Ok(())
     }
 
-    /// Moves the current position ahead, within what is in memory.
+    /// Moves the current position forward within the buffer.
     #[inline]
     pub fn consume(&mut self, len: usize) {
         let len = len.min(self.bytes().len());
@@ -76,7 +76,7 @@ impl<'s> Window<'s> {
         self.position += len as u64;
     }
 
-    /// Moves the current position to `position`, which lies ahead where the source cannot seek.
+    /// Moves the current position to `position`, which must not lie behind it if the source cannot seek.
     pub fn jump(&mut self, position: u64) -> io::Result<()> {
         let ahead = position.checked_sub(self.position);
         match ahead {

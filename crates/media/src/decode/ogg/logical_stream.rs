@@ -1,4 +1,4 @@
-//! One stream of the pages: its packets, put together and in time.
+//! One logical stream: assembles its packets from pages and gives them time stamps.
 
 use std::collections::VecDeque;
 
@@ -13,34 +13,33 @@ use super::{
     timestamps::{PageTime, Step, Timestamps},
 };
 
-/// Bytes of a packet that begins on one page and ends on another, at most. Of comments, which may hold pictures, only the
-/// beginning is kept.
+/// The maximum of bytes of a packet that spans pages. Of comments, which may contain pictures, only the beginning is kept.
 const LONGEST_PACKET: usize = 1 << 20;
 const COMMENT_START: usize = 64;
 
-/// More frames than a packet has: what an unprimed decoder makes of it is left out.
+/// More frames than any packet has: trims all that an unprimed decoder outputs for it.
 const WHOLE_PACKET: u64 = 1 << 20;
 
-/// A stream of a codec that is known.
+/// A stream of a supported codec.
 pub(super) struct LogicalStream {
     pub mapping: Mapping,
     serial: u32,
     timestamps: Timestamps,
-    /// A packet that goes on on the next page.
+    /// The beginning of a packet that continues on the next page.
     partial: Option<Vec<u8>>,
-    /// The page's number, and how many pages have come in order, less those that have not.
+    /// The sequence number of the latest page, and the number of pages in order less those out of order.
     sequence: u32,
     order: i32,
     has_ended: bool,
     is_after_loss: bool,
-    /// Where the next packet begins.
+    /// The position of the next packet.
     next: i64,
-    /// The packets of a page that jumps.
+    /// The packets of a page after a jump, held until the next page confirms it.
     held: Option<(Vec<Packet>, PageTime, u64)>,
 }
 
 impl LogicalStream {
-    /// The stream that begins with `page`.
+    /// The stream that begins with `page`; `None` if its codec is unknown.
     pub fn of(page: &Page) -> Option<Self> {
         let (packet, _) = page.parts().next()?;
         let mapping = Mapping::of(packet)?;
@@ -63,7 +62,7 @@ impl LogicalStream {
         self.has_ended
     }
 
-    /// Appends the packets that end on `page`, as far as their time is known, to `packets`.
+    /// Appends the packets that end on `page` to `packets`, unless their time depends on the next page.
     pub fn read(&mut self, page: &Page, packets: &mut VecDeque<Packet>) {
         self.has_ended = page.is_last;
         if self.has_lost_pages(page) {
@@ -72,7 +71,7 @@ impl LogicalStream {
         if page.is_continued != self.partial.is_some() {
             self.lose();
         }
-        // The rest of a packet whose beginning is lost.
+        // The rest of a packet whose beginning was lost.
         let mut is_rest = page.is_continued && self.partial.is_none();
         let (mut found, mut time) = (Vec::new(), PageTime::default());
         for (part, is_end) in page.parts() {
@@ -98,7 +97,7 @@ impl LogicalStream {
         }
     }
 
-    /// Whether pages are missing before `page`. Where the numbers are never right, other bytes before it count.
+    /// Whether pages are missing before `page`. Where the sequence numbers are mostly wrong, skipped bytes decide.
     fn has_lost_pages(&mut self, page: &Page) -> bool {
         let is_next = page.sequence == self.sequence.wrapping_add(1);
         self.sequence = page.sequence;
@@ -113,7 +112,7 @@ impl LogicalStream {
         self.mapping.lose();
     }
 
-    /// Keeps a part of a packet that goes on, as far as somebody needs it: a longer one will not decode.
+    /// Keeps a part of a packet that continues, up to the limit: a longer packet is not decoded.
     fn keep(&mut self, part: &[u8]) {
         let partial = self.partial.get_or_insert_default();
         let longest = if self.mapping.is_comment(partial) { COMMENT_START } else { LONGEST_PACKET };
@@ -121,7 +120,7 @@ impl LogicalStream {
         partial.extend_from_slice(&part[..part.len().min(room)]);
     }
 
-    /// The packet that ends with `part`, if it is audio; at no time yet.
+    /// The packet that ends with `part`, if it is audio. Its time is not set yet.
     fn packet(&mut self, part: &[u8]) -> Option<Packet> {
         let data = match self.partial.take() {
             Some(partial) => [&partial, part].concat(),
@@ -147,14 +146,15 @@ impl LogicalStream {
         }
     }
 
-    /// The stream goes no further: a jump that follows a loss needs no other page's word.
+    /// Ends the stream. A jump after a loss is accepted without another page that confirms it.
     pub fn finish(&mut self, packets: &mut VecDeque<Packet>) {
         if let Some((held, time, jump)) = self.held.take() {
             self.send(held, if time.is_after_loss { jump } else { 0 }, 0, packets);
         }
     }
 
-    /// Gives the packets `found` their time, `jump` after those before, and takes `trim` frames off their end.
+    /// Sends the packets `found` with their time stamps, `jump` frames after the previous ones, less `trim` frames at their
+    /// end.
     fn send(&mut self, mut found: Vec<Packet>, jump: u64, mut trim: u64, packets: &mut VecDeque<Packet>) {
         self.next = self.next.saturating_add(i64::try_from(jump).unwrap_or(i64::MAX));
         for packet in &mut found {

@@ -1,4 +1,4 @@
-//! What a codec's packets in Ogg are: which ones are headers, and how many frames the others hold.
+//! The codecs in Ogg: which packets are headers, and how many frames the others hold.
 
 use symphonia::core::{
     codecs::{
@@ -19,14 +19,14 @@ use super::{
     vorbis_blocks::VorbisBlocks,
 };
 
-/// The headers of Vorbis, and the mark of them all.
+/// The signature of Vorbis headers, and their types.
 const VORBIS: &[u8] = b"vorbis";
 const IDENTIFICATION: u8 = 1;
 const COMMENT: u8 = 3;
 const SETUP: u8 = 5;
 const IDENTIFICATION_LEN: usize = 30;
 
-/// The longest packet of Opus, in frames at 48 kHz: 120 ms.
+/// The maximum of frames, at 48 kHz, of an Opus packet: 120 ms.
 const LONGEST_OPUS: u64 = 5_760;
 
 /// A codec in Ogg.
@@ -36,17 +36,17 @@ pub(super) enum Mapping {
     Flac(Box<StreamInfo>),
 }
 
-/// An audio packet's share of the stream.
+/// The length of an audio packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Length {
-    /// Frames that it adds.
+    /// Frames that it adds to the stream.
     pub frames: u64,
-    /// Whether the decoder lacks the packet before it, and what it makes of this one is no sound.
+    /// Whether the previous packet is missing, so that the decoder's output for this one is not valid.
     pub is_unprimed: bool,
 }
 
 impl Mapping {
-    /// The codec whose first packet this is.
+    /// The codec of a stream whose first packet this is.
     pub fn of(packet: &[u8]) -> Option<Self> {
         if packet.starts_with(b"OpusHead") {
             let head = Head::read(packet).filter(|_| packet.get(8).is_some_and(|version| version >> 4 == 0))?;
@@ -58,19 +58,19 @@ impl Mapping {
             let is_valid = packet.len() == IDENTIFICATION_LEN && packet[7..11] == [0; 4] && packet[11] > 0 && rate > 0;
             return is_valid.then(|| Self::Vorbis { identification: packet.into(), setup: None, blocks: None });
         }
-        // The number of headers, after the version, is not needed.
+        // The number of header packets, after the version, is not needed.
         let info = packet.strip_prefix(b"\x7FFLAC\x01")?.get(3..)?.strip_prefix(b"fLaC")?;
         let (head, info) = info.split_first_chunk::<4>()?;
         let is_info = head[0] & 0x7F == 0 && head[1..] == [0, 0, StreamInfo::LEN as u8];
         info.first_chunk().filter(|_| is_info).map(|info| Self::Flac(Box::new(StreamInfo::read(info))))
     }
 
-    /// Whether the decoder can be made.
+    /// Whether the headers that the decoder needs have been read.
     pub fn is_ready(&self) -> bool {
         !matches!(self, Self::Vorbis { setup: None, .. })
     }
 
-    /// The time of the first frame: what comes before 0 is the encoder's start-up.
+    /// The position of the first frame; negative where the encoder's delay is skipped.
     pub fn start(&self) -> i64 {
         match self {
             Self::Opus { pre_skip, .. } => -i64::from(*pre_skip),
@@ -78,7 +78,7 @@ impl Mapping {
         }
     }
 
-    /// The sample rate, in which granule positions count as well.
+    /// The sample rate, which is also the unit of granule positions.
     pub fn rate(&self) -> u32 {
         match self {
             Self::Opus { .. } => RATE,
@@ -87,7 +87,7 @@ impl Mapping {
         }
     }
 
-    /// The track, under the number `id`.
+    /// The track, with the number `id`.
     pub fn track(&self, id: u32) -> Track {
         let mut params = AudioCodecParameters::new();
         let mut track = Track::new(id);
@@ -111,7 +111,7 @@ impl Mapping {
         track
     }
 
-    /// Whether a packet that begins with `start` is a header that nobody needs: comments and pictures.
+    /// Whether a packet that begins with `start` is a header that is not used: comments and pictures.
     pub fn is_comment(&self, start: &[u8]) -> bool {
         match self {
             Self::Opus { .. } => start.starts_with(b"OpusTags"),
@@ -120,7 +120,7 @@ impl Mapping {
         }
     }
 
-    /// Reads a packet: the length of audio, and `None` for a header or for what is neither.
+    /// Reads a packet: its length if it is audio, else `None`.
     pub fn read(&mut self, packet: &[u8]) -> Option<Length> {
         let is_comment = self.is_comment(packet);
         match self {
@@ -129,7 +129,7 @@ impl Mapping {
                 None
             }
             Self::Opus { has_tags, .. } => {
-                *has_tags = true; // or they are lost
+                *has_tags = true; // or the tags are lost
                 Some(Length { frames: opus_frames(packet), is_unprimed: false })
             }
             Self::Vorbis { identification, setup, blocks } => {
@@ -152,7 +152,7 @@ impl Mapping {
         }
     }
 
-    /// Packets are lost before the next one.
+    /// Notes that packets were lost before the next one.
     pub fn lose(&mut self) {
         if let Self::Vorbis { blocks: Some(blocks), .. } = self {
             blocks.reset();

@@ -1,8 +1,8 @@
 //! Ogg with Opus, Vorbis or FLAC in it.
 //!
-//! symphonia's reader gives the packets of the page after a lost one the time of the lost one, and believes granule
-//! positions that contradict the packets. Here each packet has the length that it has itself. Granule positions only say
-//! where packets lie after a gap, and where the last one ends.
+//! symphonia's reader gives the packets after a lost page the time of that page, and trusts granule positions that
+//! contradict the packets. Here the packets themselves give their lengths. Granule positions only decide the position after
+//! a gap and the end of the last packet.
 
 mod logical_stream;
 mod mapping;

@@ -9,12 +9,12 @@ use super::super::byte_window::ByteWindow;
 
 const MARK: &[u8; 4] = b"OggS";
 
-/// Bytes before the lengths of a page's segments, and of the longest page.
+/// Bytes before the segment table of a page, and bytes of the longest page.
 const HEAD: usize = 27;
 pub(super) const LONGEST: usize = HEAD + 255 + 255 * 255;
 
-/// Bytes of pages whose checksum fails that are summed up, for each byte of the file, and at once. What is beyond that has a
-/// mark every few bytes.
+/// The maximum of bytes in pages with a wrong checksum whose checksum is computed: for each byte of the file, and in a row.
+/// A file that exceeds it has a capture pattern every few bytes.
 const CREDIT: usize = 16;
 const MOST_CREDIT: usize = 16 << 20;
 
@@ -30,26 +30,29 @@ const SUM: Algorithm<u32> = Algorithm {
 };
 static CRC_32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&SUM);
 
-/// A page whose checksum is right.
+/// A page with a valid checksum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
     pub serial: u32,
     pub sequence: u32,
-    /// The position at the end of the last packet that ends here, if one does.
+    /// The granule position: the end of the last packet that ends on this page, if one does.
     pub granule: Option<i64>,
     /// Whether its first packet began on an earlier page.
     pub is_continued: bool,
     pub is_first: bool,
     pub is_last: bool,
-    /// Lengths of the segments; a packet ends with one of less than 255 bytes.
+    /// Lengths of the segments. A segment of less than 255 bytes ends a packet.
     pub segments: Vec<u8>,
     pub body: Vec<u8>,
-    /// Whether bytes were passed over before it.
+    /// Whether bytes were skipped before it.
     pub follows_gap: bool,
 }
 
 impl Page {
-    /// The page at the beginning of `bytes`, and its length; the length it claims where its checksum is wrong.
+    /// The page at the beginning of `bytes`, and its length.
+    ///
+    /// # Errors
+    /// If the checksum is wrong: the length that the page claims; 1 if it is cut off.
     pub fn read(bytes: &[u8]) -> Result<(Self, usize), usize> {
         let len = Self::claimed_len(bytes).ok_or(1usize)?;
         let whole = bytes.get(..len).ok_or(1usize)?;
@@ -73,7 +76,7 @@ impl Page {
         Ok((page, len))
     }
 
-    /// The length that a page says it has.
+    /// The length of a page by its own header.
     fn claimed_len(bytes: &[u8]) -> Option<usize> {
         if !bytes.starts_with(MARK) || *bytes.get(4)? != 0 {
             return None;
@@ -83,7 +86,7 @@ impl Page {
         Some(HEAD + segments + body)
     }
 
-    /// The parts of packets on this page, and whether the packet ends with it.
+    /// The parts of packets on this page, and whether the packet ends with the part.
     pub fn parts(&self) -> impl Iterator<Item = (&[u8], bool)> {
         let mut segments = self.segments.iter();
         let mut rest = &self.body[..];
@@ -103,7 +106,7 @@ impl Page {
     }
 }
 
-/// The checksum of a page of at least 27 bytes, in which that of the page itself counts as zeros.
+/// The checksum of a page of at least 27 bytes. The checksum field counts as zeros.
 pub(super) fn checksum(page: &[u8]) -> u32 {
     let mut digest = CRC_32.digest();
     digest.update(&page[..22]);
@@ -116,11 +119,13 @@ pub(super) fn checksum(page: &[u8]) -> u32 {
 pub(super) struct PageReader<'s> {
     window: ByteWindow<'s>,
     credit: usize,
+    /// Bytes that are not part of a page.
+    skipped: u64,
 }
 
 impl<'s> PageReader<'s> {
     pub fn new(window: ByteWindow<'s>) -> Self {
-        Self { window, credit: MOST_CREDIT }
+        Self { window, credit: MOST_CREDIT, skipped: 0 }
     }
 
     /// The next page; `None` at the end.
@@ -135,9 +140,9 @@ impl<'s> PageReader<'s> {
             match memmem::find(bytes, MARK) {
                 Some(0) => {}
                 at => {
-                    // The mark may lie over the end of what has been read.
+                    // The capture pattern may span the end of what has been read.
                     let len = at.unwrap_or(bytes.len().saturating_sub(MARK.len() - 1).max(1));
-                    self.pass(len);
+                    self.skip(len);
                     follows_gap = true;
                     continue;
                 }
@@ -147,13 +152,13 @@ impl<'s> PageReader<'s> {
                     self.pass(len);
                     return Ok(Some(Page { follows_gap, ..page }));
                 }
-                // Its length may be what is damaged: the next page is looked for within it.
+                // Its length may be damaged: the search for the next page continues within it.
                 Err(len) => match self.credit.checked_sub(len) {
                     Some(credit) => {
                         self.credit = credit;
-                        self.pass(1);
+                        self.skip(1);
                     }
-                    None => self.pass(len),
+                    None => self.skip(len),
                 },
             }
             follows_gap = true;
@@ -163,6 +168,16 @@ impl<'s> PageReader<'s> {
     fn pass(&mut self, len: usize) {
         self.window.consume(len);
         self.credit = self.credit.saturating_add(len.saturating_mul(CREDIT)).min(MOST_CREDIT);
+    }
+
+    fn skip(&mut self, len: usize) {
+        self.pass(len);
+        self.skipped += len as u64;
+    }
+
+    /// The number of bytes so far that are not part of a page.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     pub fn into_inner(self) -> ByteWindow<'s> {

@@ -9,7 +9,7 @@ use memchr::memmem;
 use symphonia::core::{
     errors::{Error, Result, SeekErrorKind, seek_error, unsupported_error},
     formats::{
-        FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
+        Attachment, FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
         probe::{ProbeDataMatchSpec, ProbeFormatData, ProbeableFormat, Score, Scoreable},
         well_known::FORMAT_ID_OGG,
     },
@@ -20,28 +20,29 @@ use symphonia::core::{
 };
 
 use super::{
-    super::byte_window::ByteWindow,
+    super::{byte_window::ByteWindow, skipped_bytes::SkippedBytes},
     logical_stream::LogicalStream,
     page::{LONGEST, Page, PageReader},
 };
 
 const INFO: FormatInfo = FormatInfo { format: FORMAT_ID_OGG, short_name: "ogg", long_name: "Ogg" };
 
-/// Streams beside each other that are read, at most.
+/// The maximum of multiplexed streams that are read.
 const MOST_STREAMS: usize = 8;
 
-/// Bytes at the end in which the last page is looked for: that of a picture may follow the audio's.
+/// Bytes at the end that are searched for the last page. A page of another stream may follow it.
 const TAIL: u64 = 2 * LONGEST as u64;
 
 /// A reader of Ogg.
 pub(in crate::decode) struct OggReader<'s> {
     pages: PageReader<'s>,
+    skipped_bytes: SkippedBytes,
     streams: BTreeMap<u32, LogicalStream>,
     tracks: Vec<Track>,
     media_info: MediaInfo,
     metadata: MetadataLog,
     packets: VecDeque<Packet>,
-    /// The first page of what comes next in a chain.
+    /// The first page of the next link of a chain.
     next: Option<Page>,
 }
 
@@ -49,7 +50,7 @@ impl<'s> OggReader<'s> {
     /// Reads up to the first packet of audio.
     ///
     /// # Errors
-    /// Where there is none of a codec that is known.
+    /// If there is none of a supported codec.
     pub fn try_new(mut source: MediaSourceStream<'s>, options: FormatOptions) -> Result<Self> {
         let ends = if source.is_seekable() { ends(&mut source)? } else { Vec::new() };
         let mut pages = PageReader::new(ByteWindow::new(source));
@@ -58,6 +59,7 @@ impl<'s> OggReader<'s> {
         };
         let mut reader = Self {
             pages,
+            skipped_bytes: SkippedBytes::new(),
             streams: BTreeMap::new(),
             tracks: Vec::new(),
             media_info: MediaInfo::default(),
@@ -75,7 +77,7 @@ impl<'s> OggReader<'s> {
         Ok(reader)
     }
 
-    /// Begins the streams whose first pages follow each other from `page` on, and reads up to the first packet.
+    /// Begins the streams whose first pages are `page` and those after it, and reads up to the first packet.
     fn begin(&mut self, page: Page) -> Result<()> {
         self.streams.clear();
         self.packets.clear();
@@ -102,6 +104,7 @@ impl<'s> OggReader<'s> {
             next = self.pages.next()?;
         }
         self.finish();
+        self.skipped_bytes.set(self.pages.skipped());
         if self.packets.is_empty() {
             return Err(end_of_stream());
         }
@@ -119,7 +122,7 @@ impl<'s> OggReader<'s> {
         }
     }
 
-    /// Gives out what is held back, where nothing follows.
+    /// Releases the packets that were held back, at the end of the streams.
     fn finish(&mut self) {
         if self.packets.is_empty() {
             self.streams.values_mut().for_each(|stream| stream.finish(&mut self.packets));
@@ -134,12 +137,12 @@ impl<'s> OggReader<'s> {
     }
 }
 
-/// The positions at which streams end by their last page's word, as far as it lies at the end of `source`.
+/// The granule positions of the streams' last pages that lie at the end of `source`.
 fn ends(source: &mut MediaSourceStream<'_>) -> Result<Vec<(u32, u64)>> {
     let (at, Some(len)) = (source.pos(), source.byte_len()) else { return Ok(Vec::new()) };
     source.seek(SeekFrom::Start(len.saturating_sub(TAIL).max(at)))?;
     let mut tail = Vec::new();
-    // The end of the file is one of the stream as well.
+    // A file may end here.
     let read = source.take(TAIL).read_to_end(&mut tail);
     read.map(drop).or_else(|error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => Ok(()),
@@ -194,6 +197,10 @@ impl FormatReader for OggReader<'_> {
         &self.media_info
     }
 
+    fn attachments(&self) -> &[Attachment] {
+        self.skipped_bytes.attachments()
+    }
+
     fn metadata(&mut self) -> Metadata<'_> {
         self.metadata.metadata()
     }
@@ -215,7 +222,9 @@ impl FormatReader for OggReader<'_> {
                 self.begin(page)?;
                 return Err(Error::ResetRequired);
             }
-            match self.pages.next()? {
+            let page = self.pages.next()?;
+            self.skipped_bytes.set(self.pages.skipped());
+            match page {
                 Some(page) if page.is_first => {
                     self.next = Some(page);
                     self.finish();

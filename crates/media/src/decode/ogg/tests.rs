@@ -39,7 +39,7 @@ fn params(reader: &dyn FormatReader) -> AudioCodecParameters {
     reader.tracks().last().unwrap().codec_params.as_ref().unwrap().audio().unwrap().clone()
 }
 
-/// All samples of all parts, and the position of each packet that has some.
+/// The samples of all parts, and the position of each packet that has some.
 #[derive(Default, PartialEq)]
 struct Decoded {
     samples: Vec<Vec<f32>>,
@@ -80,7 +80,7 @@ fn decode(reader: &mut dyn FormatReader) -> Decoded {
 }
 
 #[test]
-fn undamaged_files_give_the_samples_that_symphonia_gives() {
+fn undamaged_files_decode_as_with_symphonia() {
     for name in FILES {
         let bytes = fixture(name);
         let mut ours = ours(&bytes);
@@ -102,7 +102,7 @@ fn undamaged_files_give_the_samples_that_symphonia_gives() {
     }
 }
 
-/// Its packets' durations are not those of their samples everywhere.
+/// Decodes with symphonia's reader, whose packet durations do not always match the samples.
 fn decode_theirs(reader: &mut dyn FormatReader) -> Decoded {
     let mut decoded = Decoded { samples: vec![Vec::new()], ..Decoded::default() };
     let mut current = make_decoder(&params(reader), "ogg").unwrap();
@@ -135,7 +135,7 @@ fn pages(bytes: &[u8]) -> Vec<Vec<u8>> {
     pages
 }
 
-/// The same packets on pages of few segments, as live streams have them: packets go over page ends.
+/// The same packets on pages of few segments, as in live streams: packets span pages.
 fn repaged(bytes: &[u8], segments: usize) -> Vec<u8> {
     let (mut out, mut sequence) = (Vec::new(), 0);
     for page in pages(bytes) {
@@ -175,7 +175,7 @@ fn written(page: &Page) -> Vec<u8> {
     bytes
 }
 
-/// The file with `segments` segments on a page, and positions to fit.
+/// The file with `segments` segments on a page, and matching granule positions.
 fn split(name: &str, segments: usize) -> Vec<u8> {
     let bytes = fixture(name);
     let packets = packets(&bytes);
@@ -202,10 +202,10 @@ fn packets(bytes: &[u8]) -> Vec<(i64, u64, Vec<u8>)> {
         .collect()
 }
 
-/// What comes after damage lies where it lay before: the samples of Vorbis and FLAC from the first one on, and the packets of
-/// Opus, whose decoder needs some of them until it gives the same samples again.
+/// Positions after damage are those of the undamaged file: checked by the samples of Vorbis and FLAC, and by the packets of
+/// Opus, whose decoder needs a few packets to converge to the same samples.
 #[test]
-fn what_follows_damage_is_in_its_place() {
+fn positions_after_damage_are_kept() {
     let mut random = fastrand::Rng::with_seed(2);
     for name in [FILES[0], FILES[2], FILES[4], FILES[1]] {
         let whole = split(name, 7);
@@ -224,15 +224,15 @@ fn what_follows_damage_is_in_its_place() {
                 1 | 2 => bytes[at..end].fill_with(|| random.u8(..)),
                 _ => drop(bytes.drain(at..end)),
             }
-            // Of the last page only the end is known, which is not that of its packets, where pages before it are lost.
+            // The granule position of the last page includes the trim. After a loss it does not give its packets' position.
             let left = packets(&bytes);
             let known = left.len().saturating_sub(7);
-            // Besides what was hit, the two pages it began and ended on.
+            // The overwritten bytes, and the two pages on which they begin and end.
             let bytes_of = |packets: &[(i64, u64, Vec<u8>)]| packets.iter().map(|packet| packet.2.len()).sum::<usize>();
             let lost = bytes_of(&all) - bytes_of(&left);
             assert!(lost <= end - at + 2 * 9 * 255, "{name} {round}: {lost} bytes");
             let is_right = |(pts, _, data): &(i64, u64, Vec<u8>)| {
-                // The first packet after a gap of Vorbis has no frames, and lies where the next one begins.
+                // The first Vorbis packet after a gap has no frames. Its position is that of the next one.
                 all.iter().any(|(at, frames, packet)| packet == data && (at == pts || at + *frames as i64 == *pts))
             };
             let wrong = left[..known].iter().position(|packet| !is_right(packet));
@@ -253,9 +253,9 @@ fn what_follows_damage_is_in_its_place() {
     }
 }
 
-/// Positions that count a third of what the packets hold, or nothing (prism-media #114, mediabunny #439).
+/// Granule positions that count a third of what the packets hold, or nothing (prism-media #114, mediabunny #439).
 #[test]
-fn positions_that_count_too_little_cost_nothing() {
+fn positions_that_count_too_little_lose_nothing() {
     let whole = split(FILES[1], 20);
     let expected = decode(&mut ours(&whole)).samples.remove(0).len();
     for divisor in [3, i64::MAX] {

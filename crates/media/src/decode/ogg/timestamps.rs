@@ -1,40 +1,40 @@
-//! From the lengths of packets and the granule positions of pages to times.
+//! Derives positions from the lengths of packets and the granule positions of pages.
 
-/// What one page says: the packets that end on it.
+/// The packets that end on one page, and its granule position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PageTime {
-    /// Frames of all of its packets, and of the longest one.
+    /// Frames of all packets, and of the longest one.
     pub frames: u64,
     pub longest: u64,
-    /// The position at its end.
+    /// The granule position: where its last packet ends.
     pub granule: Option<i64>,
-    /// Whether the stream ends with it, so that its last packets may be longer than what was recorded.
+    /// Whether it is the last one, so that its packets may include padding.
     pub is_last: bool,
     /// Whether packets were lost before it.
     pub is_after_loss: bool,
 }
 
-/// What to do about a page.
+/// Where the packets of a page lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Its packets follow those before it, but for `trim` frames at the end.
+    /// Directly after the previous ones, less `trim` frames at the end.
     Follows { trim: u64 },
-    /// They lie `frames` later, if the next page agrees.
+    /// `frames` later, if the next page confirms it.
     Jumps { frames: u64 },
 }
 
-/// A jump without a loss, in seconds: a recorder that paused.
+/// The longest jump, in seconds, without a loss: the recorder paused.
 const LONGEST_PAUSE: u64 = 3_600;
 
-/// Positions of a stream up to some page.
+/// The granule positions of a stream so far.
 #[derive(Debug)]
 pub(super) struct Timestamps {
     rate: u64,
-    /// Whether what comes before time 0 is cut by a smaller first position, as Vorbis allows.
+    /// Whether a smaller first granule position trims the beginning, as Vorbis allows.
     may_begin_early: bool,
-    /// At the end of the page before.
+    /// That of the previous page.
     granule: Option<i64>,
-    /// Pages whose positions fit their packets, and whether all did.
+    /// The number of pages whose granule positions match their packets, and whether none contradicts them.
     fitting: u32,
     is_reliable: bool,
 }
@@ -44,7 +44,7 @@ impl Timestamps {
         Self { rate: rate.into(), may_begin_early, granule: None, fitting: 0, is_reliable: true }
     }
 
-    /// Takes in the next page. Positions that count less than the packets hold are wrong, as those are there.
+    /// Evaluates the next page. A granule position that counts less than the packets hold is wrong.
     pub fn step(&mut self, page: PageTime) -> Step {
         let frames = i64::try_from(page.frames).unwrap_or(i64::MAX);
         let before = self.granule;
@@ -60,7 +60,7 @@ impl Timestamps {
             };
         }
         if is_first && !page.is_last {
-            // A stream that was cut out of another begins at any position, and here at the beginning.
+            // A stream that was cut out of another one begins at any granule position; here it begins at time 0.
             self.is_reliable &= excess >= 0 || self.may_begin_early;
             return Step::Follows { trim: 0 };
         }
@@ -81,7 +81,7 @@ impl Timestamps {
         }
     }
 
-    /// Whether `next`, the page behind one that jumps and that ends at `granule`, goes on from there.
+    /// Whether `next` continues at `granule`, the end of a page after a jump.
     pub fn agrees(&self, granule: Option<i64>, next: PageTime) -> bool {
         let Some((from, to)) = granule.zip(next.granule) else { return false };
         let step = i128::from(to) - i128::from(from);
@@ -93,12 +93,13 @@ impl Timestamps {
         }
     }
 
-    /// The next page did not agree.
+    /// Notes that the next page did not confirm a jump.
     pub fn distrust(&mut self) {
         self.is_reliable = false;
     }
 
-    /// Encoders fill the last packet or two. Where positions have fitted the packets until then, they may say more.
+    /// Whether `trim` is plausible. Encoders pad the last packet or two. Where granule positions matched the packets until
+    /// then, they may trim more.
     fn is_plausible(&self, trim: u64, page: PageTime) -> bool {
         let padding = (2 * page.longest).max(self.rate / 10);
         self.is_reliable && trim <= page.frames && (self.fitting > 0 || trim <= padding && trim < page.frames)
@@ -124,7 +125,7 @@ mod tests {
     const FOLLOWS: Step = Step::Follows { trim: 0 };
 
     #[test]
-    fn the_last_page_is_cut_where_positions_are_right() {
+    fn the_last_page_is_trimmed_where_positions_match() {
         let mut time = Timestamps::new(48_000, false);
         assert_eq!([time.step(page(48_000)), time.step(page(96_000))], [FOLLOWS; 2]);
         assert_eq!(time.step(last(100_000)), Step::Follows { trim: 44_000 });
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_that_count_too_little_are_passed_over() {
+    fn positions_that_count_too_little_are_ignored() {
         let mut time = Timestamps::new(48_000, false);
         assert_eq!([16_000, 32_000, 48_000].map(|granule| time.step(page(granule))), [FOLLOWS; 3]);
         assert_eq!(time.step(last(60_000)), FOLLOWS);
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn a_loss_and_a_pause_are_jumps() {
         let mut time = Timestamps::new(48_000, false);
-        assert_eq!(time.step(page(1_000_000)), FOLLOWS, "cut out of a longer one");
+        assert_eq!(time.step(page(1_000_000)), FOLLOWS, "cut out of a longer stream");
         let lost = PageTime { is_after_loss: true, ..page(1_144_000) };
         assert_eq!(time.step(lost), Step::Jumps { frames: 96_000 });
         assert!(time.agrees(lost.granule, page(1_192_000)) && !time.agrees(lost.granule, page(1_200_000)));

@@ -1,4 +1,4 @@
-//! Some packets in a row, decoded by one thread.
+//! Consecutive packets that one thread decodes.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -6,37 +6,41 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use symphonia::core::{codecs::audio::AudioDecoder, packet::Packet};
+use symphonia::core::codecs::audio::AudioDecoder;
 
-use super::super::packet_outcome::{PacketOutcome, decode};
+use super::super::{
+    packet_outcome::{PacketOutcome, decode},
+    track_packets::TrackPacket,
+};
 
-/// Samples that a batch holds at most, but for its last packet: what is left is decoded when its turn comes.
+/// The maximum of samples that a worker decodes of a chunk, but for its last packet. The rest is decoded when its turn
+/// comes.
 const MOST: usize = 1 << 21;
 
-/// Packets, and what they hold.
+/// Packets, and their decoded samples.
 #[derive(Default)]
 pub(super) struct PacketChunk {
-    /// Packets before it, which are only decoded so that the decoder gets going.
-    pub lead: Vec<Packet>,
-    pub packets: Vec<Packet>,
+    /// The preroll: packets before the chunk that only bring the decoder into the right state.
+    pub lead: Vec<TrackPacket>,
+    pub packets: Vec<TrackPacket>,
     pub decoder: Option<Box<dyn AudioDecoder>>,
-    /// Of the packets that are decoded.
+    /// One for each packet that is decoded.
     pub outcomes: Vec<PacketOutcome>,
-    /// Their samples, one packet's after the other's.
+    /// Their samples, packet after packet.
     pub samples: Vec<f32>,
-    /// Whether the lead was understood, so that the outcomes may be right.
+    /// Whether the preroll decoded without an error, so that the outcomes may be right.
     pub is_led: bool,
 }
 
 impl PacketChunk {
-    /// Makes it as good as new; its memory is kept.
+    /// Empties it. Its memory is kept.
     pub fn clear(&mut self) {
         self.lead.clear();
         self.packets.clear();
         self.forget();
     }
 
-    /// As if nothing was decoded.
+    /// Discards what was decoded.
     pub fn forget(&mut self) {
         self.outcomes.clear();
         self.samples.clear();
@@ -51,14 +55,14 @@ impl PacketChunk {
         let lead = &self.lead;
         self.is_led = lead.iter().all(|packet| {
             self.samples.clear();
-            decode(&mut **decoder, packet, &mut self.samples).is_well()
+            decode(&mut **decoder, &packet.packet, &mut self.samples).is_decoded()
         });
         self.samples.clear();
         if !self.is_led {
             return;
         }
         for packet in &self.packets {
-            self.outcomes.push(decode(&mut **decoder, packet, &mut self.samples));
+            self.outcomes.push(decode(&mut **decoder, &packet.packet, &mut self.samples));
             if self.samples.len() >= MOST {
                 break;
             }
@@ -66,7 +70,7 @@ impl PacketChunk {
     }
 }
 
-/// A thread that decodes batches, one after the other. It ends when this is dropped.
+/// A thread that decodes chunks one after the other. It ends when this is dropped.
 pub(super) struct Worker {
     jobs: Option<Sender<PacketChunk>>,
     done: Receiver<PacketChunk>,
@@ -74,7 +78,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread; `None` where the system has none.
+    /// Starts the thread; `None` if the system refuses one.
     pub fn start() -> Option<Self> {
         let (jobs, to_do) = channel();
         let (ready, done) = channel();
@@ -83,13 +87,16 @@ impl Worker {
         Some(Self { jobs: Some(jobs), done, thread: Some(thread) })
     }
 
-    /// Gives it a batch; it comes back where the thread is gone.
-    pub fn give(&self, batch: PacketChunk) -> Result<(), Box<PacketChunk>> {
-        let Some(jobs) = &self.jobs else { return Err(Box::new(batch)) };
-        jobs.send(batch).map_err(|lost| Box::new(lost.0))
+    /// Queues a chunk.
+    ///
+    /// # Errors
+    /// The chunk, if the thread has ended.
+    pub fn give(&self, chunk: PacketChunk) -> Result<(), Box<PacketChunk>> {
+        let Some(jobs) = &self.jobs else { return Err(Box::new(chunk)) };
+        jobs.send(chunk).map_err(|lost| Box::new(lost.0))
     }
 
-    /// Waits for the first of the batches that it was given and that were not taken.
+    /// Waits for the oldest queued chunk.
     pub fn take(&self) -> Option<PacketChunk> {
         self.done.recv().ok()
     }
@@ -98,19 +105,19 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.jobs = None;
-        // It is at the end of a batch within milliseconds. Its panics are caught.
+        // The thread finishes its chunk within milliseconds. Its panics are caught.
         self.thread.take().map(JoinHandle::join);
     }
 }
 
 fn work(to_do: &Receiver<PacketChunk>, ready: &Sender<PacketChunk>) {
-    for mut batch in to_do {
-        // Who decodes the batch again, alone, meets the panic again, at its place.
-        if catch_unwind(AssertUnwindSafe(|| batch.decode())).is_err() {
-            batch.forget();
-            batch.decoder = None;
+    for mut chunk in to_do {
+        // The chunk is decoded again when its turn comes, and the panic is counted at that packet.
+        if catch_unwind(AssertUnwindSafe(|| chunk.decode())).is_err() {
+            chunk.forget();
+            chunk.decoder = None;
         }
-        if ready.send(batch).is_err() {
+        if ready.send(chunk).is_err() {
             return;
         }
     }

@@ -1,8 +1,8 @@
-//! One recording decoded by several threads, to the same bits as by one.
+//! Decodes one recording on several threads, with the same samples, bit for bit, as on one.
 //!
-//! One reader reads the packets and deals them out in batches. A thread begins its batch some packets before it, so that
-//! its decoder is where the one before will be at its end. Where that cannot be relied upon, because a packet there
-//! did not decode, the batch is decoded again by the decoder that was through with the batch before.
+//! One reader splits the packets into chunks. A thread decodes some packets before its chunk (the preroll), so that its
+//! decoder has the same state as the one that decoded the previous chunk. Where that is not certain, because a packet of the
+//! preroll did not decode, the chunk is decoded again by the decoder of the previous chunk.
 
 mod chunk;
 mod preroll;
@@ -19,66 +19,65 @@ use super::{
     track_packets::TrackPackets,
 };
 
-/// Samples that a batch is to hold: so many that the packets before it cost little, so few that they are small beside the
-/// memory of a worker.
+/// The target of samples in a chunk: enough that the preroll costs little, few enough that memory stays small.
 const SAMPLES: usize = 1 << 19;
 
-/// More than any codec's packets hold, until it is known.
+/// An upper limit of samples in a packet, until the first is decoded.
 const FIRST_GUESS: usize = 1 << 13;
 
-/// Packets and bytes that a batch holds at most.
+/// The maximum of packets and bytes in a chunk.
 const MOST_PACKETS: usize = if cfg!(test) { 12 } else { 256 };
 const MOST_BYTES: usize = 1 << 20;
 
-/// Batches for each thread: one that it decodes, and one that waits for it or is being heard.
+/// Chunks for each thread: one that it decodes, and one that is queued or being read.
 const EACH: usize = 2;
 
-/// Makes decoders for the recording.
+/// Creates decoders for the recording.
 pub(super) type Make = Box<dyn Fn() -> Option<Box<dyn AudioDecoder>> + Send + Sync>;
 
-/// A packet's time, and what became of it.
+/// A packet's time, and the outcome of decoding it.
 pub(super) type Decoded = (PacketTime, PacketOutcome);
 
-/// Threads that decode one stream, and what they have decoded.
+/// Threads that decode one stream, and their results in order.
 pub(super) struct ParallelDecoder {
     preroll: Preroll,
     make: Make,
     threads: usize,
     workers: Vec<Worker>,
-    /// Whose turn it is.
+    /// The worker that got the latest chunk.
     turn: usize,
-    /// Batches that were dealt out, in order.
+    /// The chunks that were handed out, in order.
     ahead: VecDeque<Place>,
     filling: PacketChunk,
-    /// Bytes in it.
+    /// Bytes in `filling`.
     filled: usize,
-    /// What the packets said at its end.
+    /// How the packets ended, after the chunks in `ahead`.
     end: Option<Result<(), SymphoniaError>>,
-    /// The batch that is being heard, how many of its packets and samples were, and those of the latest.
-    heard: PacketChunk,
+    /// The chunk that is being read, how many of its packets and samples were, and the samples of the latest packet.
+    current: PacketChunk,
     at: usize,
     from: usize,
     latest: std::ops::Range<usize>,
-    /// Where the decoder was that decoded each packet before.
+    /// A decoder in the state after all packets so far.
     exact: Box<dyn AudioDecoder>,
-    /// How many packets in a row decoded well, to the latest.
+    /// The number of consecutive packets, up to the latest, that decoded without an error.
     well: usize,
     /// Samples in the largest packet so far.
     largest: usize,
     spare_decoders: Vec<Box<dyn AudioDecoder>>,
-    spare_batches: Vec<PacketChunk>,
+    spare_chunks: Vec<PacketChunk>,
 }
 
-/// Where a batch is.
+/// Where a chunk is.
 enum Place {
-    /// With the worker of this number.
+    /// At the worker of this number.
     Away(usize),
-    /// Nobody decodes it before its turn.
+    /// Here; it is decoded when its turn comes.
     Here(Box<PacketChunk>),
 }
 
 impl ParallelDecoder {
-    /// The stream that `decoder` was made for and has decoded nothing of yet, on so many threads.
+    /// Decodes the stream for which `decoder` was created on `threads` threads. The decoder must not have decoded anything.
     pub fn new(decoder: Box<dyn AudioDecoder>, preroll: Preroll, threads: usize, make: Make) -> Self {
         Self {
             preroll,
@@ -90,7 +89,7 @@ impl ParallelDecoder {
             filling: PacketChunk { is_led: true, ..PacketChunk::default() },
             filled: 0,
             end: None,
-            heard: PacketChunk::default(),
+            current: PacketChunk::default(),
             at: 0,
             from: 0,
             latest: 0..0,
@@ -98,19 +97,19 @@ impl ParallelDecoder {
             well: 0,
             largest: 0,
             spare_decoders: Vec::new(),
-            spare_batches: Vec::new(),
+            spare_chunks: Vec::new(),
         }
     }
 
     /// The next packet of `packets`, decoded.
     pub fn next(&mut self, packets: &mut TrackPackets) -> Result<Option<Decoded>, SymphoniaError> {
         loop {
-            if let Some(decoded) = self.next_of_batch() {
+            if let Some(decoded) = self.next_of_chunk() {
                 return Ok(Some(decoded));
             }
-            self.deal(packets);
+            self.distribute(packets);
             match self.ahead.pop_front() {
-                Some(place) => self.hear(place)?,
+                Some(place) => self.begin(place)?,
                 None => return self.end.take().unwrap_or(Ok(())).map(|()| None),
             }
         }
@@ -118,23 +117,23 @@ impl ParallelDecoder {
 
     /// The samples of the latest packet.
     pub fn samples(&self) -> &[f32] {
-        &self.heard.samples[self.latest.clone()]
+        &self.current.samples[self.latest.clone()]
     }
 
-    fn next_of_batch(&mut self) -> Option<Decoded> {
-        let packet = self.heard.packets.get(self.at)?;
+    fn next_of_chunk(&mut self) -> Option<Decoded> {
+        let packet = self.current.packets.get(self.at)?;
         let time = time_of(packet);
-        let outcome = match self.heard.outcomes.get_mut(self.at) {
+        let outcome = match self.current.outcomes.get_mut(self.at) {
             Some(outcome) => std::mem::replace(outcome, PacketOutcome::Damaged),
             None => {
-                // Alone, and one at a time.
-                self.heard.samples.clear();
+                // Not decoded by a worker.
+                self.current.samples.clear();
                 self.from = 0;
-                decode(&mut *self.exact, packet, &mut self.heard.samples)
+                decode(&mut *self.exact, &packet.packet, &mut self.current.samples)
             }
         };
         self.at += 1;
-        self.well = if outcome.is_well() { self.well + 1 } else { 0 };
+        self.well = if outcome.is_decoded() { self.well + 1 } else { 0 };
         self.latest = self.from..self.from;
         if let PacketOutcome::Samples { len, .. } = outcome {
             self.latest.end += len;
@@ -144,12 +143,12 @@ impl ParallelDecoder {
         Some((time, outcome))
     }
 
-    /// Keeps the threads busy.
-    fn deal(&mut self, packets: &mut TrackPackets) {
+    /// Reads packets and hands out chunks until every thread has enough of them.
+    fn distribute(&mut self, packets: &mut TrackPackets) {
         while self.end.is_none() && self.ahead.len() < EACH * self.threads {
             match packets.next() {
                 Ok(Some(packet)) => {
-                    self.filled += packet.data.len();
+                    self.filled += packet.packet.data.len();
                     self.filling.packets.push(packet);
                     if self.is_full() {
                         self.send();
@@ -169,63 +168,63 @@ impl ParallelDecoder {
         packets >= (SAMPLES / largest).clamp(1, MOST_PACKETS) || self.filled >= MOST_BYTES
     }
 
-    /// Gives the batch that was filled to a worker, and begins another.
+    /// Hands the filled chunk to a worker, and begins another.
     fn send(&mut self) {
         if self.filling.packets.is_empty() {
             return;
         }
-        let next = self.spare_batches.pop().unwrap_or_default();
-        let batch = std::mem::replace(&mut self.filling, next);
+        let next = self.spare_chunks.pop().unwrap_or_default();
+        let chunk = std::mem::replace(&mut self.filling, next);
         self.filled = 0;
-        if let Some(len) = self.preroll.len(&batch.packets) {
+        if let Some(len) = self.preroll.len(&chunk.packets) {
             self.filling.is_led = true;
-            self.filling.lead.extend_from_slice(&batch.packets[batch.packets.len() - len..]);
+            self.filling.lead.extend_from_slice(&chunk.packets[chunk.packets.len() - len..]);
         }
-        let place = self.place(batch);
+        let place = self.place(chunk);
         self.ahead.push_back(place);
     }
 
-    fn place(&mut self, mut batch: PacketChunk) -> Place {
+    fn place(&mut self, mut chunk: PacketChunk) -> Place {
         let is_short = self.workers.is_empty() && self.end.is_some();
-        if is_short || !batch.is_led {
-            return Place::Here(Box::new(batch));
+        if is_short || !chunk.is_led {
+            return Place::Here(Box::new(chunk));
         }
         if self.workers.len() < self.threads {
             self.workers.extend(Worker::start());
         }
-        batch.decoder = self.spare_decoders.pop().or_else(|| (self.make)());
-        if self.workers.is_empty() || batch.decoder.is_none() {
-            return Place::Here(Box::new(batch));
+        chunk.decoder = self.spare_decoders.pop().or_else(|| (self.make)());
+        if self.workers.is_empty() || chunk.decoder.is_none() {
+            return Place::Here(Box::new(chunk));
         }
         self.turn = (self.turn + 1) % self.workers.len();
-        match self.workers[self.turn].give(batch) {
+        match self.workers[self.turn].give(chunk) {
             Ok(()) => Place::Away(self.turn),
-            Err(batch) => Place::Here(batch),
+            Err(chunk) => Place::Here(chunk),
         }
     }
 
-    /// Turns to the next batch.
-    fn hear(&mut self, place: Place) -> Result<(), SymphoniaError> {
-        let mut batch = match place {
-            Place::Here(batch) => *batch,
-            Place::Away(worker) => self.workers[worker].take().ok_or_else(gone)?,
+    /// Begins to read the next chunk.
+    fn begin(&mut self, place: Place) -> Result<(), SymphoniaError> {
+        let mut chunk = match place {
+            Place::Here(chunk) => *chunk,
+            Place::Away(worker) => self.workers[worker].take().ok_or_else(thread_ended)?,
         };
-        let is_exact = batch.is_led && self.well >= batch.lead.len();
-        match batch.decoder.take() {
+        let is_exact = chunk.is_led && self.well >= chunk.lead.len();
+        match chunk.decoder.take() {
             Some(decoder) if is_exact => self.spare_decoders.push(std::mem::replace(&mut self.exact, decoder)),
-            // Who knows what the decoder met.
-            _ => batch.forget(),
+            // The decoder's state may differ.
+            _ => chunk.forget(),
         }
-        let mut done = std::mem::replace(&mut self.heard, batch);
+        let mut done = std::mem::replace(&mut self.current, chunk);
         done.clear();
-        self.spare_batches.push(done);
+        self.spare_chunks.push(done);
         (self.at, self.from, self.latest) = (0, 0, 0..0);
         Ok(())
     }
 }
 
-fn gone() -> SymphoniaError {
-    SymphoniaError::IoError(io::Error::other("a decoding thread is gone"))
+fn thread_ended() -> SymphoniaError {
+    SymphoniaError::IoError(io::Error::other("a decoding thread has ended"))
 }
 
 #[cfg(test)]

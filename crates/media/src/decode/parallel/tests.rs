@@ -1,5 +1,5 @@
-//! Several threads give what one gives: samples, errors and counts. The batches are small here, so that short recordings
-//! have many.
+//! Several threads give the same samples, errors and counts as one. Chunks are small here, so that short recordings have
+//! many of them.
 
 use std::{
     fs,
@@ -9,18 +9,18 @@ use std::{
 use super::super::{TrackChoice, symphonia_decoder::SymphoniaDecoder};
 use crate::LocalFile;
 
-/// All that a decoder decoder out: each block's rate, channels and samples' bits, then how it ended.
+/// The output of a decoder: rate, channels and the bits of the samples of each block, and how it ended.
 #[derive(Debug, Default, PartialEq)]
-struct Heard {
+struct Output {
     blocks: Vec<(u32, usize, Vec<u32>)>,
     end: String,
 }
 
-fn hear(path: &Path, threads: usize) -> Heard {
-    let mut heard = Heard::default();
+fn decode(path: &Path, threads: usize) -> Output {
+    let mut output = Output::default();
     let mut native = match SymphoniaDecoder::open(&LocalFile::new(path), 0, &TrackChoice::Default) {
         Ok(native) => native,
-        Err(error) => return Heard { end: error.to_string(), ..heard },
+        Err(error) => return Output { end: error.to_string(), ..output },
     };
     if threads > 1 {
         native.decode_in_parallel(threads).unwrap();
@@ -29,27 +29,27 @@ fn hear(path: &Path, threads: usize) -> Heard {
         match native.next_block() {
             Ok(Some(block)) => {
                 let bits = block.samples().iter().map(|sample| sample.to_bits()).collect();
-                heard.blocks.push((block.rate, block.channels(), bits));
+                output.blocks.push((block.rate, block.channels(), bits));
             }
             Ok(None) => break "the end".to_owned(),
             Err(error) => break error.to_string(),
         }
     };
-    heard.end = format!("{end}, {:?}, {:?}", native.damage(), native.info());
-    heard
+    output.end = format!("{end}, {:?}, {:?}", native.damage(), native.info());
+    output
 }
 
-/// How many blocks `path` has; the same with one thread and several.
+/// Asserts that one thread and several give the same output. Returns the number of blocks.
 fn same(path: &Path) -> usize {
-    let alone = hear(path, 1);
+    let serial = decode(path, 1);
     for threads in [2, 3] {
-        let several = hear(path, threads);
-        let differs = alone.blocks.iter().zip(&several.blocks).position(|(a, b)| a != b);
-        assert!(differs.is_none(), "{}: block {differs:?} of {}", path.display(), alone.blocks.len());
-        assert_eq!(alone.blocks.len(), several.blocks.len(), "{}", path.display());
-        assert_eq!(alone.end, several.end, "{}", path.display());
+        let parallel = decode(path, threads);
+        let differs = serial.blocks.iter().zip(&parallel.blocks).position(|(a, b)| a != b);
+        assert!(differs.is_none(), "{}: block {differs:?} of {}", path.display(), serial.blocks.len());
+        assert_eq!(serial.blocks.len(), parallel.blocks.len(), "{}", path.display());
+        assert_eq!(serial.end, parallel.end, "{}", path.display());
     }
-    alone.blocks.len()
+    serial.blocks.len()
 }
 
 fn fixtures(folder: &str) -> Vec<PathBuf> {
@@ -60,7 +60,7 @@ fn fixtures(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Bytes in a random place are changed, lost, or said twice.
+/// Changes, removes or repeats bytes at random places.
 fn damage(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
     for _ in 0..random.usize(1..6) {
         let at = random.usize(bytes.len() / 50..bytes.len());
@@ -77,14 +77,14 @@ fn damage(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
 }
 
 #[test]
-fn every_format_comes_out_the_same() {
+fn undamaged_recordings_decode_the_same() {
     let files = ["speech", "formats", "bad", "truncated"].map(fixtures).concat();
     let blocks: usize = files.iter().map(|path| same(path)).sum();
     assert!(blocks > 3_000, "{blocks}");
 }
 
 #[test]
-fn damaged_ones_as_well() {
+fn damaged_recordings_decode_the_same() {
     let names = ["mp3_44k1_stereo.mp3", "flac_44k1_stereo.flac", "vorbis_44k1_stereo.ogg", "mkv_vorbis_48k_stereo.mkv"];
     let more = ["mp3_vbr.mp3", "mp3_mpeg2_22k.mp3", "mp3_mpeg25_8k.mp3", "mp3_cbr_no_header.mp3", "mp2_48k.mp2"];
     let rest = ["flac_in_ogg.oga", "caf_alac_16k_mono.caf", "chained_vorbis.ogg", "mp3_in_mp4.mp4"];
@@ -110,15 +110,15 @@ fn damaged_ones_as_well() {
     assert!(count >= 13 * mutants());
 }
 
-/// Of each file; PREPARE_AUDIO_MUTANTS asks for more.
+/// The number of mutants of each file; PREPARE_AUDIO_MUTANTS sets more.
 fn mutants() -> usize {
     std::env::var("PREPARE_AUDIO_MUTANTS").ok().and_then(|count| count.parse().ok()).unwrap_or(8)
 }
 
-/// A header tells the length of its own recording, not of what was put behind it; and the length of one without a header
-/// is guessed from its first packets.
+/// A Xing header has the length of its own recording, not of one that was appended; and the length of a recording without
+/// one is only an estimate.
 #[test]
-fn mpeg_audio_is_heard_to_its_end() {
+fn mpeg_audio_is_decoded_to_its_end() {
     let read = |name: &str| {
         let path = ["speech", "formats"].map(fixtures).concat().into_iter().find(|path| path.ends_with(name)).unwrap();
         fs::read(path).unwrap()
@@ -132,12 +132,12 @@ fn mpeg_audio_is_heard_to_its_end() {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         same(&path);
-        let blocks = hear(&path, 1).blocks;
+        let blocks = decode(&path, 1).blocks;
         blocks.iter().map(|(_, channels, samples)| samples.len() / channels).sum::<usize>()
     };
     assert_eq!(frames("large.mp3", &large), 303_246);
-    // Where they meet, a packet may want data of one that is not before it.
-    let is_whole = |heard: usize, all: usize| heard <= all && heard + 9 * 1152 >= all;
+    // Where two files meet, a packet may need main data of one that is missing.
+    let is_whole = |found: usize, all: usize| found <= all && found + 9 * 1152 >= all;
     let more = small.repeat(9);
     assert!(is_whole(frames("more.mp3", &more), 9 * 29_952));
     assert!(is_whole(frames("behind.mp3", &[large, more.clone()].concat()), 303_246 + 9 * 29_952));
@@ -146,10 +146,35 @@ fn mpeg_audio_is_heard_to_its_end() {
 }
 
 #[test]
-fn who_stops_listening_ends_the_threads() {
+fn dropping_the_decoder_ends_its_threads() {
     let path = fixtures("speech").into_iter().find(|path| path.ends_with("mp3_44k1_stereo.mp3")).unwrap();
     let mut native = SymphoniaDecoder::open(&LocalFile::new(path), 0, &TrackChoice::Default).unwrap();
     native.decode_in_parallel(3).unwrap();
     assert!(native.next_block().unwrap().is_some());
     drop(native); // joins them
+}
+
+/// Frames lost in the middle of MP3 recordings: gaps in the preroll of a chunk, at its beginning and within it.
+#[test]
+fn gaps_of_mp3_decode_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in fixtures("long").into_iter().filter(|path| path.extension().is_some_and(|name| name == "mp3")) {
+        let whole = fs::read(&path).unwrap();
+        let undamaged = decode(&path, 1);
+        let gaps = 24;
+        for len in [60, 700, 3_000] {
+            let mut bytes = whole.clone();
+            let mut random = fastrand::Rng::with_seed(len as u64);
+            for gap in 1..gaps {
+                let at = whole.len() * gap / gaps;
+                bytes[at..at + len].fill_with(|| random.u8(..));
+            }
+            let damaged = folder.path().join(path.file_name().unwrap());
+            fs::write(&damaged, bytes).unwrap();
+            same(&damaged);
+            let frames = |output: &Output| output.blocks.iter().map(|(_, _, samples)| samples.len()).sum::<usize>();
+            let (before, after) = (frames(&undamaged), frames(&decode(&damaged, 1)));
+            assert!(before.abs_diff(after) < 4 * 1152, "{}, {len}: {after} of {before}", path.display());
+        }
+    }
 }
