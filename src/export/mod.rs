@@ -25,7 +25,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prepare_audio_types::Segment;
+use prepare_audio_types::{Part as SourcePart, Segment};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -72,6 +72,12 @@ pub struct Recording {
     /// Its segments, in order of time.
     #[serde(skip)]
     pub segments: Vec<Segment>,
+    /// The file that the source names, with the folder of relative sources before it.
+    #[serde(skip)]
+    file: String,
+    /// The part of that file that is the recording, in seconds of the file, as are the segments' times.
+    #[serde(skip)]
+    span: (f64, f64),
 }
 
 impl Recording {
@@ -125,9 +131,19 @@ impl Recording {
         channels
     }
 
-    /// The source's folder and file name as a path.
-    fn source_path(&self) -> &Path {
-        Path::new(&self.source)
+    /// Finds the file and the part of it that the source names. A file whose name looks like a part is a file.
+    fn locate(&mut self, audio_dir: &Path) {
+        let (path, part) = SourcePart::split(&self.source);
+        let (path, part) = match part {
+            Some(_) if audio_dir.join(&self.source).exists() => (self.source.as_str(), None),
+            part => (path, part),
+        };
+        let start = part.map_or(0.0, |part| part.start_s);
+        let last = self.segments.iter().map(|segment| segment.end_s).fold(0.0, f64::max);
+        // Before rows had lengths, or where a user has edited them, the segments tell how long it is at least.
+        let end = (start + self.duration_s).max(last);
+        self.file = audio_dir.join(path).to_string_lossy().into_owned();
+        self.span = (start, end);
     }
 }
 
@@ -156,6 +172,8 @@ impl From<DoneRecording> for Recording {
             start_offset_s: row.start_offset_s,
             metadata,
             segments: Vec::new(),
+            file: String::new(),
+            span: (0.0, 0.0),
         }
     }
 }
@@ -182,6 +200,8 @@ pub struct Settings {
     pub format: Format,
     /// The audio that manifests refer to; `None` leaves it to the format.
     pub audio: Option<AudioFiles>,
+    /// The folder of relative sources, absolute.
+    pub audio_dir: PathBuf,
     /// How recordings are named; `None` leaves it to the format.
     pub naming: Option<Naming>,
     /// Whether paths in manifests are relative to the manifest's folder.
@@ -374,6 +394,7 @@ impl Export {
     /// # Errors
     /// [`ExportError::Write`]; [`ExportError::Invalid`] where two recordings would get one name.
     pub fn add(&mut self, mut recording: Recording) -> Result<()> {
+        recording.locate(&self.settings.audio_dir);
         let all = recording.segments.len();
         let segments = std::mem::take(&mut recording.segments);
         recording.segments = segments.into_iter().filter(|segment| self.choice.has(&recording, segment)).collect();
@@ -408,7 +429,7 @@ impl Export {
         let audio = self.settings.audio.unwrap_or(format.audio());
         let has_text = recording.segment_text().is_some();
         let source_problem = (format.refers_to_audio() && audio == AudioFiles::Sources)
-            .then(|| self.problem_of(&recording.source))
+            .then(|| self.problem_of(&recording.file))
             .flatten();
         let segments = std::mem::take(&mut recording.segments);
         for segment in segments {

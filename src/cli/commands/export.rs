@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     str::FromStr,
     sync::Arc,
@@ -193,6 +193,7 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<ExitCode> {
             Audio::Segments => AudioFiles::Segments,
             Audio::Sources => AudioFiles::Sources,
         }),
+        audio_dir: std::path::absolute(args.base.audio_dir.as_deref().unwrap_or(Path::new(".")))?,
         naming: args.ids.map(|ids| match ids {
             Ids::Stem => Naming::Stem,
             Ids::Key => Naming::Key,

@@ -2,7 +2,7 @@
 //!
 //! Times are those of the medium, because annotations are laid beside it: the recording's start offset is added.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use prepare_audio_types::Segment;
 
@@ -32,8 +32,8 @@ impl Writer for Texts {
         let text = (self.text)(recording, name);
         self.recordings += 1;
         let Some(single) = &mut self.single else {
-            let (source, extension) = (recording.source_path(), self.format.extension());
-            return target.publish_for_recording(source, &name.recording, extension, text.as_bytes());
+            let (file, extension) = (Path::new(&recording.file), self.format.extension());
+            return target.publish_for_recording(file, &name.recording, extension, text.as_bytes());
         };
         if self.format.is_per_recording() && self.recordings > 1 {
             return Err(ExportError::Invalid(format!(
@@ -105,10 +105,10 @@ pub fn ctm(recording: &Recording, name: &Name) -> String {
     text
 }
 
-/// UEM, a line for each channel: the whole recording. Source: NIST's md-eval, as RTTM's.
+/// UEM, a line for each channel: from the recording's start to its end. Source: NIST's md-eval, as RTTM's.
 pub fn uem(recording: &Recording, name: &Name) -> String {
     let mut text = String::new();
-    let (start, end) = (media_time(recording, 0.0), media_time(recording, recording.duration_s));
+    let (start, end) = (media_time(recording, recording.span.0), media_time(recording, recording.span.1));
     for channel in recording.segment_channels() {
         let _ = writeln!(text, "{} {} {start:.3} {end:.3}", name.recording, channel.unwrap_or(1));
     }

@@ -82,7 +82,7 @@ impl Kaldi {
                 let suffix = channel.map_or_else(String::new, |channel| format!("_c{channel}"));
                 let command = self.command(recording, channel, target);
                 self.wav_scp.add(format!("{recording_id}{suffix} {command}"))?;
-                self.reco2dur.add(format!("{recording_id}{suffix} {:.4}", recording.duration_s))?;
+                self.reco2dur.add(format!("{recording_id}{suffix} {:.4}", recording.span.1))?;
             }
         }
         Ok(())
@@ -90,7 +90,7 @@ impl Kaldi {
 
     /// How a source is read: a mono WAV file of 16 kHz by its path, anything else through ffmpeg.
     fn command(&self, recording: &Recording, channel: Option<u16>, target: &Target) -> String {
-        let path = self.path(&recording.source, target);
+        let path = self.path(&recording.file, target);
         let is_plain = recording.container.as_deref() == Some("wav")
             && recording.sample_rate == Some(16_000)
             && recording.channels == Some(1);

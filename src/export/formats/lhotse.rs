@@ -116,8 +116,8 @@ impl Writer for Lhotse {
     fn write(&mut self, recording: &Recording, name: &Name, target: &mut Target) -> Result<()> {
         let source_rate = recording.sample_rate.filter(|rate| *rate > 0).unwrap_or(16_000);
         let of_source = || {
-            let samples = (recording.duration_s * f64::from(source_rate)).round() as u64;
-            let path = self.path(&recording.source, target);
+            let samples = (recording.span.1 * f64::from(source_rate)).round() as u64;
+            let path = self.path(&recording.file, target);
             recording_value(&name.recording, &path, recording.channels.unwrap_or(1).max(1), source_rate, samples)
         };
         let source = self.sources.then(of_source);

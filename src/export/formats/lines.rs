@@ -72,7 +72,7 @@ pub fn nemo(settings: &Settings, target: &mut Target) -> Result<JsonLines> {
     let line = move |recording: &Recording, _: &Name, segment: &Segment| {
         let (file, offset) = match &segment.path {
             Some(file) if !sources => (file.as_str(), 0.0),
-            _ => (recording.source.as_str(), segment.start_s),
+            _ => (recording.file.as_str(), segment.start_s),
         };
         let mut line = Map::new();
         line.insert("audio_filepath".into(), path(file).into());

@@ -34,9 +34,8 @@ fn label(recording: &Recording) -> String {
 pub fn textgrid(recording: &Recording, _: &Name) -> String {
     let tiers = tiers(recording);
     let label = label(recording).replace('"', "\"\"");
-    // Praat wants tiers to end where the file does, and no interval beyond.
-    let end = recording.segments.iter().map(|segment| segment.end_s).fold(recording.duration_s, f64::max);
-    let end = media_time(recording, end);
+    // Praat wants no interval beyond the end of its tier.
+    let end = media_time(recording, recording.span.1);
     let mut text = format!(
         "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\nxmin = 0\nxmax = {end}\ntiers? <exists>\nsize = {}\nitem []:\n",
         tiers.len()
@@ -143,7 +142,7 @@ pub fn eaf(recording: &Recording, _: &Name) -> String {
          {tiers_text}  <LINGUISTIC_TYPE GRAPHIC_REFERENCES=\"false\" LINGUISTIC_TYPE_ID=\"default-lt\" \
          TIME_ALIGNABLE=\"true\"/>\n</ANNOTATION_DOCUMENT>\n",
         humantime::format_rfc3339_seconds(prepared_at(recording)),
-        xml(&file_url(&recording.source)),
+        xml(&file_url(&recording.file)),
     )
 }
 
