@@ -131,6 +131,19 @@ impl Recording {
         channels
     }
 
+    /// The source's file, for names beside it. A part of a file has its times in the name.
+    fn beside(&self) -> PathBuf {
+        let file = Path::new(&self.file);
+        match SourcePart::split(&self.source) {
+            (path, Some(part)) if self.file.ends_with(path) => {
+                let end = part.end_s.map_or_else(String::new, |end| end.to_string());
+                let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+                file.with_file_name(format!("{stem}.{}-{end}.x", part.start_s))
+            }
+            _ => file.to_owned(),
+        }
+    }
+
     /// Finds the file and the part of it that the source names. A file whose name looks like a part is a file.
     fn locate(&mut self, audio_dir: &Path) {
         let (path, part) = SourcePart::split(&self.source);
@@ -385,7 +398,12 @@ impl Export {
             Ok(Part { name, writer, target })
         };
         let parts = names.into_iter().map(part).collect::<Result<_>>()?;
-        let naming = settings.naming.unwrap_or(settings.format.naming());
+        // Beside their sources, files of one name lie in different folders.
+        let default = match destination {
+            Destination::BesideSources => Naming::Key,
+            _ => settings.format.naming(),
+        };
+        let naming = settings.naming.unwrap_or(default);
         Ok(Self { choice, destination, names: Names::new(naming), parts, summary: Summary::default(), settings })
     }
 

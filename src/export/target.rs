@@ -4,7 +4,9 @@
 //! them. An export that fails or is interrupted leaves what was there before.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -49,6 +51,8 @@ pub(super) struct Target {
     files: Vec<Unpublished>,
     /// Files that were published one by one.
     published: u64,
+    /// Hashes of the paths of files beside sources.
+    beside: HashSet<u64>,
 }
 
 /// A file under its temporary name.
@@ -93,7 +97,15 @@ impl Target {
             fs::create_dir_all(&folder).map_err(write_error(&folder))?;
         }
         let id = uuid::Uuid::new_v4().simple().to_string();
-        Ok(Self { destination: destination.clone(), folder, single, id, files: Vec::new(), published: 0 })
+        Ok(Self {
+            destination: destination.clone(),
+            folder,
+            single,
+            id,
+            files: Vec::new(),
+            published: 0,
+            beside: HashSet::new(),
+        })
     }
 
     /// The folder that relative paths of this part are relative to.
@@ -150,7 +162,17 @@ impl Target {
     /// There may be millions of these, so each appears when it is complete.
     pub fn publish_for_recording(&mut self, source: &Path, name: &str, extension: &str, bytes: &[u8]) -> Result<()> {
         let path = match self.destination {
-            Destination::BesideSources => source.with_extension(extension),
+            Destination::BesideSources => {
+                let path = source.with_extension(extension);
+                if !self.beside.insert(hash(&path)) {
+                    let path = path.display();
+                    return Err(ExportError::Invalid(format!(
+                        "two recordings would be written to {path}: their sources differ only in their extensions; \
+                         use --to FOLDER --ids key"
+                    )));
+                }
+                path
+            }
             _ => self.folder.join(format!("{name}.{extension}")),
         };
         let (temporary, mut file) = self.create(&path)?;
@@ -227,6 +249,12 @@ impl OutputFile {
     pub fn close(mut self) -> Result<()> {
         self.sync()
     }
+}
+
+fn hash(path: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// An error of this file.

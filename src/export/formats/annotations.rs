@@ -2,7 +2,7 @@
 //!
 //! Times are those of the medium, because annotations are laid beside it: the recording's start offset is added.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use prepare_audio_types::Segment;
 
@@ -32,8 +32,8 @@ impl Writer for Texts {
         let text = (self.text)(recording, name);
         self.recordings += 1;
         let Some(single) = &mut self.single else {
-            let (file, extension) = (Path::new(&recording.file), self.format.extension());
-            return target.publish_for_recording(file, &name.recording, extension, text.as_bytes());
+            let (file, extension) = (recording.beside(), self.format.extension());
+            return target.publish_for_recording(&file, &name.recording, extension, text.as_bytes());
         };
         if self.format.is_per_recording() && self.recordings > 1 {
             return Err(ExportError::Invalid(format!(
