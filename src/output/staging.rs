@@ -230,6 +230,9 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), Wri
     Ok(())
 }
 
+/// A part of publishing a claim's files.
+type Step = dyn Fn(&mut Staging) -> Result<(), WriteError>;
+
 /// Publishes the files of several claims; returns the result of each, in the same order. All files are synced, then all are
 /// renamed to their final names, then the folders are synced: after the first sync of each kind the file system has little
 /// left to do. Blocks on the disk: not to be called on a compute thread.
@@ -238,7 +241,7 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), Wri
 pub fn publish(mut claims: Vec<Staging>) -> Vec<Result<(), WriteError>> {
     let mut outcomes: Vec<Result<(), WriteError>> = claims.iter().map(|_| Ok(())).collect();
     let writes: Vec<bool> = claims.iter().map(Staging::has_files).collect();
-    let steps: [&dyn Fn(&mut Staging) -> Result<(), WriteError>; 3] =
+    let steps: [&Step; 3] =
         [&|staging| staging.sync_files(), &Staging::rename_all, &|staging| Ok(sync_folder(&staging.folder)?)];
     for step in steps {
         for ((staging, outcome), writes) in claims.iter_mut().zip(&mut outcomes).zip(&writes) {

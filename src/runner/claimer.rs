@@ -39,6 +39,12 @@ pub(super) struct Assigned {
     pub permits: Vec<OwnedSemaphorePermit>,
 }
 
+/// The result of a claim.
+type Claimed = (IsolatedQueue, Result<Vec<Reserved>, RunError>);
+
+/// How many claims were to begin, and those of them that are still valid.
+type Begun = (usize, Vec<ClaimKey>);
+
 /// A claim in reserve.
 struct Reserved {
     claim: Claim,
@@ -86,9 +92,9 @@ struct Feeder<'r> {
     /// Claims before those, which a worker may begin. Where the database records what was begun, their rows are updated.
     begun: VecDeque<Reserved>,
     /// The claim that is under way, in a task of its own, because it must not be dropped half way.
-    claiming: Option<JoinHandle<(IsolatedQueue, Result<Vec<Reserved>, RunError>)>>,
+    claiming: Option<JoinHandle<Claimed>>,
     /// The first claims in reserve are being begun: how many, and those of them that are still valid.
-    beginning: Option<JoinHandle<Result<(usize, Vec<ClaimKey>), StoreError>>>,
+    beginning: Option<JoinHandle<Result<Begun, StoreError>>>,
     /// `None` while a claim is under way.
     isolated: Option<IsolatedQueue>,
     /// The last claim found nothing.
@@ -209,7 +215,7 @@ impl Feeder<'_> {
     }
 
     /// Takes the answer to [`start_beginning`](Self::start_beginning): the first claims in reserve are begun or lost.
-    fn add_begun(&mut self, (asked, begun): (usize, Vec<ClaimKey>)) {
+    fn add_begun(&mut self, (asked, begun): Begun) {
         for reserved in self.claimed.drain(..asked) {
             if begun.contains(&reserved.claim.key) {
                 self.begun.push_back(reserved);
@@ -326,11 +332,7 @@ impl IsolatedQueue {
 ///
 /// These come last, because a process that one of them crashes should have done all other work before; but not later
 /// than after [`ISOLATED_WAIT`].
-async fn claim(
-    run: Arc<Run>,
-    limit: usize,
-    mut isolated: IsolatedQueue,
-) -> (IsolatedQueue, Result<Vec<Reserved>, RunError>) {
+async fn claim(run: Arc<Run>, limit: usize, mut isolated: IsolatedQueue) -> Claimed {
     let claims = claim_by(&run, limit, &mut isolated).await;
     (isolated, claims)
 }
