@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs all tests, including those on PostgreSQL and with ONNX Runtime. Missing packages are installed by name; if that
-# fails, so does this script. Arguments select tests, as in `./test.sh program::doctor`.
+# Runs all tests, including those on PostgreSQL and with ONNX Runtime. It installs missing packages by name, and fails if
+# that fails. Arguments select tests: `./test.sh program::doctor`.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -15,7 +15,7 @@ find_initdb() {
     return 1
 }
 
-# Names of one package for apt, dnf and brew.
+# Installs a package. The arguments are its names for apt, dnf and brew.
 install() {
     local as_root=()
     [ "$(id -u)" = 0 ] || as_root=(sudo)
@@ -33,7 +33,7 @@ install() {
     fi
 }
 
-# ONNX Runtime's library and the official package's model come from PyPI, into target/.
+# Downloads ONNX Runtime's library and the official package's model from PyPI into target/.
 fetch_onnx() {
     local packages=target/python
     if ! ls "$packages"/onnxruntime/capi/libonnxruntime.* "$packages"/silero_vad/data/silero_vad.onnx >/dev/null 2>&1; then
@@ -46,7 +46,7 @@ fetch_onnx() {
     export ORT_DYLIB_PATH PREPARE_AUDIO_SILERO_ONNX
 }
 
-# One server for the whole run. It stops when this script, which holds its standard input open, ends.
+# Starts one server for the whole run. It stops when this script ends, because the script keeps its standard input open.
 start_postgres() {
     local sockets data as_other=()
     sockets=$(mktemp -d /tmp/pa-pg-XXXXXX)
@@ -68,17 +68,18 @@ start_postgres() {
     export PREPARE_AUDIO_TEST_POSTGRES=$sockets
 }
 
-say "preparing: PostgreSQL, ONNX Runtime, faketime, iproute2"
+say "preparing: PostgreSQL, PgBouncer, ONNX Runtime, faketime, iproute2"
 find_initdb >/dev/null || install postgresql postgresql-server postgresql
 binaries=$(find_initdb) || { echo "test.sh: PostgreSQL's initdb is still not found" >&2; exit 1; }
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || install pgbouncer pgbouncer pgbouncer
 [ -n "${ORT_DYLIB_PATH:-}" ] && [ -n "${PREPARE_AUDIO_SILERO_ONNX:-}" ] || fetch_onnx
 if [ "$(uname)" = Linux ]; then
     find /usr/lib /usr/lib64 -maxdepth 3 -name libfaketimeMT.so.1 2>/dev/null | grep -q . || install faketime libfaketime libfaketime
     command -v ip >/dev/null || [ -x /usr/sbin/ip ] || install iproute2 iproute iproute2mac
     export PREPARE_AUDIO_REQUIRE_FAKETIME=1 PREPARE_AUDIO_REQUIRE_IPROUTE2=1
 fi
-# With these set, a test without PostgreSQL or ONNX Runtime fails instead of being skipped.
-export PREPARE_AUDIO_REQUIRE_POSTGRES=1 PREPARE_AUDIO_REQUIRE_ONNX=1
+# With these set, a test without PostgreSQL, PgBouncer or ONNX Runtime fails instead of being skipped.
+export PREPARE_AUDIO_REQUIRE_POSTGRES=1 PREPARE_AUDIO_REQUIRE_PGBOUNCER=1 PREPARE_AUDIO_REQUIRE_ONNX=1
 
 # The program is built once, with the faults that tests inject by environment variables.
 options=(--locked --workspace --features fault-injection)

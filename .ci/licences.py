@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Checks all crates in Cargo.lock against deny.toml: licences, sources, and wildcard versions of our own dependencies.
 
-Needs Python 3.11 and cargo. It covers the part of cargo-deny that deny.toml uses, without compiling cargo-deny;
-.ci/run prefers cargo-deny where that is installed. SPDX expressions are evaluated with OR, AND, WITH and parentheses;
-`A/B`, an old spelling in Cargo.toml, means `A OR B`.
+Needs Python 3.11 and cargo. It covers the part of cargo-deny that deny.toml uses, without compiling cargo-deny. .ci/run
+uses cargo-deny if it is installed. SPDX expressions are evaluated with OR, AND, WITH and parentheses. `A/B`, an old
+notation in Cargo.toml, means `A OR B`.
 """
 import json
 import re
@@ -59,7 +59,7 @@ def problems(metadata, rules):
             if not licence or not is_allowed(licence, allowed):
                 yield f"{name}: the licence {licence!r} is not allowed by deny.toml"
         except (IndexError, ValueError) as error:
-            yield f"{name}: the licence {licence!r} is no SPDX expression: {error}"
+            yield f"{name}: the licence {licence!r} is not an SPDX expression: {error}"
         if package["source"] not in (None, CRATES_IO):
             yield f"{name}: comes from {package['source']}"
         if package["source"] is None:

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""prepare-audio beside the Python pipeline that a user would write today (PyAV, silero-vad, ONNX Runtime), on the same folder.
+"""Compares prepare-audio with a typical Python pipeline (PyAV, silero-vad, ONNX Runtime) on the same folder.
 
   benches/compare.sh [--repetitions 3] [--workers 1 2] [--minutes 32] [--save table.md]
 
-Half of the folder is MP3 and half FLAC, both 44.1 kHz stereo. It is made once, from the real speech in ../shared/audio
-where that exists, else from fixtures/speech, each file beginning elsewhere in it. Both sides decode, mix, resample, find
-the speech, write a WAV for each segment and a row for each into SQLite. They run in turn, and the order turns as well.
+Half of the folder is MP3 and half FLAC, both 44.1 kHz stereo. It is made once, from the real speech in ../shared/audio if
+that exists, otherwise from fixtures/speech. Each file starts at another position of the speech. Both programs decode, mix,
+resample, detect speech, and write a WAV file and an SQLite row for each segment. They run alternately, in rotating order.
 
   PEER=path            the Python pipeline (default: ../shared/bench/peer.py beside the checkout)
   PREPARE_AUDIO=path   the program (default: `cargo build --release` and its result)
   COMPARE_VENV=path    a Python environment with the peer's packages (default: made in target/compare/venv, some GB)
-  COMPARE_AUDIO=path   a folder of your own recordings instead of the made one
+  COMPARE_AUDIO=path   a folder with your own recordings instead of the generated one
 
-The Python side loads its models before its own clock starts, and start-up is a large part of its whole process. Both of
-its times are shown; the ratio is against its own, shorter one, while prepare-audio is timed as a whole process, from
+The Python pipeline loads its models before it starts its own timer, and starting takes a large part of its process's time.
+Both of its times are shown. The ratio uses its own, shorter time, while prepare-audio is timed as a whole process, from
 start to exit.
 """
 import argparse
@@ -49,7 +49,7 @@ def need_ffmpeg():
 def the_peer():
     peer = Path(os.environ.get("PEER", REPO.parent / "shared/bench/peer.py"))
     if not peer.is_file():
-        stop(f"there is no {peer}; PEER=path/to/peer.py says where it is")
+        stop(f"there is no {peer}; set PEER=path/to/peer.py")
     return peer.resolve()
 
 
@@ -65,7 +65,7 @@ def the_python():
     try:
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
     except BaseException:
-        shutil.rmtree(python.parent.parent, ignore_errors=True)  # or a half-made one would be taken for a whole one next time
+        shutil.rmtree(python.parent.parent, ignore_errors=True)  # the next run would use an incomplete one
         raise
     return python
 
@@ -83,7 +83,7 @@ def the_program():
 
 
 def speech():
-    """Where speech comes from, and its samples: 44.1 kHz stereo, int16, as bytes."""
+    """The samples of the speech: 44.1 kHz stereo, int16, as bytes."""
     real = [REPO.parent / "shared/audio" / name for name in ("silero_test_60s.wav", "jfk_44k_stereo.flac")]
     made = [REPO / "fixtures/speech" / name for name in ("pauses.wav", "mp3_44k1_stereo.mp3", "a/same.wav", "b/same.wav", "vorbis_44k1_stereo.ogg")]
     files = real if all(p.exists() for p in real) else made
@@ -117,7 +117,7 @@ def make_folder(minutes):
 
 
 def timed(command, log):
-    """Wall and CPU seconds of a process with all its children, and its standard output."""
+    """Wall and CPU seconds of a process with its children, and its standard output."""
     with open(log, "wb") as err, tempfile.TemporaryFile() as out:
         start = time.perf_counter()
         process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=err)
@@ -134,10 +134,11 @@ def timed(command, log):
 
 def run_peer(kind, python, peer, folder, workers, tmp):
     wall, cpu, text = timed([python, peer, folder, tmp / "out", "--workers", workers, "--vad", kind], tmp / "log")
-    said = json.loads(text.strip().splitlines()[-1])
-    if said["failed"]:
-        stop(f"{said['failed']} recordings failed in peer {kind}")
-    return {"wall": wall, "own": said["wall_s"], "cpu": cpu, "segments": said["segments"], "files": said["files"], "audio": said["audio_s"]}
+    report = json.loads(text.strip().splitlines()[-1])
+    if report["failed"]:
+        stop(f"{report['failed']} recordings failed in peer {kind}")
+    return {"wall": wall, "own": report["wall_s"], "cpu": cpu, "segments": report["segments"], "files": report["files"],
+            "audio": report["audio_s"]}
 
 
 def run_program(program, folder, workers, tmp):
@@ -197,8 +198,8 @@ def table(results, folder, repetitions):
         ratio = "" if name == "prepare-audio" else f"{m['own'] / median['prepare-audio', n]['own']:.2f}"
         lines.append(f"| {name} | {n} | {m['own']:.2f} | {min(spread):.2f} - {max(spread):.2f} | {m['wall']:.2f} | {m['cpu']:.2f} | "
                      f"{audio / m['own']:.0f} | {m['segments']:.0f} | {ratio} |")
-    lines += ["", "`seconds` of a peer is its own figure, without the loading of its models; of prepare-audio it is the whole process. "
-                  "x real time and the ratios are made from it."]
+    lines += ["", "`seconds` of a peer is its own figure, without loading its models; for prepare-audio it is the whole process. "
+                  "x real time and the ratios are computed from it."]
     return "\n".join(lines)
 
 
@@ -212,7 +213,7 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     peer, folder = the_peer(), make_folder(a.minutes)
     python, program = the_python(), the_program()
-    for p in folder.rglob("*"):  # into the page cache, for all sides alike
+    for p in folder.rglob("*"):  # read everything into the page cache
         if p.is_file():
             p.read_bytes()
     sides = {

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# prepare-audio beside the pipeline that a user would write today, on the same folder: see compare.py.
-# Needs Python 3.9 with venv, ffmpeg and a Rust toolchain; all it makes is under target/compare/.
+# Compares prepare-audio with a typical Python pipeline on the same folder; see compare.py.
+# Needs Python 3.9 with venv, ffmpeg and a Rust toolchain. It writes only below target/compare/.
 exec python3 "$(dirname "$0")/compare.py" "$@"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What damage does to a recording: benches/damage.py [PROGRAM]
+"""Measures the effect of damage on recordings: benches/damage.py [PROGRAM]
 
-Makes a recording of 10 minutes from fixtures/long in each format, overwrites 1, 10 and 100 kB of it with noise at five places,
-and prints a Markdown table: the seconds that are missing, and how far the segments are from those of the undamaged file
-that lie 5 s or more away from the damage. Both are the largest of the five. ffmpeg's decode of the same file, segmented by
-the same program, stands beside it. Needs ffmpeg."""
+For each format, this makes a recording of 10 minutes from fixtures/long, overwrites 1, 10 and 100 kB with noise at five
+positions, and prints a Markdown table: the missing seconds, and the displacement of the segments that are 5 s or more away
+from the damage, compared with the undamaged file. Both are maxima over the five positions. For comparison, it has the same
+figures for ffmpeg's output, segmented by the same program. Needs ffmpeg."""
 import json, os, pathlib, sqlite3, subprocess, sys, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -55,14 +55,14 @@ def prepare(files, work):
     return found
 
 
-def displaced(whole, cuts, at):
-    """How far the segments away from the damage are from their places, at most; None where one is missing."""
-    most = 0.0
-    for start, end in whole:
-        if end < at - 5 or start > at + 25:
-            near = min((abs(start - s) + abs(end - e)) / 2 for s, e in cuts) if cuts else 99.0
-            most = max(most, near)
-    return most
+def displaced(whole, cuts, begin, end):
+    """The maximum displacement, in seconds, of the segments that are 5 s or more away from the damage; 99 if none is left."""
+    maximum = 0.0
+    for first, last in whole:
+        if last < begin - 5 or first > end + 5:
+            near = min((abs(first - s) + abs(last - e)) / 2 for s, e in cuts) if cuts else 99.0
+            maximum = max(maximum, near)
+    return maximum
 
 
 def main():
@@ -94,8 +94,9 @@ def main():
                     (own, gaps, cuts), (other, _, others) = ours.get(file.name, (0, 0, [])), theirs.get(wav.name, (0, 0, []))
                     lost = max(lost, gaps + max(0.0, length - own))
                     lost_by_ffmpeg = max(lost_by_ffmpeg, length - other)
-                    moved = max(moved, displaced(whole, cuts, length * place))
-                    moved_by_ffmpeg = max(moved_by_ffmpeg, displaced(whole, others, length * place))
+                    begin, end = length * place, length * (place + size / len(data))
+                    moved = max(moved, displaced(whole, cuts, begin, end))
+                    moved_by_ffmpeg = max(moved_by_ffmpeg, displaced(whole, others, begin, end))
                 print(f"| {name} | {size // 1000} kB | {lost:.2f} | {lost_by_ffmpeg:.2f} | {moved:.3f} | {moved_by_ffmpeg:.3f} |", flush=True)
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Decodes every fixture here and by ffmpeg, and prints a table of how they compare. Needs ffmpeg; nothing outside Python.
+"""Decodes every fixture with this program and with ffmpeg, and prints a table of the differences. Needs only ffmpeg.
 
   cargo build --release --example decode
   benches/formats.py target/release/examples/decode > docs/formats.md         --no-speed leaves the long files out
 
-Counts are sample frames. SNR is that of our samples against ffmpeg's, lag 0; `exact` means equal to the last bit.
-Speed is measured on two minutes of the same kind, both decoders on one thread by turns, the best of three: how many
-seconds of audio a second of the processor decodes.
+Counts are sample frames. The signal-to-noise ratio is that of our samples against ffmpeg's at lag 0; `exact` means equal to
+the last bit. Speed is measured on two minutes of the same format, with one thread, alternately, best of three: seconds of
+audio per second of CPU time.
 """
 import argparse
 import array
@@ -50,7 +50,7 @@ NOTES = """
 
 
 def cpu(command):
-    """What the command wrote, what it said, and the processor's seconds it took, its children's included."""
+    """The finished command with its output, and its CPU seconds with its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -72,7 +72,7 @@ def ours(binary, path):
 
 
 def theirs(path, is_opus):
-    # Opus by libopus, as here: ffmpeg's own decoder resamples speech in another way.
+    # libopus decodes Opus, as in this program. ffmpeg's own decoder resamples speech differently.
     decoder = ["-c:a", "libopus"] if is_opus else []
     command = ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", *decoder, "-i", path, "-map", "0:a:0", "-f", "f32le", "-"]
     done, seconds = cpu(command)
@@ -80,7 +80,7 @@ def theirs(path, is_opus):
 
 
 def snr(got, want, shift=0):
-    """Of `got`, begun `shift` samples later, in dB; None where they are equal."""
+    """The signal-to-noise ratio of `got` from sample `shift` on, in dB; None if both are equal."""
     pairs = list(zip(got[max(shift, 0):], want[max(-shift, 0):]))
     noise = math.fsum((g - w) ** 2 for g, w in pairs)
     signal = math.fsum(w * w for _, w in pairs)
@@ -88,7 +88,7 @@ def snr(got, want, shift=0):
 
 
 def lag(got, want, channels):
-    """Frames that `got` lies behind `want`: the shift that correlates best, over the loudest tenth of a second."""
+    """The delay of `got` in frames: the shift with the best correlation, over the loudest tenth of a second."""
     got, want = got[::channels], want[::channels]
     size = min(4800, len(want) // 2)
     loud = max(range(0, len(want) - size, size // 2), key=lambda at: sum(map(abs, want[at:at + size])))
@@ -102,7 +102,7 @@ def lag(got, want, channels):
 
 
 def speed(binary, path, is_opus):
-    """Times real time: here and by ffmpeg, best of three, by turns."""
+    """Speed as a multiple of real time, of this program and of ffmpeg: best of three, alternately."""
     both = [min(times) for times in zip(*((ours(binary, path)[3], theirs(path, is_opus)[1]) for _ in range(3)))]
     return [SECONDS / seconds for seconds in both]
 
@@ -122,9 +122,9 @@ def row(binary, path, long):
     if long:
         here, there = speed(binary, long, is_opus)
         speeds = [f"{here:.0f}", f"{there:.0f}", f"{here / there:.2f}"]
-    told = "exact" if ratio is None else f"{ratio:.0f} dB"
+    agreement = "exact" if ratio is None else f"{ratio:.0f} dB"
     codec = f"{facts['container']} / {facts['codec']}"
-    return [name, codec, len(got) // channels, len(want) // channels, shift, told, *speeds, "" if good else "differs"]
+    return [name, codec, len(got) // channels, len(want) // channels, shift, agreement, *speeds, "" if good else "differs"]
 
 
 def main():

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""One very long recording: how much memory it takes, and what a second core is worth.
+"""Measures the memory that one very long recording takes, and the speed-up by several cores.
 
   cargo build --release
   benches/long.py target/release/prepare-audio [--hours 10] [--repetitions 3] [--formats mp3 flac] [--work DIR]
 
-Speech (of ../shared/audio where that exists, else of fixtures/speech) is repeated for so many hours, 44.1 kHz stereo, as MP3
-(128 kbit/s) and FLAC. Each is prepared by turns on all cores and pinned to one (`taskset`), into a fresh database and
-folder under DIR (default: target/long; a folder in memory leaves the disk out of it). The least time of each counts, as others
-may be at work on the machine; "busy" says how many cores the run had on average. Needs ffmpeg and taskset.
+Speech (of ../shared/audio if that exists, otherwise of fixtures/speech) is repeated for this many hours, 44.1 kHz stereo, as
+MP3 (128 kbit/s) and FLAC. Each file is prepared alternately on all cores and on one (`taskset`), with a new database and
+folder in DIR (default: target/long; use a folder in memory to exclude the disk). The table has the shortest time of each,
+because other programs may use the machine. "busy" is the average number of cores in use. Needs ffmpeg and taskset.
 """
 import argparse
 import os
@@ -20,14 +20,14 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import compare  # noqa: E402  (where speech comes from)
+import compare  # noqa: E402  (it makes the speech)
 
 REPO = Path(__file__).resolve().parent.parent
 CODECS = {"mp3": ["-c:a", "libmp3lame", "-b:a", "128k"], "flac": ["-c:a", "flac"], "wav": ["-c:a", "pcm_s16le"]}
 
 
 def make(path, hours):
-    """The recording, made once."""
+    """Makes the recording, unless it exists."""
     if path.exists():
         return
     print(f"making {path} (once)", file=sys.stderr)
@@ -70,7 +70,7 @@ def main():
     compare.need_ffmpeg()
     args.work.mkdir(parents=True, exist_ok=True)
     cores = len(os.sched_getaffinity(0))
-    print(f"{args.hours:g} hours, {cores} cores, the least of {args.repetitions} runs each.\n")
+    print(f"{args.hours:g} hours, {cores} cores, the shortest of {args.repetitions} runs each.\n")
     head = ["", "all cores, s", "one core, s", "ratio", "CPU s", "one core's", "busy", "peak MB", "one core's"]
     print("| " + " | ".join(head) + " |\n|" + " --- |" * len(head))
     for kind in args.formats:

@@ -1,13 +1,13 @@
-//! The queue without any work: how many recordings a second 8 processes can claim and complete, on SQLite with
-//! `synchronous=FULL` and on a PostgreSQL server that syncs every commit; and what a claim costs among many rows.
+//! The queue without any audio: how many recordings 8 processes can claim and complete per second, on SQLite with
+//! `synchronous=FULL` and on a PostgreSQL server that syncs every commit; and the time of a claim among many rows.
 //!
-//! `cargo bench --bench queue`. Asked are 1,000 recordings a second on each database, and a claim among a million rows
-//! that costs at most one and a half times one among a thousand.
+//! `cargo bench --bench queue`. The goals are 1,000 recordings per second on each database, and a claim among a million
+//! rows that takes at most 1.5 times as long as one among a thousand.
 //!
-//! Each of the 8 processes (this program again) opens the store as `fetch` does, and claims 1 recording at a time or 4,
-//! as a run does whose workers become free one by one or all at once; what it claimed it completes with an empty outcome,
-//! as many at once as were claimed. The data lies in cargo's target folder, which must be on a real disk. What that disk
-//! can do is measured too, because a claim and a completion wait for it once each.
+//! Each of the 8 processes (this program itself) opens the store as `fetch` does, and claims 1 recording at a time or 4,
+//! as a run does whose workers become free one by one or all at once. It completes the claimed recordings simultaneously,
+//! with empty outcomes. The data is in cargo's target folder, which must be on a real disk. That disk is measured, too,
+//! because a claim and a completion each wait for one sync.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[allow(dead_code, reason = "shared with the tests, which use all of it")]
@@ -38,15 +38,15 @@ use self::support::{
     test_database::{claimer, runtime},
 };
 
-/// Set for the processes that this program starts: the database.
+/// The variable that passes the database to the processes that this program starts.
 const DATABASE: &str = "PREPARE_AUDIO_BENCH_DATABASE";
 
-/// ... and how many recordings each claims at once.
+/// The variable that passes the number of recordings that each process claims at a time.
 const LIMIT: &str = "PREPARE_AUDIO_BENCH_LIMIT";
 
 const PROCESSES: usize = 8;
 
-/// Rows that claims are taken from before they are given back.
+/// Number of claims after which all claimed rows are released.
 const CLAIMS: u64 = 500;
 
 /// A folder on the disk that is measured.
@@ -54,7 +54,7 @@ fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo's target folder can be written")
 }
 
-/// The databases by name, with what keeps them.
+/// The databases under test: SQLite files in a folder, and a server.
 struct Databases {
     folder: TempDir,
     server: Option<Server>,
@@ -81,11 +81,11 @@ fn add(runtime: &Runtime, store: &Arc<Store>, batch: &mut usize, rows: usize) {
     runtime.block_on(store.add(&recordings, None)).expect("rows can be added");
 }
 
-/// A process that works whenever it is told to.
+/// A process that works through the queue each time that it receives a line.
 struct Worker {
     process: Child,
-    tell: ChildStdin,
-    told: BufReader<ChildStdout>,
+    requests: ChildStdin,
+    responses: BufReader<ChildStdout>,
 }
 
 impl Worker {
@@ -93,20 +93,20 @@ impl Worker {
         let mut command = Command::new(env::current_exe().expect("this program is a file"));
         command.env(DATABASE, url).env(LIMIT, limit.to_string());
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let (tell, told) = (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
-        let mut worker = Self { process, tell, told: BufReader::new(told) };
-        worker.work_is_over(); // it says so once when it is ready
+        let (requests, responses) = (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
+        let mut worker = Self { process, requests, responses: BufReader::new(responses) };
+        worker.wait(); // it sends one line when it is ready
         worker
     }
 
     fn begin(&mut self) {
-        writeln!(self.tell).expect("it listens");
+        writeln!(self.requests).expect("the process reads its input");
     }
 
-    /// Waits for its answer: the longest time that it waited for the database.
-    fn work_is_over(&mut self) -> Duration {
+    /// Waits until it is done. Returns the longest time that it waited for the database.
+    fn wait(&mut self) -> Duration {
         let mut line = String::new();
-        self.told.read_line(&mut line).expect("it answers");
+        self.responses.read_line(&mut line).expect("the process answers");
         Duration::from_micros(line.trim().parse().expect("a number"))
     }
 }
@@ -118,7 +118,7 @@ impl Drop for Worker {
     }
 }
 
-/// What such a process does: it claims and completes until nothing is left, each time that it is told to.
+/// The work of such a process: for each line of its input, it claims and completes until the queue is empty.
 fn work(url: &str, limit: usize) {
     let runtime = runtime();
     let store = runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("a database");
@@ -138,7 +138,7 @@ fn work(url: &str, limit: usize) {
                 let begun = Instant::now();
                 let mut ends: JoinSet<_> = claims.into_iter().map(|claim| end(&store, claim, &outcome)).collect();
                 while let Some(end) = ends.join_next().await {
-                    end.expect("no panic").expect("the claim stands");
+                    end.expect("no panic").expect("the claim is valid");
                 }
                 longest = longest.max(begun.elapsed());
             }
@@ -172,7 +172,7 @@ fn throughput(criterion: &mut Criterion) {
                     add(&databases.runtime, &store, &mut batch, recordings as usize);
                     let begun = Instant::now();
                     workers.iter_mut().for_each(Worker::begin);
-                    let waits: Vec<_> = workers.iter_mut().map(Worker::work_is_over).collect();
+                    let waits: Vec<_> = workers.iter_mut().map(Worker::wait).collect();
                     let time = begun.elapsed();
                     longest = waits.into_iter().fold(longest, Duration::max);
                     time
@@ -192,7 +192,7 @@ fn claim(criterion: &mut Criterion) {
         for (name, url) in databases.empty(&format!("claim {rows}")) {
             let store = databases.runtime.block_on(store::connect(&url.parse().expect("an address"))).expect("there");
             add(&databases.runtime, &store, &mut 0, rows);
-            // What the adding left to do is no part of a claim: a long log to copy back.
+            // Otherwise the first claims would include the checkpoint of the added rows.
             audit::execute(&url.parse().expect("an address"), ["PRAGMA wal_checkpoint(TRUNCATE)", "CHECKPOINT"]);
             group.bench_function(BenchmarkId::new(name, format!("{rows} rows")), |bencher| {
                 bencher.iter_custom(|claims| databases.runtime.block_on(time_claims(&store, claims)));
@@ -201,7 +201,7 @@ fn claim(criterion: &mut Criterion) {
     }
 }
 
-/// How long so many claims of one recording take; between them all are given back.
+/// The time of `claims` claims of one recording each. The release of the claimed rows is not measured.
 async fn time_claims(store: &Arc<Store>, claims: u64) -> Duration {
     let (worker, mut time, mut left) = (claimer("worker", "recipe"), Duration::ZERO, claims);
     while left > 0 {
@@ -212,21 +212,21 @@ async fn time_claims(store: &Arc<Store>, claims: u64) -> Duration {
             keys.extend(store.claim(&worker, 1, Isolation::Shared).await.expect("a claim").into_iter().map(|c| c.key));
         }
         time += begun.elapsed();
-        assert_eq!(keys.len() as u64, now, "there was enough to claim");
-        store.release(&keys).await.expect("they are given back");
+        assert_eq!(keys.len() as u64, now, "there are enough rows to claim");
+        store.release(&keys).await.expect("the claims are released");
         left -= now;
     }
     time
 }
 
-/// What the disk can do: a page written behind the last one, and synced.
+/// The speed of the disk: appends a page and syncs it.
 fn disk(criterion: &mut Criterion) {
     let folder = folder();
     let mut file = File::create(folder.path().join("log")).expect("a new file");
     criterion.benchmark_group("disk").throughput(Throughput::Elements(1)).bench_function("page, synced", |bencher| {
         bencher.iter(|| {
-            file.write_all(&[1; 4096]).expect("room");
-            file.sync_data().expect("a disk");
+            file.write_all(&[1; 4096]).expect("the disk has space");
+            file.sync_data().expect("the disk works");
         });
     });
 }

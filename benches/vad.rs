@@ -1,9 +1,10 @@
-//! The native engine: each SIMD level, block sizes, and live use, beside its rivals in the same run: ONNX Runtime on the
-//! official graphs, the one that takes many windows a call and the one that takes one. Processor time of 960 windows
+//! The native engine, at each SIMD level, with several block sizes, and for live audio; and ONNX Runtime with both official
+//! graphs, of which one takes many windows per call and the other one window. Measured is the CPU time of 960 windows
 //! (30.7 s of audio).
 //!
-//! `cargo bench --bench vad`. The rivals need ONNX Runtime's library (see `prepare-audio doctor`), and the per-window graph
-//! the file `silero_vad.onnx` of the package silero-vad, named by PREPARE_AUDIO_SILERO_ONNX. A shared machine's times move by 10% and more: compare only within one run.
+//! `cargo bench --bench vad`. The comparison needs ONNX Runtime's library (see `prepare-audio doctor`). The graph for one
+//! window per call is the file `silero_vad.onnx` of the package silero-vad, which PREPARE_AUDIO_SILERO_ONNX names. On a
+//! shared machine, times vary by 10% and more, so compare only times of the same run.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -18,7 +19,7 @@ use self::support::CpuTime;
 
 const WINDOWS: usize = 960;
 
-/// Noise that swells and fades; the engine takes the same time for any signal.
+/// Noise of varying loudness. The engine takes the same time for every signal.
 fn samples() -> Vec<f32> {
     let mut seed = 1_u32;
     let sample = |n: usize| {
@@ -57,29 +58,29 @@ fn engine(criterion: &mut Criterion<CpuTime>) {
     run(BenchmarkId::new("live", "10 ms pieces"), best, 1, 160);
 }
 
-/// ONNX Runtime on one thread, as the official package and faster-whisper run it.
-fn rivals(criterion: &mut Criterion<CpuTime>) {
+/// ONNX Runtime with one thread, as the official package and faster-whisper run it.
+fn onnx_runtime(criterion: &mut Criterion<CpuTime>) {
     let per_window = std::env::var_os("PREPARE_AUDIO_SILERO_ONNX")
-        .map(|path| ("onnxruntime, one window a call", ModelFile::read(path.as_ref())));
-    let batched = ("onnxruntime, many windows a call", ModelFile::bundled());
+        .map(|path| ("onnxruntime, one window per call", ModelFile::read(path.as_ref())));
+    let batched = ("onnxruntime, many windows per call", ModelFile::bundled());
     let samples = samples();
     let mut probabilities = Vec::with_capacity(WINDOWS);
     let mut group = criterion.benchmark_group("vad");
     group.throughput(Throughput::Elements(WINDOWS as u64)).sample_size(20);
     for (name, file) in std::iter::once(batched).chain(per_window) {
         let open = |file| Engine::open(file, EngineChoice::Onnx, Device::Cpu)?.detector();
-        let mut listener = match file.and_then(open) {
-            Ok(listener) => listener,
+        let mut detector = match file.and_then(open) {
+            Ok(detector) => detector,
             Err(error) => {
-                eprintln!("LEFT OUT: {name}: {error}");
+                eprintln!("SKIPPED: {name}: {error}");
                 continue;
             }
         };
         group.bench_function(BenchmarkId::new("rival", name), |bencher| {
             bencher.iter(|| -> Result<(), VadError> {
-                listener.reset();
+                detector.reset();
                 probabilities.clear();
-                listener.push(&samples, &mut probabilities)
+                detector.push(&samples, &mut probabilities)
             });
         });
     }
@@ -105,6 +106,6 @@ fn segmenter(criterion: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime);
-    targets = engine, rivals, segmenter
+    targets = engine, onnx_runtime, segmenter
 }
 criterion_main!(benches);

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Runs prepare-audio on the fixtures and draws what it printed as docs/terminal.svg.
+"""Runs prepare-audio on the fixtures and draws its output as docs/terminal.svg.
 
   cargo build --release
   docs/terminal.py [PROGRAM]                  default: target/release/prepare-audio
 
-The run uses a temporary folder, which is removed afterwards. The picture holds the program's real output; only the
-folder's path is cut off and long tables are shortened, which a line with "..." shows. Needs Python 3.9, nothing else.
+The run uses a temporary folder, which is removed afterwards. The picture has the program's real output; only the folder's
+path is removed, and long tables are shortened, which a line with "..." shows. Needs only Python 3.9.
 """
 import os
 import subprocess
@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 REPO = Path(__file__).resolve().parent.parent
 PICTURE = REPO / "docs" / "terminal.svg"
 
-# What is typed, and how many lines of the output are shown.
+# Commands, and the number of lines of output that are shown.
 COMMANDS = [
     ("prepare-audio fetch fixtures/speech fixtures/quiet --workers 4", 4),
     ("prepare-audio segments", 9),
@@ -29,7 +29,7 @@ COMMANDS = [
 COLUMNS = 110
 CHAR, LINE, MARGIN, BAR, SIZE = 8.43, 19, 18, 34, 14
 
-# Custom properties would be shorter, but not every renderer of SVG knows them.
+# Custom properties would be shorter, but not every SVG renderer supports them.
 STYLE = """
 text { font: %dpx ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; white-space: pre; fill: #24292f }
 .window { fill: #f6f8fa; stroke: #d0d7de }
@@ -46,7 +46,7 @@ text { font: %dpx ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mon
 
 
 def run(program, work, command):
-    """The output of one command, as lines. The log is left out, as it is on a terminal."""
+    """The output of one command, as lines, without the log."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREPARE_AUDIO_")}
     for name in ("DATABASE_URL", "OUTPUT_DIR", "AUDIO_FILE_DIR", "MODEL_FOR_VAD", "LOG_LEVEL"):
         environment.pop(name, None)

@@ -1,5 +1,5 @@
-//! Writes a recording's samples to standard output, as interleaved 32-bit floats: what `benches/formats.py` compares
-//! with ffmpeg's. Facts and the time it took go to standard error, as one line of JSON.
+//! Writes a recording's samples to standard output, as interleaved 32-bit floats, and its properties and the decoding time
+//! to standard error, as one line of JSON. `benches/formats.py` compares the samples with ffmpeg's.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{

@@ -1,11 +1,11 @@
 //! From a table of recordings to clean speech segments.
 //!
 //! The program `prepare-audio` claims pending recordings from a database ([`store`]), prepares each of them
-//! ([`pipeline`]) and publishes the segments ([`output`]). [`runner`] is the loop that does it; [`pool`] joins tokio, which
-//! waits, and rayon, which computes.
+//! ([`pipeline`]) and publishes the segments ([`output`]). [`runner`] is the loop that does this. [`pool`] is the bridge
+//! between tokio, which waits, and rayon, which computes.
 //!
-//! The parts that compute are crates of their own, re-exported here: [`vad`] finds speech, [`media`] decodes and encodes,
-//! [`pipeline`] prepares one recording, [`types`] holds what they share.
+//! The parts that compute are separate crates, which are re-exported here: [`vad`] detects speech, [`media`] decodes and
+//! encodes, [`pipeline`] prepares one recording, and [`types`] holds the types that they share.
 
 pub mod output;
 pub mod pool;

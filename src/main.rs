@@ -1,4 +1,4 @@
-//! The program: parses the command line, runs the command, exits in one place.
+//! The entry point: parses the command line, runs the command, and turns the outcome into an exit code.
 
 mod cli;
 

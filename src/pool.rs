@@ -9,12 +9,12 @@ use std::{
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
-/// A piece of work panicked. The panic's own message is inside.
+/// A job panicked. The field is the panic's message.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Panicked(pub String);
 
-/// Threads that compute, as many as recordings are prepared at once.
+/// Compute threads: one for each recording that is prepared at a time.
 pub struct Pool {
     threads: RwLock<ThreadPool>,
     number: usize,
@@ -24,12 +24,12 @@ impl Pool {
     /// Starts `threads` threads.
     ///
     /// # Errors
-    /// Where the system refuses them.
+    /// If the system cannot start the threads.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
         Ok(Self { threads: RwLock::new(build(threads)?), number: threads })
     }
 
-    /// Starts other threads for the work to come. Those that are at work end with it, should they ever.
+    /// Starts new threads for future jobs. The old threads end when their current jobs end; one that hangs never does.
     pub fn replace(&self) {
         match build(self.number) {
             Ok(new) => *self.threads.write().unwrap_or_else(PoisonError::into_inner) = new,
@@ -37,17 +37,17 @@ impl Pool {
         }
     }
 
-    /// Runs `work` on a thread of the pool and waits for it without holding one of tokio's.
+    /// Runs `work` on a thread of the pool, and waits for it without occupying a thread of tokio.
     ///
-    /// Work that was begun runs to its end even when this future is dropped.
+    /// Work that has started runs to its end even if this future is dropped.
     ///
     /// # Errors
-    /// [`Panicked`] where `work` panics; the pool itself lives on.
+    /// [`Panicked`] if `work` panics. The pool stays usable.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
         let (send, receive) = oneshot::channel();
         self.threads.read().unwrap_or_else(PoisonError::into_inner).spawn(move || {
             let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|cause| Panicked(message(&*cause)));
-            // Nobody waits any more where the program is on its way out.
+            // The receiver is gone if the future was dropped, as at the program's end.
             let _ = send.send(outcome);
         });
         receive.await.unwrap_or_else(|_| Err(Panicked("a compute thread ended".into())))

@@ -1,27 +1,27 @@
-//! What a run tells about itself while it goes on. The terminal's side of it is in `cli`.
+//! The events that a run reports while it works. Displaying them is the matter of `cli`.
 
-/// Listens to a run. Each method is called from many threads and must return at once.
+/// Receives the events of a run. Each method is called from many threads and must return at once.
 pub trait Progress: Send + Sync {
-    /// Worker `slot` has begun with `source`, whose header promises this many seconds.
+    /// Worker `slot` has started `source`. `seconds` is its length according to the header, if the header has one.
     fn started(&self, slot: usize, source: &str, seconds: Option<f64>);
-    /// Worker `slot` has listened to so many seconds of it.
+    /// Worker `slot` has processed this many more seconds of its recording.
     fn advanced(&self, slot: usize, seconds: f64);
-    /// Worker `slot` is free again; its recording had so many seconds, 0 where it was not prepared.
+    /// Worker `slot` is free again. `seconds` is the length of its recording, or 0 if it was not prepared.
     fn worked(&self, slot: usize, seconds: f64);
-    /// One recording more is done or has failed for good: its row says so.
+    /// The row of one more recording is done, or failed without another attempt.
     fn ended(&self);
-    /// Nothing can be claimed just now: others hold `running` recordings and `later` ones wait for their time. Where both
-    /// are 0, new ones are waited for.
+    /// Nothing can be claimed at the moment: other processes hold `running` recordings, and `later` ones wait for their
+    /// next attempt. If both are 0, the run waits for new recordings.
     fn waiting(&self, running: i64, later: i64);
-    /// Nothing new is begun, because of this.
+    /// The run claims nothing until it resumes, for the reason `why`.
     fn paused(&self, why: &str);
-    /// Work goes on after a pause.
+    /// The run claims recordings again after a pause.
     fn resumed(&self);
-    /// No more is claimed, because the user wants it so.
+    /// The user has asked the run to end, so it claims nothing more.
     fn stopping(&self);
 }
 
-/// Says nothing.
+/// Ignores every event.
 #[derive(Debug)]
 pub struct Silent;
 

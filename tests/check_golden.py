@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Does the program find what the official silero-vad package finds? Needs Python 3.9, and ffmpeg for real speech.
+"""Compares the program's segments with those of the official silero-vad package. Needs Python 3.9, and ffmpeg for real speech.
 
   tests/check_golden.py target/release/prepare-audio              real speech: ../shared/audio against ../shared/golden
   tests/check_golden.py target/release/prepare-audio --fixtures   fixtures/ against fixtures/expected/
 
---shared FOLDER says where the real speech is. One line a check; the exit code is 1 if any differs, 2 if it cannot be run.
+--shared FOLDER is the folder of the real speech. Each check prints a line. Exit code: 0 all equal, 1 some differ, 2 not run.
 """
 import argparse
 import json
@@ -28,7 +28,7 @@ FLAGS = {
     "min_silence_at_max_speech": "--vad-min-silence-at-max-speech-ms",
     "use_max_poss_sil_at_max_speech": "--vad-use-max-possible-silence",
 }
-# A sharp filter: ffmpeg's default one falls off so early that the official package itself finds other segments after it.
+# A steep filter. ffmpeg's default filter attenuates so much that the official package itself finds other segments after it.
 RESAMPLE = "aresample={}:filter_size=256:phase_shift=12:cutoff=0.995"
 GOOD, BAD = ["speech", "quiet", "truncated"], ["bad"]  # folders of fixtures/
 
@@ -37,7 +37,7 @@ class Checks:
     count = failed = 0
 
     def check(self, name, problem):
-        """`problem` is None where all is well."""
+        """Prints the result of a check. `problem` is None if it passed."""
         self.count += 1
         self.failed += problem is not None
         print(f"ok     {name}" if problem is None else f"FAILED {name}: {problem}", flush=True)
@@ -47,7 +47,7 @@ class Checks:
 
 
 class Run:
-    """One `fetch` into a fresh database and folder, and what it left there."""
+    """One `fetch` into a new database and folder, with its rows."""
 
     def __init__(self, binary, sources, folder, parameters=None):
         self.folder = folder
@@ -72,9 +72,9 @@ class Run:
         db.close()
 
     def absolute(self, path):
-        """A path of the database: absolute, or relative to where the program ran, or to its output."""
-        places = [Path(path), self.folder / path, self.folder / "out" / path]
-        return next((p.resolve() for p in places if p.is_absolute() or p.exists()), Path(path))
+        """The absolute path of a path in a row, which may be relative to the working directory or the output folder."""
+        candidates = [Path(path), self.folder / path, self.folder / "out" / path]
+        return next((p.resolve() for p in candidates if p.is_absolute() or p.exists()), Path(path))
 
     def row(self, source):
         return self.rows.get(source.resolve())
@@ -86,7 +86,7 @@ class Run:
         return [[s["start_sample"], s["end_sample"]] for s in self.of(source)]
 
     def trouble(self, source):
-        """Why there is nothing to compare, if so."""
+        """The reason why a source has no segments to compare, or None."""
         row = self.row(source)
         if row is None:
             return f"no row; exit code {self.done.returncode}: {self.last_words()}"
@@ -121,7 +121,7 @@ def read_wav(path):
 
 
 def wrong_files(run, source, exact):
-    """Each segment file holds as many samples as its row says; if `exact`, just the samples [start:end] of its source."""
+    """Checks that each segment file has as many samples as its row says and, if `exact`, that they are the source's."""
     whole = read_wav(source) if exact else b""
     for s in run.of(source):
         start, end, path = s["start_sample"], s["end_sample"], run.absolute(s["path"])
@@ -132,12 +132,12 @@ def wrong_files(run, source, exact):
         if len(part) != 2 * (end - start):
             return f"segment {s['idx']}: {len(part) // 2} samples in its file, {end - start} in its row"
         if exact and part != whole[2 * start:2 * end]:
-            return f"segment {s['idx']}: {path} does not hold the source's samples"
+            return f"segment {s['idx']}: {path} differs from the source's samples"
     return None
 
 
 def check_exact(checks, binary, base, golden, tmp):
-    """Equal to the sample, for each set of parameters."""
+    """Segments equal the package's to the sample, for each set of parameters."""
     sources = {name: base / name for name in golden["files"]}
     for label, parameters in golden["parameters"].items():
         run = Run(binary, sources.values(), tmp / label, parameters)
@@ -152,7 +152,7 @@ def check_exact(checks, binary, base, golden, tmp):
 
 
 def check_other_rates(checks, binary, base, golden, tmp):
-    """The same speech at 44.1 and 48 kHz: every boundary within one window."""
+    """With the same speech at 44.1 and 48 kHz, every boundary is within one window of the package's."""
     made = {}
     (tmp / "rates").mkdir()
     for name in golden["files"]:
@@ -170,7 +170,7 @@ def check_other_rates(checks, binary, base, golden, tmp):
 
 
 def misses_speech(got, speech):
-    """The sentences are where they were placed: half of each at least is in segments, the middle of each pause is not."""
+    """At least half of each sentence is in segments, and the middle of each pause is not."""
     got = [(s / 16000, e / 16000) for s, e in got]
     for start, end in speech:
         inside = sum(max(0, min(e, end) - max(s, start)) for s, e in got)
@@ -178,7 +178,7 @@ def misses_speech(got, speech):
             return f"the sentence at {start}-{end} s is not in {got}"
     for (_, before), (after, _) in zip(speech, speech[1:]):
         if any(s <= (before + after) / 2 < e for s, e in got):
-            return f"the pause at {before}-{after} s is taken for speech: {got}"
+            return f"the pause at {before}-{after} s is detected as speech: {got}"
     return None
 
 
@@ -196,7 +196,8 @@ def check_good(checks, run, path, name, want, speech):
 
 
 def check_formats(checks, binary, base, tmp):
-    """Every fixture in one run: as the package finds in ffmpeg's decode, within one window; the bad ones fail, alone."""
+    """Prepares every fixture in one run. Good ones are within one window of the package's segments of ffmpeg's output;
+    only the bad ones fail."""
     expected = base / "expected"
     formats = json.loads((expected / "formats.json").read_text(encoding="utf-8"))["files"]
     pauses = json.loads((expected / "pauses.json").read_text(encoding="utf-8"))
@@ -216,7 +217,7 @@ def check_formats(checks, binary, base, tmp):
     same = [run.of(p) for p in files["speech"] if p.name == "same.wav"]
     paths = {s["path"] for segments in same for s in segments}
     ok = len(same) == 2 and all(same) and len(paths) == sum(map(len, same))
-    checks.check("two files of one name do not collide", None if ok else f"{sorted(paths)}")
+    checks.check("two files with the same name have different segments", None if ok else f"{sorted(paths)}")
 
 
 def main():

@@ -1,5 +1,4 @@
-//! Measures the processor time of the thread instead of the time on the wall, which on a shared machine tells more about
-//! the neighbours.
+//! Measures the CPU time of the thread instead of the wall time, which depends on other work on a shared machine.
 
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use cpu_time::ThreadTime;
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 
-/// The thread's processor time.
+/// The thread's CPU time.
 pub struct CpuTime;
 
 impl Measurement for CpuTime {
@@ -39,7 +38,7 @@ impl Measurement for CpuTime {
     }
 }
 
-/// Criterion keeps its formatter of nanoseconds to itself, but lends it.
+/// Criterion's formatter of nanoseconds is private, but `WallTime` returns it.
 struct Nanoseconds;
 
 impl ValueFormatter for Nanoseconds {

@@ -1,4 +1,4 @@
-//! Any bytes as a recording: opened, decoded to their end and resampled, as the program does.
+//! Decodes and resamples any bytes as a recording, as the program does.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,6 +7,6 @@ use prepare_audio_fuzz::{ogg, recording};
 fuzz_target!(|data: &[u8]| {
     let mut bytes = data.to_vec();
     // A page with a wrong checksum is skipped. The checksums are corrected, so that the content is decoded.
-    ogg::mend(&mut bytes);
+    ogg::fix_checksums(&mut bytes);
     recording::decode(bytes);
 });

@@ -1,4 +1,4 @@
-//! Headers: a small file around numbers that the fuzzer chooses, in each container that has a header of its own.
+//! Decodes small files with header fields that the fuzzer chooses, in each container that has a header.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -12,7 +12,7 @@ use prepare_audio::media::{
     SourceCut, catches_panics,
 };
 
-/// Samples at 16 kHz that are decoded at most: ten minutes. Silence compresses well, and more of it tests nothing new.
+/// The maximum of samples at 16 kHz that are decoded: ten minutes. More of the same tests nothing new.
 const MAX_SAMPLES: u64 = 600 * 16_000;
 
 /// Panics that the decoder catches are reported once for each location; all others end the fuzzer, which keeps the

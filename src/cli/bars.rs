@@ -16,7 +16,7 @@ pub fn draw_target() -> ProgressDrawTarget {
     ProgressDrawTarget::stderr_with_hz(8)
 }
 
-/// The style for a template. The templates are constants that a test checks; a wrong one is no reason to fail a run.
+/// The style for a template. A test checks the templates, which are constants, so an invalid one need not fail a run.
 pub fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("━╸─")

@@ -29,12 +29,12 @@ Examples:
   prepare-audio doctor                             check that this machine has what a run needs";
 
 const SETTINGS: &str = "\
-Settings come from flags, the environment (a .env file is read too), and the TOML file that --config names, in this
-order of strength. The file's keys are the flags' names: `workers = 4`, `vad-threshold = 0.6`.";
+Settings come from flags, the environment (a .env file is read too), and the TOML file that --config names. The first
+of these that has a setting wins. The file's keys are the flags' names: `workers = 4`, `vad-threshold = 0.6`.";
 
 const MORE: &str = "--help shows all flags and the exit codes.";
 
-/// Cuts clean speech segments out of a table of recordings.
+/// Turns a table of recordings into clean speech segments
 #[derive(Debug, Parser)]
 #[command(name = "prepare-audio", version, about, max_term_width = 110, propagate_version = true)]
 #[command(after_help = exit::HELP, after_long_help = format!("{EXAMPLES}\n\n{SETTINGS}\n\n{}", exit::HELP))]
@@ -48,26 +48,26 @@ pub struct Cli {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Prepare every pending recording: decode, find the speech, write the segments
+    /// Prepare every pending recording: decode, detect speech, write the segments
     #[command(after_help = MORE, after_long_help = exit::HELP)]
     Fetch(Box<fetch::Args>),
-    /// Segment done recordings again from their stored probabilities; audio is decoded only for new boundaries
+    /// Segment done recordings again from their stored probabilities; audio is decoded only where boundaries change
     #[command(after_help = MORE, after_long_help = exit::HELP)]
     Resegment(Box<resegment::Args>),
-    /// Put recordings into the table, to be prepared by a later fetch
+    /// Add recordings to the table, for a later fetch to prepare
     #[command(after_help = add::HELP)]
     Add(add::Args),
     /// Show counts by state, hours, speed and the newest failures
     Status(status::Args),
     /// List the segments of done recordings
     Segments(segments::Args),
-    /// Put failed and quarantined recordings back to pending; named ones also when they were cancelled
+    /// Put failed and quarantined recordings back to pending, and cancelled ones if they are named
     Retry(retry::Args),
     /// Cancel pending and running recordings; done recordings stay as they are
     Cancel(cancel::Args),
-    /// Prepare recordings again: those that failed with certain errors, or any that have ended
+    /// Prepare recordings again: those that failed with a certain error, or any that have ended
     Requeue(requeue::Args),
-    /// List the recordings that were quarantined because they crash the process
+    /// List the recordings that are quarantined because they crash the process
     Quarantine(quarantine::Args),
     /// Show which worker holds which recordings, and since when
     Workers(workers::Args),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn vad_defaults_are_sileros() {
+    fn the_vad_defaults_equal_sileros() {
         for name in ["fetch", "resegment"] {
             let preparation = match Cli::parse_from(["prepare-audio", name]).command {
                 Command::Fetch(args) => args.preparation,

@@ -1,7 +1,7 @@
-//! The sources of settings: flags, the environment, a .env file, a TOML file, defaults; the first that has one wins.
+//! The sources of settings: flags, the environment, a .env file, a TOML file, defaults. The first that has a value wins.
 //!
-//! clap knows flags, environment and defaults. A .env file fills the environment where it is empty, and a TOML file's
-//! values replace the defaults before anything is parsed, so the same parsers read each source.
+//! clap handles flags, environment and defaults. A .env file sets the variables that are not set, and a TOML file's
+//! values replace the defaults before anything is parsed. So the same parsers read every source.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path, process::ExitCode};
 
@@ -9,16 +9,16 @@ use clap::{ArgAction, Command, FromArgMatches, error::ErrorKind};
 
 use super::{command_line::Cli, exit, features, help};
 
-/// A command line or a file of settings that is invalid.
+/// An invalid command line or settings file.
 pub enum InvalidSettings {
-    /// clap's own message: help, version, usage. With the file that a value may come from, if there is one.
+    /// clap's own message (help, version, usage), and the settings file, if any, which may be the source of the value.
     Clap(clap::Error, Option<String>),
-    /// A file of settings.
+    /// The message about a settings file.
     File(String),
 }
 
 impl InvalidSettings {
-    /// Prints the message and returns the exit code; help and version are no failure.
+    /// Prints the message and returns the exit code. Help and version are not failures.
     pub fn report(self) -> ExitCode {
         match self {
             Self::Clap(error, origin) => {
@@ -36,14 +36,14 @@ impl InvalidSettings {
     }
 }
 
-/// Parses the command line, with the environment and the files below it.
+/// Parses the command line, and fills it up from the environment and the settings files.
 pub fn parse() -> Result<Cli, InvalidSettings> {
     load_env_file()?;
     parse_from(std::env::args_os().collect())
 }
 
 fn parse_from(args: Vec<OsString>) -> Result<Cli, InvalidSettings> {
-    // Not in `help::command`: the manual page has room for a version of one line only.
+    // Not in `help::command`, because the manual page needs a version of one line.
     let mut command = help::command().long_version(features::long_version());
     let file = config_file(&without_empty_environment(command.clone()), &args);
     if let Some(file) = &file {
@@ -60,13 +60,13 @@ fn load_env_file() -> Result<(), InvalidSettings> {
     match dotenvy::from_path(".env") {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
-        // Not the line itself: it may hold a password.
+        // The message leaves the line out, because it may contain a password.
         Err(dotenvy::Error::LineParse(line, _)) => {
             let text = fs::read_to_string(".env").unwrap_or_default();
             let at = text.lines().position(|whole| whole.contains(&line));
             let name = at.and_then(|at| text.lines().nth(at)?.split_once('=')).map_or("a variable", |(name, _)| name);
             Err(InvalidSettings::File(format!(
-                ".env: the value of {} cannot be read; put it in single quotes if it holds spaces or quotes",
+                ".env: the value of {} cannot be read; put it in single quotes if it contains spaces or quotes",
                 name.trim()
             )))
         }
@@ -74,7 +74,7 @@ fn load_env_file() -> Result<(), InvalidSettings> {
     }
 }
 
-/// An empty variable, as compose files set it, counts as not set.
+/// Treats an empty variable as not set. Compose files set such variables.
 fn without_empty_environment(command: Command) -> Command {
     let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|v| v.is_empty());
     each_arg(command, &mut |arg| {
@@ -82,7 +82,7 @@ fn without_empty_environment(command: Command) -> Command {
     })
 }
 
-/// The file that --config or its variable names. It is needed before the other arguments can be parsed.
+/// The file that --config or its variable names. The other arguments cannot be parsed before it is read.
 fn config_file(command: &Command, args: &[OsString]) -> Option<String> {
     let matches = command.clone().ignore_errors(true).try_get_matches_from(args).ok()?;
     let below =
@@ -105,7 +105,7 @@ fn with_defaults_from(command: Command, file: &str) -> Result<Command, String> {
         let Some(value) = values.get(name) else { return arg };
         let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
         unknown.remove(name);
-        // An unset flag is its default already; clap takes any value for a set one.
+        // `false` is a flag's default already, and clap would take any value as `true`.
         if is_flag && value == "false" { arg } else { arg.default_value(value.clone()) }
     });
     match unknown.keys().next() {
@@ -116,13 +116,13 @@ fn with_defaults_from(command: Command, file: &str) -> Result<Command, String> {
     }
 }
 
-/// The error and its line number, without the line's text: it may hold a password.
+/// The error and its line number, without the line's text, which may contain a password.
 fn without_line(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
-/// Tables become prefixes, so `[vad] threshold = 0.6` is `vad-threshold = 0.6`; `_` may stand for `-`.
+/// Turns tables into prefixes: `[vad] threshold = 0.6` is `vad-threshold = 0.6`. A `_` in a key means `-`.
 fn flatten(prefix: &str, table: &toml::Table, values: &mut BTreeMap<String, String>) -> Result<(), String> {
     for (key, value) in table {
         let key = format!("{prefix}{}", key.replace('_', "-"));
@@ -140,7 +140,7 @@ fn flatten(prefix: &str, table: &toml::Table, values: &mut BTreeMap<String, Stri
     Ok(())
 }
 
-/// Changes each argument of a command and of its subcommands.
+/// Applies `change` to each argument of a command and of its subcommands.
 fn each_arg(command: Command, change: &mut dyn FnMut(clap::Arg) -> clap::Arg) -> Command {
     command.mut_args(&mut *change).mut_subcommands(|sub| each_arg(sub, change))
 }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_beats_the_file_and_the_file_the_default() {
+    fn flags_override_the_file_and_the_file_overrides_defaults() {
         let file = "workers = 3\noutput = 'out'\n[vad]\nthreshold = 0.25\nmin_silence_duration_ms = 300\n";
         let fetch = parse_with(file, &["fetch", "--workers", "5"]).unwrap();
         assert_eq!(fetch.run.workers, Some(5));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_in_the_file_are_named() {
+    fn messages_name_the_mistake_in_the_file() {
         assert!(parse_with("dry-run = true", &["fetch"]).unwrap_err().contains("unknown setting `dry-run`"));
         assert!(parse_with("treshold = 1", &["fetch"]).unwrap_err().contains("unknown setting `treshold`"));
         assert!(parse_with("workers = [1]", &["fetch"]).unwrap_err().contains("is a list"));

@@ -10,7 +10,7 @@ use prepare_audio::store::{self, DatabaseUrl, Store};
 
 use super::{args::GlobalArgs, exit, format};
 
-/// Pause between two attempts to reach a database that does not answer at the start.
+/// Delay between two attempts to reach a database that does not answer at the start.
 const RETRY_INTERVAL: ConstantBuilder = ConstantBuilder::new().with_delay(Duration::from_secs(1)).without_max_times();
 
 /// Opens the database, and creates it if it is missing.
@@ -18,8 +18,8 @@ pub async fn connect(global: &GlobalArgs) -> anyhow::Result<Arc<Store>> {
     Ok(store::connect(&global.database).await?)
 }
 
-/// Opens the database as [`connect`] does. It waits up to `--database-wait` for one that is still starting, as after a
-/// restart of the machine.
+/// Opens the database as [`connect`] does, and waits up to `--database-wait` for a server that is still starting, for
+/// example after a reboot.
 pub async fn connect_with_retries(global: &GlobalArgs) -> anyhow::Result<Arc<Store>> {
     let started = Instant::now();
     let mut is_first = true;
@@ -36,11 +36,11 @@ pub async fn connect_with_retries(global: &GlobalArgs) -> anyhow::Result<Arc<Sto
     Ok(store.await?)
 }
 
-/// Opens an existing database; a misspelt name must not create an empty one. Commands that only read need no write
-/// permission.
+/// Opens an existing database. A misspelt name must not create an empty one. Commands that only read need no permission
+/// to write.
 pub async fn connect_existing(global: &GlobalArgs) -> anyhow::Result<Arc<Store>> {
     if is_missing(&global.database) {
-        let message = format!("{}: no such database; `prepare-audio add` and `fetch` make it", global.database);
+        let message = format!("{}: no such database; `prepare-audio add` and `fetch` create it", global.database);
         anyhow::bail!(exit::NoDatabase(message));
     }
     Ok(store::open_read_only(&global.database).await?)

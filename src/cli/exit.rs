@@ -12,17 +12,20 @@ pub const USAGE: u8 = 2;
 const ALL_FAILED: u8 = 3;
 /// The database cannot be used.
 pub const DATABASE: u8 = 4;
+/// A folder of recordings is away.
+const SOURCES_AWAY: u8 = 5;
 /// Ended by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
-/// The table of --help.
+/// The table in --help.
 pub const HELP: &str = "\
 Exit codes:
-  0    all done; no speech found and nothing pending are fine
+  0    all done; also if no speech was found or nothing was pending
   1    some recordings failed, the others are done
-  2    usage: the command line, a setting, or a source that is named
+  2    the command line, a setting, or a source named there is wrong
   3    all recordings failed
-  4    the database
+  4    the database cannot be used
+  5    a folder of recordings is away (not mounted?); its recordings stay pending
   130  interrupted";
 
 /// A mistake in the command line or a setting: exit code 2.
@@ -39,6 +42,7 @@ pub struct NoDatabase(pub String);
 pub fn code(report: &Report, interrupted: bool) -> ExitCode {
     ExitCode::from(match (interrupted, report.failed + report.quarantined, report.done) {
         (true, _, _) => INTERRUPTED,
+        _ if report.unavailable_folders > 0 => SOURCES_AWAY,
         (false, 0, _) => 0,
         (false, _, 0) => ALL_FAILED,
         (false, _, _) => SOME_FAILED,
@@ -48,7 +52,7 @@ pub fn code(report: &Report, interrupted: bool) -> ExitCode {
 /// Prints an error with its causes, and returns its exit code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
-        return ExitCode::SUCCESS; // the reader closed the pipe, as in `segments | head`
+        return ExitCode::SUCCESS; // the reader closed the pipe, as `segments | head` does
     }
     eprintln!("error: {error:#}");
     let is_database_error = error.chain().any(|e| {
@@ -93,5 +97,7 @@ mod tests {
         ] {
             assert_eq!(got, ExitCode::from(want));
         }
+        let report = Report { done: 5, failed: 1, unavailable_folders: 1, ..Report::default() };
+        assert_eq!(code(&report, false), ExitCode::from(5));
     }
 }

@@ -1,6 +1,6 @@
 //! The Cargo features that users choose, and which of them this program was built with.
 //!
-//! `doctor` and `--version` list them. A feature is one line below; CONTRIBUTING.md has the other steps.
+//! `doctor` and `--version` list them. Each feature is one line below; a test compares the list with Cargo.toml.
 
 macro_rules! features {
     ($($name:literal: $purpose:literal,)*) => {
@@ -9,7 +9,7 @@ macro_rules! features {
 }
 
 const FEATURES: &[Feature] = features! {
-    "metrics": "fetch --metrics, figures for Prometheus",
+    "metrics": "fetch --metrics, for Prometheus",
     "onnx": "other VAD models, and CUDA, through ONNX Runtime",
     "postgres": "queues on a PostgreSQL server",
 };
@@ -56,10 +56,10 @@ mod tests {
 
     use super::*;
 
-    /// Cargo.toml has features that are no user's choice: two sets of others, one for the tests, and the server that
-    /// `metrics` brings.
+    /// Cargo.toml has four more features, which users do not choose: two sets of others, one for the tests, and the HTTP
+    /// server, which `metrics` enables.
     #[test]
-    fn the_list_is_that_of_cargo_toml() {
+    fn the_list_equals_that_of_cargo_toml() {
         let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
         let names = manifest["features"].as_table().unwrap().keys().map(String::as_str);
         let declared: BTreeSet<_> =
@@ -70,7 +70,7 @@ mod tests {
 
     /// Every feature for users is in `full`, directly or through `default`.
     #[test]
-    fn full_has_every_feature() {
+    fn full_contains_every_feature() {
         let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
         let set = |name: &str| manifest["features"][name].as_array().unwrap().iter().filter_map(toml::Value::as_str);
         let full: BTreeSet<_> =

@@ -1,4 +1,4 @@
-//! Figures and tables for people.
+//! Formats numbers, names and tables for the terminal.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -16,8 +16,8 @@ pub fn count(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
-/// Text as one line without control characters. What would end the line, steer the terminal, or turn the direction of
-/// writing around is escaped: the program does not choose the names of files.
+/// Text as one line without control characters. File names are foreign input, so characters that would end the line,
+/// control the terminal, or change the writing direction are escaped.
 pub fn plain(text: &str) -> String {
     let is_control = |c: char| {
         c.is_control()
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_have_units() {
+    fn times_have_units_and_counts_have_nouns() {
         assert_eq!([0.0, 59.94, 245.0, 44_424.0].map(time), ["0.0 s", "59.9 s", "4 min 05 s", "12.34 h"]);
         assert_eq!([0, 1, 2].map(|n| count(n, "file")), ["0 files", "1 file", "2 files"]);
     }

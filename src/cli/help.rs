@@ -1,13 +1,13 @@
 //! The layout of help: headings by purpose, and which flags only `--help` shows.
 //!
-//! The arguments themselves are declared beside their commands. Their headings are set here, in one table, because `fetch`
-//! and `resegment` have theirs from many groups.
+//! The arguments themselves are declared beside their commands. Their headings are set here, in one table, because the
+//! arguments of `fetch` and `resegment` come from many groups.
 
 use clap::{Arg, Command, CommandFactory};
 
 use super::command_line::Cli;
 
-/// Headings of `fetch` and `resegment`: the flags that `-h` shows, and those that only `--help` shows.
+/// Headings of `fetch` and `resegment`: name, ids of the arguments that `-h` shows, and of those that only `--help` shows.
 const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     (
         "Input",
@@ -39,7 +39,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     (
         "Queue",
         &["database", "workers", "watch", "dry_run"],
-        &["lease", "heartbeat", "timeout", "max_attempts", "metrics", "database_wait"],
+        &["lease", "heartbeat", "timeout", "max_attempts", "metrics", "database_wait", "source_wait"],
     ),
     ("Logging", &["json", "quiet"], &["config", "log_level", "log_format", "log_file"]),
 ];
@@ -81,9 +81,9 @@ fn arg_with_heading(arg: Arg) -> Arg {
 mod tests {
     use super::*;
 
-    /// `-h` fits on a screen; `--help` shows every flag under one of the headings.
+    /// `-h` fits on a screen, and `--help` shows every flag under one of the headings.
     #[test]
-    fn short_help_is_short_and_every_flag_has_a_heading() {
+    fn short_help_has_at_most_60_lines_and_every_flag_has_a_heading() {
         let mut command = command();
         command.build();
         for subcommand in command.get_subcommands_mut() {

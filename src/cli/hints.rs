@@ -1,10 +1,12 @@
-//! What a user can do about an error. The library's errors name the cause; flags and Cargo features are the program's.
+//! Hints that the program adds to the library's errors: the flag or the Cargo feature that helps.
+//!
+//! The library's errors name the cause and no flags, because the library has none.
 
 use prepare_audio::{types::ErrorCode, vad::VadError};
 
 use super::features;
 
-/// The flag that helps, as a text that is appended to the error's message.
+/// The flag that helps, as text to append to the error's message.
 pub fn for_error(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
         ErrorCode::Timeout => "--timeout allows more",
@@ -16,7 +18,7 @@ pub fn for_error(code: ErrorCode) -> Option<&'static str> {
     })
 }
 
-/// The message of a model's error, with the way out.
+/// The message of a model's error, with the hint if there is one.
 pub fn with_hint(error: &VadError) -> String {
     match for_model(error) {
         Some(hint) => format!("{error}; {hint}"),

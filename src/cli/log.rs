@@ -15,15 +15,15 @@ use super::{
     exit::Usage,
 };
 
-/// Dependencies that log each damaged packet or each query. What matters of it is in the rows.
+/// Dependencies that log each damaged packet or each query. The rows have the important part of that.
 const VERBOSE_CRATES: [&str; 2] = ["symphonia", "sqlx"];
 
-/// The level without --log-level.
+/// The log level if --log-level is not given.
 #[derive(Clone, Copy, Debug)]
 pub enum Default {
-    /// A line for each recording.
+    /// `info`: a line for each recording.
     Lines,
-    /// Only what needs a person's attention.
+    /// `warn`: only what needs attention.
     Quiet,
 }
 
@@ -44,9 +44,9 @@ pub fn start(global: &GlobalArgs, default: Default, bars: Option<MultiProgress>)
         LogFormat::Text => registry.with(fmt::layer().with_writer(writer).with_target(false).with_ansi(colours)).init(),
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(writer)).init(),
     }
-    // A panic in a recording's decoder is that recording's failure. The log has its place.
+    // A panic in a decoder fails one recording, so it is not an error of the program. The debug log has its location.
     std::panic::set_hook(Box::new(|info| match catches_panics() {
-        true => tracing::debug!("a decoder gave up: {info}"),
+        true => tracing::debug!("a decoder panicked: {info}"),
         false => tracing::error!("panic: {info}"),
     }));
     Ok(())
@@ -64,7 +64,7 @@ fn filter(global: &GlobalArgs, default: Default) -> Result<EnvFilter, Usage> {
     Ok(EnvFilter::new(directives))
 }
 
-/// The names of Python's logging are accepted, too, because LOG_LEVEL may be shared with a script.
+/// Parses a level. The names of Python's logging are accepted, too, because LOG_LEVEL may be shared with a script.
 fn level_name(level: &str) -> Result<&'static str, Usage> {
     Ok(match level.to_ascii_lowercase().as_str() {
         "error" | "critical" | "fatal" => "error",
@@ -89,12 +89,12 @@ impl<'a> MakeWriter<'a> for Target {
     }
 }
 
-/// Writes one log line as a whole.
+/// Writes one log event as one line.
 struct Line<'a>(&'a Target);
 
 impl Write for Line<'_> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        // Each call has one whole event. A file's name that holds a line break must not begin a line of its own.
+        // Each call passes one whole event. A line break within it, as in a file's name, must not start another line.
         let (whole, end) = event.split_at(event.len() - usize::from(event.ends_with(b"\n")));
         let mut line = Vec::with_capacity(event.len());
         for byte in whole {

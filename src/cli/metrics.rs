@@ -1,4 +1,4 @@
-//! `--metrics`: serves a run's figures for Prometheus.
+//! `--metrics`: serves a run's metrics to Prometheus. The metrics themselves are in `runner::Metrics`.
 
 use std::{
     fmt,
@@ -21,10 +21,10 @@ use prepare_audio::{
 
 use super::exit;
 
-/// The media type of the text format.
+/// The media type of the OpenMetrics text format.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The address that the figures are served at. A port alone is bound to the loopback address, which other machines do not
+/// The address that the metrics are served at. A port alone means the loopback address, which other machines cannot
 /// reach.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricsAddress(SocketAddr);
@@ -36,7 +36,7 @@ impl FromStr for MetricsAddress {
         if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
             return Ok(Self((Ipv4Addr::LOCALHOST, port).into()));
         }
-        text.parse().map(Self).map_err(|_| "write a port, as 9464, or an address with one, as 0.0.0.0:9464".to_owned())
+        text.parse().map(Self).map_err(|_| "write a port (9464), or an address with a port (0.0.0.0:9464)".to_owned())
     }
 }
 
@@ -46,11 +46,11 @@ impl fmt::Display for MetricsAddress {
     }
 }
 
-/// Serves the figures of a run until it is over. Returns the progress that the run must report to; it passes all on to
-/// `next`.
+/// Serves the metrics of a run until it ends. Returns the progress that the run must report to, which passes every event
+/// on to `next`.
 ///
 /// # Errors
-/// Where the address cannot be bound.
+/// If the address cannot be bound.
 pub async fn serve(
     address: MetricsAddress,
     tally: Arc<Tally>,
@@ -66,16 +66,16 @@ pub async fn serve(
     Ok(metrics)
 }
 
-/// The figures at `/metrics`; any other path says where they are.
+/// The metrics at `/metrics`. The answer for any other path names this one.
 fn router(metrics: Arc<Metrics>) -> Router {
-    let figures = move || async move {
+    let text = move || async move {
         match metrics.text() {
             Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     };
-    let elsewhere = || async { (StatusCode::NOT_FOUND, "the metrics are at /metrics\n") };
-    Router::new().route("/metrics", get(figures)).fallback(elsewhere)
+    let not_found = || async { (StatusCode::NOT_FOUND, "the metrics are at /metrics\n") };
+    Router::new().route("/metrics", get(text)).fallback(not_found)
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_figures_are_at_metrics_alone() {
+    async fn metrics_are_served_only_at_their_path() {
         let metrics = Metrics::new(Arc::default(), 3, Arc::new(Silent));
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), Limits::default()).await.unwrap();
         let (address, shutdown) = (server.address().unwrap(), Shutdown::default());

@@ -1,7 +1,7 @@
 //! The command line and the terminal: arguments, commands, settings, messages, exit codes.
 //!
-//! `args` holds groups of arguments that commands share, `commands` one module a command, `command_line` joins them. `run`
-//! is what `fetch` and `resegment` have in common.
+//! `args` holds groups of arguments that commands share, `commands` has one module for each command, and `command_line`
+//! lists the commands. `run` is the common part of `fetch` and `resegment`.
 
 mod args;
 mod bars;
@@ -39,10 +39,10 @@ use self::{
     },
 };
 
-/// How long the program waits at its end for threads that are still blocked, as by a disk that does not answer.
+/// How long the program waits at its end for threads that are still blocked, for example by a disk that does not answer.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Runs a command on a runtime of its own.
+/// Starts tokio and runs the command.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2) // they only wait

@@ -1,4 +1,4 @@
-//! `--metrics` in a program that was built without the feature `metrics`: it is refused.
+//! `--metrics` in a program that was built without the feature `metrics`: the flag is refused.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -7,7 +7,9 @@ use prepare_audio::{
     runner::{Shutdown, Tally},
 };
 
-/// An address that cannot be given.
+use super::features;
+
+/// An address without values, so that `serve` cannot be called.
 #[derive(Clone, Copy, Debug)]
 pub enum MetricsAddress {}
 
@@ -15,11 +17,11 @@ impl FromStr for MetricsAddress {
     type Err = String;
 
     fn from_str(_: &str) -> Result<Self, String> {
-        Err("built without the feature \"metrics\"; `cargo build --release --features metrics` has it".to_owned())
+        Err(format!("built without the feature \"metrics\"; {}", features::how_to_get("metrics")))
     }
 }
 
-/// The counterpart of the function that serves them, which is never called.
+/// Has the signature of the function that serves metrics. It is never called.
 pub async fn serve(
     address: MetricsAddress,
     _: Arc<Tally>,

@@ -1,14 +1,14 @@
-//! Tables read page by page, so that their length does not matter.
+//! Reads tables page by page, so that memory does not grow with their length.
 
 use std::future::Future;
 
 use futures_util::{Stream, stream};
 use prepare_audio::store::{Reference, Result, SegmentOf, Selection, Store};
 
-/// Rows of a page that is printed or whose files are read.
+/// Rows of a page if they are printed or their files are read.
 const PAGE: usize = 1000;
 
-/// Rows of a page of which only the paths are kept.
+/// Rows of a page if only the paths are used.
 const LARGE_PAGE: usize = 10_000;
 
 /// Segment rows of `of`, in order of recording and position.
@@ -28,7 +28,7 @@ pub fn pending<'a>(store: &'a Store, recipe: &'a str) -> impl Stream<Item = Resu
     pages(0, move |after| store.pending(recipe, after, PAGE), |(id, _)| *id)
 }
 
-/// Pages until one is empty. `read` returns the rows behind a cursor, `cursor` is the one of a row.
+/// Reads pages until one is empty. `read` returns the rows after a cursor; `cursor` returns the cursor of a row.
 fn pages<Row, Cursor, Page>(
     first: Cursor,
     read: impl Fn(Cursor) -> Page,
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_page_starts_behind_the_previous_one() {
+    async fn each_page_starts_after_the_previous_one() {
         let cursors = RefCell::new(Vec::new());
         let read = |after: i64| {
             cursors.borrow_mut().push(after);

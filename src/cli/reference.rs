@@ -1,6 +1,6 @@
-//! Generates the reference pages in docs/ from code, so that they cannot be wrong: error codes and settings.
+//! Generates the reference pages docs/errors.md and docs/configuration.md from code, so that they cannot be wrong.
 //!
-//! `UPDATE_DOCS=1 cargo test reference` writes them; without the variable the test fails where a page is out of date.
+//! `UPDATE_DOCS=1 cargo test reference` writes them. Without the variable the test fails if a page is out of date.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
@@ -17,7 +17,7 @@ fn errors_page() -> String {
         "{GENERATED}\n# Error codes\n\nA recording that failed has a code in the column `error_code` and a message in \
          `error`. The codes are stable: scripts and queries may rely on them. `prepare-audio status` shows the newest \
          failures, `prepare-audio requeue --where-error CODE` prepares all recordings with a code again. \
-         [operations.md](operations.md) has the exit codes.\n\n| code | meaning | tried again by itself |\n| --- | --- | --- |\n"
+         [operations.md](operations.md) has the exit codes.\n\n| code | meaning | retried automatically |\n| --- | --- | --- |\n"
     );
     for &code in ErrorCode::ALL {
         let retry = match code.retry() {
@@ -25,13 +25,13 @@ fn errors_page() -> String {
             Retry::Later => "yes, after 2, 4, 8 ... s",
             Retry::Isolated => "yes, isolated from other recordings",
         };
-        let hint = hints::for_error(code).map(|hint| format!(" Way out: {}.", as_code(hint))).unwrap_or_default();
+        let hint = hints::for_error(code).map(|hint| format!(" Remedy: {}.", as_code(hint))).unwrap_or_default();
         let _ = writeln!(page, "| `{code}` | {}{hint} | {retry} |", code.meaning());
     }
     page
 }
 
-/// Sets flags in code style.
+/// Puts flags between backquotes.
 fn as_code(text: &str) -> String {
     let words = text.split(' ').map(|word| if word.starts_with("--") { format!("`{word}`") } else { word.to_owned() });
     words.collect::<Vec<_>>().join(" ")
@@ -63,7 +63,7 @@ fn section(page: &mut String, parent: &str, command: &Command) {
     }
 }
 
-/// One row for each argument; empty without arguments.
+/// A table with a row for each argument; empty if there are no arguments.
 fn table<'a>(args: impl Iterator<Item = &'a Arg>) -> String {
     let mut rows = String::new();
     for arg in args.filter(|arg| !arg.is_hide_set() && !["help", "version"].contains(&arg.get_id().as_str())) {

@@ -1,24 +1,24 @@
-//! The length and size of recordings, from the files' headers alone.
+//! The total length and size of recordings, read from the files' headers alone.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use prepare_audio::media;
+use prepare_audio::{media, types::Part};
 
-/// The sum over the files that were measured.
+/// The totals of the files that were measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Workload {
-    /// Recordings.
+    /// Number of recordings.
     pub recordings: u64,
     /// Total length of the recordings whose headers have one, seconds.
     pub seconds: f64,
     /// Total size, bytes.
     pub bytes: u64,
-    /// Recordings whose headers have no length.
+    /// Number of recordings whose headers have no length.
     pub unknown: u64,
-    /// Size of these, bytes.
+    /// Total size of these, bytes.
     unknown_bytes: u64,
-    /// Recordings that cannot be read.
+    /// Number of recordings that cannot be read.
     pub unreadable: u64,
 }
 
@@ -26,12 +26,22 @@ impl Workload {
     /// Adds the file at `path`. It reads the file's header, so call it on a thread that may block.
     pub fn add(&mut self, path: &Path) {
         self.recordings += 1;
-        let Ok(file) = path.metadata() else {
+        let (whole, part) = match path.to_str().map(Part::split) {
+            Some((whole, Some(part))) if !path.exists() => (Path::new(whole), Some(part)),
+            _ => (path, None),
+        };
+        let Ok(file) = whole.metadata() else {
             self.unreadable += 1;
             return;
         };
+        if let Some(seconds) = part.and_then(|part| part.duration_s()) {
+            self.seconds += seconds; // its share of the file's bytes is not known
+            return;
+        }
         self.bytes += file.len();
-        match media::probe_seconds(&media::LocalFile::new(path)) {
+        match media::probe_seconds(&media::LocalFile::new(whole))
+            .map(|seconds| (seconds - part.map_or(0.0, |part| part.start_s)).max(0.0))
+        {
             Some(seconds) => self.seconds += seconds,
             None => {
                 self.unknown += 1;
@@ -40,7 +50,7 @@ impl Workload {
         }
     }
 
-    /// Adds files on a thread that may block.
+    /// Adds files, on a thread that may block.
     pub async fn with_files(mut self, files: Vec<PathBuf>) -> anyhow::Result<Self> {
         let measure = move || {
             files.iter().for_each(|file| self.add(file));
@@ -49,7 +59,7 @@ impl Workload {
         tokio::task::spawn_blocking(measure).await.context("measuring the recordings")
     }
 
-    /// Length of all recordings, seconds. Files of unknown length are taken to have as many bytes a second as the others.
+    /// Length of all recordings, seconds. Files of unknown length are assumed to have the same bitrate as the others.
     pub fn estimated_seconds(&self) -> f64 {
         let known = self.bytes - self.unknown_bytes;
         if known == 0 {
@@ -58,7 +68,7 @@ impl Workload {
         self.seconds * (self.bytes as f64 / known as f64)
     }
 
-    /// Mean length of a recording, seconds; `None` before any was measured.
+    /// Mean length of a recording, seconds; `None` if none was measured.
     pub fn mean_seconds(&self) -> Option<f64> {
         (self.recordings > 0).then(|| self.estimated_seconds() / self.recordings as f64)
     }

@@ -1,6 +1,6 @@
-//! The HTTP server: accepts connections within limits, and stops gracefully. What is served is the caller's router.
+//! The HTTP server: accepts connections within limits, and stops gracefully. The routes are the caller's.
 //!
-//! axum's own `serve` has no limits: a client that sends half a request, or many idle clients, would occupy it for ever.
+//! axum's own `serve` has no limits: a client that sends half a request, or many idle clients, would occupy it forever.
 
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -20,16 +20,16 @@ use tokio_util::sync::CancellationToken;
 /// How long to wait after a connection could not be accepted, as when all file descriptors are in use.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// What clients may use.
+/// Limits on what clients may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once. Others wait in the system's queue.
+    /// Number of simultaneous connections. More wait in the system's queue.
     pub connections: usize,
     /// How long a client may take to send the head of its request.
     pub head_timeout: Duration,
-    /// How long a connection may last. One that was upgraded, as to a WebSocket, is not limited any more.
+    /// How long a connection may last. A connection that was upgraded, for example to a WebSocket, is no longer limited.
     pub connection_timeout: Duration,
-    /// Size of a request's head, bytes.
+    /// Maximum size of a request's head, bytes.
     pub head_bytes: usize,
 }
 
@@ -39,12 +39,12 @@ impl Default for Limits {
             connections: 64,
             head_timeout: Duration::from_secs(5),
             connection_timeout: Duration::from_secs(30),
-            head_bytes: 8192, // the least that hyper takes
+            head_bytes: 8192, // the minimum that hyper accepts
         }
     }
 }
 
-/// A server that has its address and does not accept connections yet.
+/// A server that is bound to its address and does not accept connections yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -52,10 +52,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds to an address. Port 0 is any free one.
+    /// Binds to an address. Port 0 selects any free port.
     ///
     /// # Errors
-    /// What the system reports, as for an address that is in use.
+    /// The system's error, for example if the address is in use.
     pub async fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
         Ok(Self { listener: TcpListener::bind(address).await?, limits })
     }
@@ -63,12 +63,12 @@ impl Server {
     /// The address that the server is bound to.
     ///
     /// # Errors
-    /// What the system reports.
+    /// The system's error.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Serves `router` until `stop` is cancelled. Requests in progress are then completed, within the limits.
+    /// Serves `router` until `stop` is cancelled, and then completes the requests in progress, within the limits.
     pub async fn serve(self, router: Router, stop: CancellationToken) {
         let capacity = Arc::new(Semaphore::new(self.limits.connections));
         let mut connections = JoinSet::new();
@@ -93,7 +93,7 @@ impl Server {
             }
         };
         let stopped: Option<Infallible> = stop.run_until_cancelled(accept).await;
-        debug_assert!(stopped.is_none(), "accepting ends by cancellation alone");
+        debug_assert!(stopped.is_none(), "only cancellation ends the loop");
         drop(self.listener);
         while connections.join_next().await.is_some() {}
     }
@@ -147,11 +147,11 @@ mod tests {
         (address, stop.clone(), tokio::spawn(server.serve(router, stop)))
     }
 
-    /// All that the server sends until it closes the connection.
+    /// Everything that the server sends until it closes the connection.
     async fn response(stream: &mut TcpStream) -> String {
         let mut bytes = Vec::new();
         let read = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut bytes)).await;
-        let _ = read.expect("the server closes the connection"); // a reset is an end, too
+        let _ = read.expect("the server closes the connection"); // a reset counts as an end
         String::from_utf8(bytes).unwrap()
     }
 
@@ -173,7 +173,7 @@ mod tests {
         assert!(request(address, GET).await.ends_with("fast"), "others are served meanwhile");
         assert!(!response(&mut slow).await.contains("200 OK"));
         assert!(!response(&mut idle).await.contains("200 OK"));
-        // One that keeps its connection for another request.
+        // A client that keeps its connection open for another request is disconnected, too.
         let kept = request(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert!(kept.ends_with("fast"), "{kept}");
     }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_head_that_is_too_long_is_refused() {
+    async fn a_request_with_too_long_a_head_is_refused() {
         let (address, ..) = start(Limits::default()).await;
         let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(20_000));
         assert!(!request(address, &long).await.contains("200 OK"));
@@ -198,13 +198,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_in_progress_are_completed_at_the_end() {
+    async fn requests_in_progress_are_completed_when_the_server_stops() {
         let (address, stop, serving) = start(Limits::default()).await;
         let slow = tokio::spawn(async move { request(address, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await });
         tokio::time::sleep(SHORT / 2).await;
         stop.cancel();
         tokio::time::timeout(TIMEOUT, serving).await.unwrap().unwrap();
         assert!(slow.await.unwrap().ends_with("slow"));
-        assert!(TcpStream::connect(address).await.is_err(), "nothing is accepted any more");
+        assert!(TcpStream::connect(address).await.is_err(), "no connection is accepted any more");
     }
 }

@@ -1,7 +1,8 @@
-//! Tests of the program and of the parts that only it has. One binary, so that it is linked once.
+//! Tests of the program and of the modules in src/. The crates have tests of their own.
 //!
-//! `./test.sh` runs all of it. A filter chooses a part: `./test.sh program::`, or one test by its path.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
+//! There is one binary, so that it is linked once. `./test.sh` runs all of it; a filter selects a part: `./test.sh
+//! program::`, or the path of one test.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests may panic
 
 mod support;
 

@@ -1,8 +1,8 @@
 """Makes two tiny models that the tests of --vad-engine need: python3 make_models.py, with the package onnx.
 
-another_kind.onnx     inputs and outputs of something else: to be refused
-fails_on_sound.onnx   Silero's interface of one window a call; fails where a sample is above 0.01, as a model may that
-                      meets what it was not made for: an index out of range
+another_kind.onnx     a model with other inputs and outputs, which must be refused
+fails_on_sound.onnx   a model with Silero's interface of one window per call, which fails with an index out of range if a
+                      sample is above 0.01
 """
 
 from pathlib import Path

@@ -1,6 +1,8 @@
 //! WAV, AIFF and CAF as recorders and telephone systems write them, and samples without a header. The files are built here, byte
 //! by byte; expected samples come from the standards (ITU-T G.711, IEEE 754) or from ffmpeg.
 
+#![allow(clippy::unwrap_used)] // a test may panic
+
 use prepare_audio_media::{
     AudioError, Damage, Decoder, DecoderChoice, MemoryInput, OpenOptions, RawFormat, SourceInfo,
 };

@@ -2,14 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-/// Whether a failed recording is tried again without anybody's help.
+/// Whether a failed recording is retried automatically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Trying again is useless until somebody changes the file or the settings.
+    /// A retry is useless until the file or the settings change.
     Never,
     /// After a backoff, as long as attempts are left.
     Later,
-    /// At once and without others beside it, as long as attempts are left.
+    /// At once, alone in its process, as long as attempts are left.
     Isolated,
 }
 
@@ -31,7 +31,7 @@ macro_rules! error_codes {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// Whether the recording is tried again by itself.
+            /// Whether the recording is retried automatically.
             pub fn retry(self) -> Retry {
                 match self { $(Self::$variant => Retry::$retry,)* }
             }
@@ -51,17 +51,17 @@ error_codes! {
     IsADevice = "is_a_device", Never, "The path is a device.";
     IsAPipe = "is_a_pipe", Never, "The path is a pipe or a socket.";
     EmptyFile = "empty_file", Never, "The file has 0 bytes.";
-    UnsupportedFormat = "unsupported_format", Never, "The file is of no known format, or of one that needs ffmpeg.";
-    UnsupportedCodec = "unsupported_codec", Never, "The container is known, its codec needs ffmpeg.";
-    NoAudioTrack = "no_audio_track", Never, "The file holds no audio track.";
-    Encrypted = "encrypted", Never, "The audio is encrypted, by common encryption or by its seller.";
+    UnsupportedFormat = "unsupported_format", Never, "The file's format is unknown, or needs ffmpeg.";
+    UnsupportedCodec = "unsupported_codec", Never, "The container is supported, but its codec needs ffmpeg.";
+    NoAudioTrack = "no_audio_track", Never, "The file has no audio track.";
+    Encrypted = "encrypted", Never, "The audio is encrypted, by Common Encryption or by its seller's DRM.";
     NoSuchChannel = "no_such_channel", Never, "The recording has fewer channels than `--channels N` asks for.";
-    NoSuchTrack = "no_such_track", Never, "The file has no audio track of the number or language that `--audio-track` asks for.";
+    NoSuchTrack = "no_such_track", Never, "The file has no audio track with the number or language that `--audio-track` asks for.";
     UnsupportedSegment = "unsupported_segment", Never,
-        "Segments of the chosen format cannot hold the recording's channels or sample rate.";
-    ImplausibleHeader = "implausible_header", Never, "The header claims what no recording has.";
-    Corrupt = "corrupt", Never, "The file is damaged beyond use.";
-    NoSamples = "no_samples", Never, "The file holds no audio samples.";
+        "The format of segments does not support the recording's channels or sample rate.";
+    ImplausibleHeader = "implausible_header", Never, "The header has values that no real recording has.";
+    Corrupt = "corrupt", Never, "The file is too damaged to decode.";
+    NoSamples = "no_samples", Never, "The file has no audio samples.";
     Damaged = "damaged", Never, "Part of the audio is missing, and `--strict` refuses that.";
     TooLong = "too_long", Never, "The recording is longer than `--max-duration`.";
     TooLarge = "too_large", Never, "The file is larger than `--max-bytes`.";
@@ -69,12 +69,12 @@ error_codes! {
     ReadError = "read_error", Later, "The disk or the network failed while the file was read.";
     WriteError = "write_error", Later, "A segment could not be written.";
     DiskFull = "disk_full", Later, "The disk of the output folder is full.";
-    UnsafeOutput = "unsafe_output", Never, "A link or a file lies where the recording's output folder belongs.";
+    UnsafeOutput = "unsafe_output", Never, "A link or a file is in the place of the recording's output folder.";
     Timeout = "timeout", Never, "The recording took longer than `--timeout` allows.";
     VadError = "vad_error", Later, "ONNX Runtime failed, for example because a GPU was out of memory.";
     Panic = "panic", Never, "The program has a bug that this file triggers; please report it.";
     Crashed = "crashed", Isolated,
-        "The process died while it held the recording. When its attempts are spent, the recording is quarantined.";
+        "The process died while it held the recording. When no attempts are left, the recording is quarantined.";
 }
 
 impl fmt::Display for ErrorCode {
@@ -83,7 +83,7 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// A text that is no error code.
+/// The error for text that is not an error code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownErrorCode;
 

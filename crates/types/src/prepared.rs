@@ -1,11 +1,11 @@
-//! What preparing a recording yields.
+//! The result of preparing a recording.
 
 use crate::{Gaps, Segment};
 
-/// A prepared recording: the facts of its row and its segments.
+/// A prepared recording: the values of its row, and its segments.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PreparedRecording {
-    /// The recipe in words: model and parameters, as JSON.
+    /// The recipe in full: model and parameters, as JSON.
     pub parameters: String,
     /// Name and version of the model.
     pub model: String,
@@ -21,37 +21,37 @@ pub struct PreparedRecording {
     pub bytes: u64,
     /// Length at 16 kHz, in samples.
     pub samples: u64,
-    /// Seconds by which the audio begins later than the film that it belongs to; `None` where its container does not say.
-    /// Segment times are those of the audio: where they are laid beside the picture, this is added.
+    /// Seconds by which the audio starts after the video of the same file; `None` if the container does not say. Segment
+    /// times are relative to the audio's start. Add this to get times of the video.
     pub start_offset_s: Option<f64>,
-    /// Number of the audio track that was prepared, from 1, as far as it is known.
+    /// Number of the audio track that was prepared, from 1; `None` if it is not known.
     pub track: Option<u32>,
-    /// The audio tracks of a file that has several: a JSON array.
+    /// The audio tracks of a file with several: a JSON array.
     pub tracks: Option<String>,
     /// Length in seconds.
     pub duration_s: f64,
-    /// Sum of the segments' lengths in seconds, without the pauses in joined segments.
+    /// Total length of the segments in seconds, without the pauses within joined segments.
     pub speech_s: f64,
-    /// Packets of the audio track; 0 where they were not counted.
+    /// Number of packets of the audio track; 0 if they were not counted.
     pub packets: u64,
-    /// Packets that could not be decoded and were left out.
+    /// Number of packets that could not be decoded.
     pub decode_errors: u64,
-    /// Whether the file ended before its header said so.
+    /// Whether the file ends earlier than its header says.
     pub truncated: bool,
-    /// Where silence stands for audio that is missing.
+    /// Where silence replaces missing audio.
     pub gaps: Gaps,
-    /// What a user should know of a recording that is done: `truncated`, `decode_errors: 3`,
-    /// `gaps: 2 (1.3 s)`, `skipped_bytes: 8000`, `phase_inverted`, `dual_mono`.
+    /// Warnings about a recording that is done: `truncated`, `decode_errors: 3`, `gaps: 2 (1.3 s)`, `skipped_bytes: 8000`,
+    /// `phase_inverted`, `dual_mono`.
     pub warnings: Vec<String>,
     /// Time spent in each stage.
     pub times: StageTimes,
     /// The speech segments, in order of time.
     pub segments: Vec<Segment>,
-    /// The speech probabilities of its windows, if they are to be stored.
+    /// The speech probabilities of its windows, if they are to be stored in the database.
     pub probabilities: Option<PackedProbabilities>,
 }
 
-/// Time spent in each stage of one recording, in milliseconds of the thread that did it.
+/// Time spent in each stage of one recording, in milliseconds of the stage's thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StageTimes {
     /// Demuxing and decoding.
@@ -62,18 +62,18 @@ pub struct StageTimes {
     pub vad_ms: f64,
     /// Segment files: encoding, hashing, writing, syncing.
     pub write_ms: f64,
-    /// All of it, from the claim's start to the last file.
+    /// The whole preparation, from the claim to the last file. Stages overlap, so it is not their sum.
     pub total_ms: f64,
 }
 
 /// The speech probabilities of a recording's windows, packed for the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedProbabilities {
-    /// What computed them: the model's SHA-256 and, where channels were not mixed, a slash and `split` or the channel.
+    /// What computed them: the model's SHA-256 and, if channels were not mixed, a slash and `split` or the channel.
     pub model_key: String,
-    /// Number of the packing format.
+    /// Version number of the packing format.
     pub coding: u32,
-    /// Number of windows, of all channels together.
+    /// Total number of windows of all channels.
     pub windows: u64,
     /// The packed probabilities.
     pub data: Vec<u8>,

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct Segment {
     /// Position in the recording, from 0, in order of time.
     pub idx: u64,
-    /// The channel that it was found in, from 1; `None` where channels were mixed.
+    /// The channel that it was detected in, from 1; `None` if channels were mixed.
     pub channel: Option<u16>,
     /// First sample, at 16 kHz.
     pub start_sample: u64,
@@ -25,22 +25,22 @@ pub struct Segment {
     pub sha256: Option<String>,
     /// Length of the file in bytes.
     pub bytes: Option<u64>,
-    /// Sample rate of the file, Hz. `None` stands for 16,000.
+    /// Sample rate of the file, Hz. `None` means 16,000.
     pub sample_rate: Option<u32>,
-    /// Channels of the file. `None` stands for 1.
+    /// Channels of the file. `None` means 1.
     pub channels: Option<u16>,
     /// Mean speech probability of the segment's windows, before padding.
     pub mean_probability: f64,
-    /// Least speech probability of the segment's windows, before padding.
+    /// Minimum speech probability of the segment's windows, before padding.
     pub min_probability: f64,
     /// Why the segment ends where it does: a name of `prepare_audio_vad::CutReason`.
     pub cut: Option<String>,
     /// RMS level of its samples, dB below full scale.
     pub level_dbfs: Option<f64>,
-    /// Seconds of it that lie in a gap of the recording, where its file holds silence; `None` where there are none.
+    /// Seconds of it that are in gaps of the recording, where its file has silence; `None` if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_s: Option<f64>,
-    /// Where segments were joined: the boundaries of each, in samples, as JSON `[[start, end], ...]`.
+    /// If segments were joined: the boundaries of each, in samples, as JSON `[[start, end], ...]`.
     #[serde(serialize_with = "crate::serialize_json_text")]
     pub parts: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What the database knows of a source from an earlier preparation.
+//! The stored result of an earlier preparation of a source.
 
 use crate::{Gaps, PackedProbabilities, Segment};
 
@@ -19,31 +19,31 @@ pub struct StoredRecording {
     pub bytes: u64,
     /// Length at 16 kHz, in samples.
     pub samples: u64,
-    /// Seconds by which the audio begins later than the film that it belongs to.
+    /// Seconds by which the audio starts after the video of the same file.
     pub start_offset_s: Option<f64>,
-    /// Number of the audio track that was prepared, from 1, as far as it is known.
+    /// Number of the audio track that was prepared, from 1; `None` if it is not known.
     pub track: Option<u32>,
-    /// The audio tracks of a file that has several: a JSON array.
+    /// The audio tracks of a file with several: a JSON array.
     pub tracks: Option<String>,
-    /// Packets that could not be decoded and were left out.
+    /// Number of packets that could not be decoded.
     pub decode_errors: u64,
-    /// Whether the file ended before its header said so.
+    /// Whether the file ends earlier than its header says.
     pub truncated: bool,
-    /// Where silence stands for audio that is missing.
+    /// Where silence replaces missing audio.
     pub gaps: Gaps,
     /// The row's warnings.
     pub warnings: Vec<String>,
     /// The speech probabilities of its windows.
     pub probabilities: PackedProbabilities,
-    /// Segments that were cut from it under any recipe, as far as they came from the very same probabilities. Equal
-    /// boundaries then hold equal audio.
+    /// The source's segments of every recipe that used the same probabilities. Segments with equal boundaries have equal
+    /// audio.
     pub segments: Vec<StoredSegment>,
 }
 
-/// A segment that was cut from a source before.
+/// A segment of an earlier preparation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSegment {
-    /// The recipe that it was cut under, in words.
+    /// The recipe in full: model and parameters, as JSON.
     pub parameters: Option<String>,
     /// The segment.
     pub segment: Segment,

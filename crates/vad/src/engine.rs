@@ -1,4 +1,4 @@
-//! One interface over both engines: [`Engine`] is what all workers share, [`Detector`] is what each worker has.
+//! One interface over both engines: all workers share an [`Engine`], and each worker has a [`Detector`].
 
 use std::fmt;
 
@@ -126,8 +126,8 @@ impl fmt::Display for Engine {
                     Device::Cuda => "CUDA",
                 };
                 let calls = match model.interface() {
-                    Interface::PerWindow { .. } => "a window a call",
-                    Interface::Batched => "many windows a call",
+                    Interface::PerWindow { .. } => "one window per call",
+                    Interface::Batched => "many windows per call",
                 };
                 write!(f, "ONNX Runtime, {device}, {calls}")
             }

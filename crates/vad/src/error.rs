@@ -20,7 +20,7 @@ pub enum VadError {
         source: std::io::Error,
     },
     /// The model's bytes are not an ONNX file, or only a part of one.
-    #[error("the VAD model is not a whole ONNX file: {0}")]
+    #[error("the VAD model is not a complete ONNX file: {0}")]
     NotOnnx(String),
     /// An ONNX file of another architecture.
     #[error("the VAD model is not a Silero VAD v6 at 16 kHz: found {found}, expected {expected}")]
@@ -39,10 +39,10 @@ pub enum VadError {
         expected: String,
     },
     /// This processor does not have the requested SIMD level.
-    #[error("this processor has no {0}")]
+    #[error("this CPU does not support {0}")]
     LevelMissing(SimdLevel),
     /// The native engine was requested to compute on a GPU.
-    #[error("the native engine computes on the processor; CUDA needs ONNX Runtime")]
+    #[error("the native engine computes on the CPU; CUDA needs ONNX Runtime")]
     NativeOnCuda,
     /// ONNX Runtime is needed, and the crate was built without the feature `onnx`.
     #[error("ONNX Runtime is not compiled in (the Cargo feature `onnx` is off)")]
@@ -52,15 +52,15 @@ pub enum VadError {
     #[error(transparent)]
     Onnx(#[from] OnnxError),
     /// A model that neither engine can compute.
-    #[error("{native}; so it is left to ONNX Runtime. {onnx}")]
+    #[error("{native}; so it needs ONNX Runtime. {onnx}")]
     Neither {
         /// Why the native engine cannot.
         native: Box<VadError>,
         /// Why ONNX Runtime cannot.
         onnx: Box<VadError>,
     },
-    /// A detector specification that describes no detector.
-    #[error("{0:?} describes no detector: rate and hop must be above 0, and the hop at most the window")]
+    /// An invalid detector specification.
+    #[error("invalid detector specification {0:?}: rate and hop must be above 0, and the hop at most the window")]
     Spec(DetectorSpec),
     /// A parameter of the segmenter is out of its range.
     #[error("{name} is {value}, expected {expected}")]

@@ -25,8 +25,9 @@ pub use spec::{DetectorSpec, SILERO_16K};
 /// The sample rate of the model, in samples per second.
 pub const SAMPLE_RATE: u32 = 16_000;
 
-/// Samples of a window, for which one probability is computed (32 ms).
+/// The length of a window, for which one probability is computed, in samples (32 ms).
 pub const WINDOW: usize = 512;
 
-/// Samples before a window that the model takes together with it (4 ms). They are zeros before the first window.
+/// The number of samples before a window that the model takes together with it (4 ms). Before the first window they are
+/// zeros.
 pub const CONTEXT: usize = 64;

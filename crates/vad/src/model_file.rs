@@ -13,7 +13,7 @@ const BUNDLED_NAME: &str = "silero-vad 6.2 16k";
 
 /// The bytes of an ONNX file, with its name and its SHA-256.
 ///
-/// The hash is the model's identity. The engine is no part of it, because it does not change the results.
+/// The hash is the model's identity. The engine is not part of it, because it does not change the results.
 #[derive(Clone)]
 pub struct ModelFile {
     bytes: Cow<'static, [u8]>,
@@ -25,7 +25,7 @@ impl ModelFile {
     /// The bundled model: Silero VAD v6.2 for 16 kHz, the graph that takes many windows per call.
     ///
     /// # Errors
-    /// If the bytes compiled into the program are damaged.
+    /// [`VadError::Damaged`] if the bytes compiled into the program are damaged.
     pub fn bundled() -> Result<Self, VadError> {
         let file = Self::new(Cow::Borrowed(BUNDLED), String::new());
         if file.is_bundled() {
@@ -37,7 +37,7 @@ impl ModelFile {
     /// Reads a file. Its content is checked by the engine that opens it.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// [`VadError::ReadModel`] if it cannot be read.
     pub fn read(path: &Path) -> Result<Self, VadError> {
         let bytes = std::fs::read(path).map_err(|source| VadError::ReadModel { path: path.into(), source })?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());

@@ -50,11 +50,11 @@ struct TensorProto {
 pub(super) struct OnnxFile(GraphProto);
 
 impl OnnxFile {
-    /// Decodes the bytes of an ONNX file. Garbage and cut-off files are an error, never a panic.
+    /// Decodes the bytes of an ONNX file. Random bytes and truncated files are an error, never a panic.
     pub fn parse(bytes: &[u8]) -> Result<Self, VadError> {
         let model = ModelProto::decode(bytes).map_err(|error| VadError::NotOnnx(error.to_string()))?;
         let graph = model.graph.filter(|graph| !graph.nodes.is_empty());
-        graph.map(Self).ok_or_else(|| VadError::NotOnnx("it holds no graph".into()))
+        graph.map(Self).ok_or_else(|| VadError::NotOnnx("it contains no graph".into()))
     }
 
     /// The values of the initialiser `name`, row-major, provided it has exactly this shape.
@@ -99,7 +99,7 @@ impl OnnxFile {
 }
 
 impl TensorProto {
-    /// ONNX allows either field; exporters write `raw_data`, little-endian on every machine.
+    /// The values. ONNX allows either field; exporters write `raw_data`, which is little-endian on every machine.
     fn values(&self) -> Vec<f32> {
         if self.raw_data.is_empty() {
             return self.float_data.clone();

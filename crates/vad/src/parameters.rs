@@ -24,16 +24,16 @@ pub struct Parameters {
     pub max_speech_duration_s: f64,
     /// Speech ends when silence has lasted this long (milliseconds).
     pub min_silence_duration_ms: u32,
-    /// Added at both ends of a segment, or less where the neighbouring segment is too close (milliseconds).
+    /// Padding at both ends of a segment, or less if the neighbouring segment is too close (milliseconds).
     pub speech_pad_ms: u32,
     /// Speech that is too long is cut at a silence longer than this, if there is one (milliseconds).
     pub min_silence_at_max_speech_ms: u32,
     /// Whether that is the longest such silence (`true`) or the last (`false`).
     pub use_max_possible_silence: bool,
-    /// Added at the start of a segment instead of `speech_pad_ms` (milliseconds).
+    /// Padding at the start of a segment instead of `speech_pad_ms` (milliseconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speech_pad_start_ms: Option<u32>,
-    /// Added at the end of a segment instead of `speech_pad_ms` (milliseconds).
+    /// Padding at the end of a segment instead of `speech_pad_ms` (milliseconds).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speech_pad_end_ms: Option<u32>,
     /// Where speech that is too long is cut.
@@ -56,10 +56,10 @@ pub enum MaxSpeechCut {
     /// As Silero does: at a pause longer than `min_silence_at_max_speech_ms`, or at the current window if there is none.
     #[default]
     Official,
-    /// At the window with the lowest probability in the second half of the allowed length, the last one of equals. No
-    /// speech is lost: that window begins the next segment, which is kept however short it is. If the speech is in a
-    /// silence at that moment and the window lies in it, the segment ends where the silence began. The two parameters
-    /// about pauses have no effect.
+    /// At the window with the lowest probability in the second half of the allowed length; of equal ones, at the last. No
+    /// speech is lost: that window starts the next segment, which is kept however short it is. If the window is within a
+    /// silence that has not ended yet, the segment ends where the silence began. The two parameters about pauses have no
+    /// effect.
     Quietest,
 }
 

@@ -1,27 +1,27 @@
-//! A detector's specification: the numbers that the segmenter needs to place probabilities in time.
+//! A detector's specification: the numbers that the segmenter needs to map probabilities to time.
 
 use super::VadError;
 
 /// A detector's specification. All lengths are in samples at [`sample_rate`](Self::sample_rate).
 ///
-/// A detector divides a recording into windows and gives one probability for each. Window `n` begins at sample
-/// `n * hop`. There is one for every multiple of `hop` below the recording's length; a window that reaches past the end
-/// is filled up with zeros.
+/// A detector divides a recording into windows and computes one probability for each. Window `n` begins at sample
+/// `n * hop`. There is one for every multiple of `hop` below the recording's length. A window that extends past the end
+/// is padded with zeros.
 ///
 /// ```
 /// use prepare_audio_vad::SILERO_16K;
 ///
-/// assert_eq!(SILERO_16K.windows(16_000), 32); // one second: 31 whole windows and one of 128 samples
+/// assert_eq!(SILERO_16K.windows(16_000), 32); // one second: 31 complete windows and one of 128 samples
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DetectorSpec {
-    /// The rate of the samples that the detector takes, in samples a second.
+    /// The sample rate that the detector expects, in samples per second.
     pub sample_rate: u32,
     /// The length of a window: the new samples that one probability is computed from.
     pub window: usize,
-    /// The samples before a window that the model takes together with it. Zeros before the first window.
+    /// The number of samples before a window that the model takes together with it. They are zeros before the first window.
     pub context: usize,
-    /// The distance between the beginnings of two consecutive windows. Equal to `window` if windows do not overlap.
+    /// The distance between the starts of consecutive windows. Equal to `window` if windows do not overlap.
     pub hop: usize,
 }
 
@@ -34,15 +34,16 @@ impl DetectorSpec {
         samples.div_ceil(self.hop as u64)
     }
 
-    /// Whole samples in `milliseconds`, rounded down.
+    /// The number of samples in `milliseconds`, rounded down.
     pub fn samples(&self, milliseconds: u32) -> u64 {
         u64::from(milliseconds) * u64::from(self.sample_rate) / 1000
     }
 
-    /// Checks that the numbers describe a detector.
+    /// Checks that the numbers are valid.
     ///
     /// # Errors
-    /// [`VadError::Spec`] where the rate, the window or the hop is zero, or windows leave samples out.
+    /// [`VadError::Spec`] if the rate, the window or the hop is zero, or if the hop is longer than the window, so that
+    /// samples between windows would be ignored.
     pub fn validate(&self) -> Result<(), VadError> {
         let is_valid = self.sample_rate > 0 && self.hop > 0 && self.hop <= self.window;
         if is_valid { Ok(()) } else { Err(VadError::Spec(*self)) }
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rejects_specifications_without_windows() {
+    fn rejects_invalid_specifications() {
         assert!(SILERO_16K.validate().is_ok());
         assert!(DetectorSpec { hop: 160, ..SILERO_16K }.validate().is_ok(), "windows may overlap");
         for wrong in [
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_the_incomplete_window() {
+    fn an_incomplete_window_counts() {
         assert_eq!([0, 1, 512, 513].map(|samples| SILERO_16K.windows(samples)), [0, 1, 1, 2]);
     }
 }

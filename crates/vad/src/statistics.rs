@@ -9,7 +9,7 @@ pub(super) struct Statistics {
 }
 
 impl Statistics {
-    /// Of no windows.
+    /// The statistics of no windows.
     pub const EMPTY: Self = Self { sum: 0.0, count: 0, min: 1.0 };
 
     /// Includes one more window.

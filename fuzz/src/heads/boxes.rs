@@ -1,4 +1,4 @@
-//! Containers of boxes: MP4 with its tables and edit list, and Matroska.
+//! MP4 with its tables and edit list, and Matroska.
 
 use super::{Numbers, plain::stream_info, streams::opus_head};
 
@@ -11,7 +11,7 @@ fn numbers(numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|&n| (n as u32).to_be_bytes()).collect()
 }
 
-/// A box of a codec's own, with its description around it.
+/// A sample description with the box of its codec.
 fn description(n: &mut Numbers) -> Vec<u8> {
     let (name, own) = match n.byte() % 6 {
         0 => (b"mp4a", esds(n)),
@@ -38,7 +38,7 @@ fn description(n: &mut Numbers) -> Vec<u8> {
     framed(b"stsd", &[&numbers(&[0, 1]), &framed(name, &[&head, &own])])
 }
 
-/// AAC's configuration, in the descriptors that stand around it.
+/// The configuration of AAC in its descriptors.
 fn esds(n: &mut Numbers) -> Vec<u8> {
     let config = if n.byte() < 64 { &[0x12, 0x10][..] } else { n.bytes(24) };
     let own = [&[5, n.number(config.len() as u64) as u8 & 0x7F], config].concat();
@@ -49,7 +49,7 @@ fn esds(n: &mut Numbers) -> Vec<u8> {
     framed(b"esds", &[&[0; 4], &[3, all.len() as u8 & 0x7F], &all])
 }
 
-/// The movie's boxes, around these tables.
+/// The movie box, with these tables.
 fn movie(n: &mut Numbers, tables: &[u8], extension: &[u8]) -> Vec<u8> {
     let (scale, rate) = (n.number(1_000), n.number(44_100));
     let handler = framed(b"hdlr", &[&[0; 8], b"soun", &[0; 13]]);
@@ -80,7 +80,7 @@ pub fn mp4(n: &mut Numbers) -> Vec<u8> {
     [framed(b"ftyp", &[b"M4A \0\0\0\0M4A isom"]), framed(b"mdat", &[n.rest()]), moov].concat()
 }
 
-/// The same in fragments.
+/// Fragmented MP4.
 pub fn fragments(n: &mut Numbers) -> Vec<u8> {
     let empty = |name: &[u8; 4], len: usize| framed(name, &[&vec![0; len]]);
     let tables = [empty(b"stts", 8), empty(b"stsc", 8), empty(b"stsz", 12), empty(b"stco", 8)].concat();
@@ -102,7 +102,7 @@ pub fn fragments(n: &mut Numbers) -> Vec<u8> {
     file
 }
 
-/// An element, its length told in eight bytes, or not told.
+/// An element with a length of eight bytes, or of unknown length.
 fn element(id: &[u8], len: u64, content: &[u8]) -> Vec<u8> {
     let len = if len == u64::MAX { u64::MAX } else { len & 0x00FF_FFFF_FFFF_FFFF };
     [id, &((len & 0x00FF_FFFF_FFFF_FFFF) | 0x0100_0000_0000_0000).to_be_bytes(), content].concat()

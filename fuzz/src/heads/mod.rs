@@ -1,12 +1,12 @@
-//! Small files around numbers of the fuzzer's choice. What has to be right for a reader to look further is right: marks,
-//! lengths, sums; what a liar would write is free.
+//! Small files whose header fields the fuzzer chooses. Signatures, lengths and checksums are valid, so that readers parse the
+//! rest.
 
 mod boxes;
 mod plain;
 mod streams;
 
-/// The file that `data` describes: its first byte says of which kind, the next ones are the header's numbers, and what is
-/// left is its sound.
+/// The file that `data` describes: the first byte selects the format, the next bytes are the header's fields, and the rest is
+/// the audio.
 pub fn file(data: &[u8]) -> Option<Vec<u8>> {
     let (kind, rest) = data.split_first()?;
     let mut numbers = Numbers(rest);
@@ -25,7 +25,7 @@ pub fn file(data: &[u8]) -> Option<Vec<u8>> {
     Some(make[usize::from(*kind) % make.len()](&mut numbers))
 }
 
-/// The fuzzer's bytes as numbers.
+/// Reads numbers from the fuzzer's bytes.
 pub struct Numbers<'d>(&'d [u8]);
 
 impl<'d> Numbers<'d> {

@@ -85,7 +85,7 @@ pub fn caf(n: &mut Numbers) -> Vec<u8> {
     [b"caff\0\x01\0\0", &description[..], &cookie, &table, &layout, &data].concat()
 }
 
-/// What stands before FLAC's frames, and its length, with any numbers in it.
+/// The metadata block STREAMINFO with any values, and its length.
 pub fn stream_info(n: &mut Numbers) -> Vec<u8> {
     let blocks = [n.number(4_096) as u16, n.number(4_096) as u16].map(u16::to_be_bytes).concat();
     let (rate, channels, bits) = (n.number(44_100) & 0xF_FFFF, n.number(1) & 7, n.number(15) & 31);

@@ -1,4 +1,4 @@
-//! Ogg: pages whose sums are right, of one stream or of several in a chain.
+//! Ogg: pages with valid checksums, of one stream or of several in a chain.
 
 use super::{Numbers, plain::stream_info};
 use crate::ogg;
@@ -13,7 +13,7 @@ fn page(n: &mut Numbers, flags: u8, number: u32, packet: &[u8]) -> Vec<u8> {
     [&head.concat()[..], &[table.len() as u8], &table, packet].concat()
 }
 
-/// Streams, each of heads and packets, until the bytes are used up.
+/// Chained streams of headers and packets, until the bytes are used up.
 fn chain(n: &mut Numbers, heads: impl Fn(&mut Numbers) -> Vec<Vec<u8>>) -> Vec<u8> {
     let mut file = Vec::new();
     for _ in 0..=n.byte() % 4 {
@@ -29,11 +29,11 @@ fn chain(n: &mut Numbers, heads: impl Fn(&mut Numbers) -> Vec<Vec<u8>>) -> Vec<u
             number += 1;
         }
     }
-    ogg::mend(&mut file);
+    ogg::fix_checksums(&mut file);
     file
 }
 
-/// Opus' head, as Ogg has it.
+/// The Opus header in Ogg.
 pub fn opus_head(n: &mut Numbers) -> Vec<u8> {
     let mut head = b"OpusHead".to_vec();
     head.extend([n.number(1) as u8, n.number(2) as u8]);

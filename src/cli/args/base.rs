@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Where recordings are, and which folder holds none.
+/// The folders of recordings and segments.
 #[derive(Clone, Debug, Args)]
 pub struct BaseArgs {
-    /// Folder that the segments go to; it is never searched for recordings
+    /// Folder that segments are written to; it is never searched for recordings
     #[arg(short, long, value_name = "DIR", env = "OUTPUT_DIR", default_value = "segments")]
     pub output: PathBuf,
-    /// Folder that relative sources are read from [default: the current folder]
+    /// Folder that relative sources are relative to [default: the current folder]
     #[arg(long, value_name = "DIR", env = "AUDIO_FILE_DIR")]
     pub audio_dir: Option<PathBuf>,
 }

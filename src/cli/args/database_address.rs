@@ -9,7 +9,7 @@ use clap::{
 };
 use prepare_audio::store::{DatabaseUrl, StoreError};
 
-/// Parses a database's address. clap's own message for an invalid one would repeat it, with the password in it.
+/// Parses a database's address. clap's own message for an invalid address would repeat it, including a password.
 #[derive(Clone)]
 pub struct DatabaseAddress;
 

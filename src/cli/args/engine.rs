@@ -12,29 +12,29 @@ pub struct EngineArgs {
     /// Silero VAD model file (16 kHz, ONNX) [default: the bundled v6.2]
     #[arg(long, value_name = "FILE", env = "MODEL_FOR_VAD")]
     pub vad_model: Option<PathBuf>,
-    /// What computes the model
+    /// The engine that computes the model
     #[arg(long, value_name = "ENGINE", env = "PREPARE_AUDIO_VAD_ENGINE", default_value = "auto")]
     pub vad_engine: EngineName,
-    /// What ONNX Runtime computes on
+    /// The device that ONNX Runtime computes on
     #[arg(long, value_name = "DEVICE", env = "PREPARE_AUDIO_DEVICE", default_value = "cpu")]
     pub device: DeviceName,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum EngineName {
-    /// The native engine where it can compute the model, else ONNX Runtime
+    /// The native engine if it can compute the model, otherwise ONNX Runtime
     Auto,
-    /// The program's own, the fastest; models of Silero's architecture, on the processor
+    /// The built-in engine, which is the fastest; models of Silero's architecture, on the CPU
     Native,
-    /// ONNX Runtime, which must be installed; Silero models of v5 and v6, whatever is within
+    /// ONNX Runtime, which must be installed; any model with the inputs and outputs of Silero v5 or v6
     Onnx,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum DeviceName {
-    /// The processor
+    /// The CPU
     Cpu,
-    /// An NVIDIA GPU, with a library of ONNX Runtime that can use it
+    /// An NVIDIA GPU; needs a GPU build of ONNX Runtime
     Cuda,
 }
 

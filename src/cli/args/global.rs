@@ -18,20 +18,20 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     #[arg(default_value = "sqlite://prepare-audio.db", value_parser = DatabaseAddress)]
     pub database: DatabaseUrl,
-    /// How long fetch, resegment and add wait at their start for a database that does not answer yet
+    /// How long fetch, resegment and add wait at the start for a database that does not answer yet
     #[arg(long, global = true, value_name = "TIME", env = "PREPARE_AUDIO_DATABASE_WAIT", default_value = "30s")]
     #[arg(value_parser = humantime::parse_duration)]
     pub database_wait: Duration,
-    /// Only errors, no progress and no summary
+    /// Print only errors, no progress and no summary
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// error, warn, info, debug, trace [default: info; warn where a terminal shows progress]
+    /// Log level: error, warn, info, debug or trace [default: info; warn if a terminal shows progress]
     #[arg(long, global = true, value_name = "LEVEL", env = "LOG_LEVEL")]
     pub log_level: Option<String>,
-    /// How log lines are written
+    /// Format of log lines
     #[arg(long, global = true, value_name = "FORMAT", env = "PREPARE_AUDIO_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-    /// Write the log to this file (appended) instead of standard error
+    /// Append the log to this file instead of writing it to standard error
     #[arg(long, global = true, value_name = "FILE", env = "PREPARE_AUDIO_LOG_FILE")]
     pub log_file: Option<PathBuf>,
 }

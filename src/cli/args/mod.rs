@@ -1,6 +1,6 @@
 //! Groups of arguments that several commands share.
 //!
-//! Arguments are plain data. Each group turns into settings of the library and imports no command.
+//! Arguments are plain data. Each group converts itself into settings of the library, and imports no command.
 
 mod base;
 mod database_address;

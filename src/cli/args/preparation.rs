@@ -1,4 +1,4 @@
-//! How one recording is prepared: all groups from the input file to the segment files.
+//! How one recording is prepared: the argument groups from the input file to the segment files.
 
 use std::path::Path;
 

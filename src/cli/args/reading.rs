@@ -14,7 +14,7 @@ use crate::cli::exit;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub struct ReadingArgs {
-    /// Decoder: auto (an ffmpeg on the PATH for what symphonia cannot decode), symphonia, or ffmpeg
+    /// Decoder: symphonia (built in), ffmpeg (must be on the PATH), or auto (ffmpeg only for what is not built in)
     #[arg(
         long,
         value_name = "DECODER",
@@ -23,7 +23,7 @@ pub struct ReadingArgs {
         hide_possible_values = true
     )]
     pub decoder: DecoderName,
-    /// Audio track of files with several: its number from 1, a language (eng), or default (the one flagged, or the first)
+    /// Audio track of files with several: a number from 1, a language (eng), or default (the track flagged as such, or the first)
     #[arg(long, value_name = "N|LANG", env = "PREPARE_AUDIO_AUDIO_TRACK", hide_short_help = true, default_value = "default", value_parser = track)]
     pub audio_track: TrackChoice,
     /// Read files that have no header as samples: s16le:16000:1, ulaw:8000:1, vox:8000:1; FORMAT is one of u8, s8, s16le,
@@ -31,13 +31,13 @@ pub struct ReadingArgs {
     /// .raw, .ulaw and .vox files, too
     #[arg(long, value_name = "FORMAT:RATE:CHANNELS", env = "PREPARE_AUDIO_RAW", hide_short_help = true)]
     pub raw: Option<RawFormat>,
-    /// Fail damaged recordings (damaged) instead of preparing what can be decoded
+    /// Fail damaged recordings (error code damaged) instead of preparing what can be decoded
     #[arg(long, env = "PREPARE_AUDIO_STRICT")]
     pub strict: bool,
-    /// Fail longer recordings (too_long) [default: no limit]
+    /// Fail longer recordings (error code too_long) [default: no limit]
     #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_MAX_DURATION", value_parser = humantime::parse_duration)]
     pub max_duration: Option<Duration>,
-    /// Fail larger files (too_large): a number, with K, M, G or T for powers of 1024 [default: no limit]
+    /// Fail larger files (error code too_large): a number, with K, M, G or T for powers of 1024 [default: no limit]
     #[arg(long, value_name = "BYTES", env = "PREPARE_AUDIO_MAX_BYTES", value_parser = bytes)]
     pub max_bytes: Option<u64>,
 }
@@ -58,7 +58,7 @@ impl ReadingArgs {
         Ok(InputLimits { decoder, track, raw, strict, max_duration, max_bytes })
     }
 
-    /// The decoder; an ffmpeg that is requested must be installed.
+    /// The decoder. An explicitly requested ffmpeg must be installed.
     fn decoder(&self) -> Result<DecoderChoice, exit::Usage> {
         match self.decoder {
             DecoderName::Auto => Ok(DecoderChoice::Auto),
@@ -76,7 +76,7 @@ fn track(text: &str) -> Result<TrackChoice, String> {
     match text.parse() {
         Ok(TrackChoice::Number(0)) => Err("tracks are numbered from 1".into()),
         Ok(TrackChoice::Language(language)) if !is_language(&language) => {
-            Err("write a number from 1, a language as eng or en-US, or default".into())
+            Err("write a number from 1, a language (eng, en-US), or default".into())
         }
         Ok(choice) => Ok(choice),
         Err(never) => match never {},
@@ -88,7 +88,7 @@ fn is_language(text: &str) -> bool {
     (2..=3).contains(&primary.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// Parses a size. Suffixes are powers of 1024, as `--help` says, where crates such as bytesize read `G` as 10^9.
+/// Parses a size. Suffixes are powers of 1024, as `--help` says; crates such as bytesize read `G` as 10^9.
 fn bytes(text: &str) -> Result<u64, String> {
     let (number, shift) = match text.char_indices().last() {
         Some((at, 'K' | 'k')) => (&text[..at], 10),
@@ -97,11 +97,12 @@ fn bytes(text: &str) -> Result<u64, String> {
         Some((at, 'T' | 't')) => (&text[..at], 40),
         _ => (text, 0),
     };
-    let number: u64 = number.parse().map_err(|_| "write a number, or a number and K, M, G or T, as 500M".to_owned())?;
+    let number: u64 =
+        number.parse().map_err(|_| "write a number, with K, M, G or T if needed, for example 500M".to_owned())?;
     number
         .checked_mul(1 << shift)
         .filter(|&bytes| bytes > 0)
-        .ok_or_else(|| "at least 1 byte, and no more than fits".into())
+        .ok_or_else(|| "the limit must be from 1 byte to 16777215T".into())
 }
 
 #[cfg(test)]

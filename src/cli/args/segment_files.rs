@@ -9,7 +9,7 @@ use crate::cli::exit;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Channels and segment files")]
 pub struct SegmentFileArgs {
-    /// mix: the mean of all channels. split: each channel by itself, on one timeline (a call with one speaker per channel). N: one channel, from 1 (left)
+    /// Channels to analyse: mix (their mean), split (each separately: a call with one speaker per channel), or N (one channel, from 1)
     #[arg(long, value_name = "mix|split|N", env = "PREPARE_AUDIO_CHANNELS", default_value = "mix")]
     pub channels: ChannelChoice,
     /// Format of segments: wav, flac (the same samples, about half the size), or opus (lossy, about a tenth)
@@ -21,10 +21,10 @@ pub struct SegmentFileArgs {
         hide_possible_values = true
     )]
     pub format: FormatName,
-    /// Sample rate of segments: source (the recording's own samples, up to 24 bits), or Hz
+    /// Sample rate of segments: a rate in Hz, or source (the recording's own samples, up to 24 bits)
     #[arg(long, value_name = "source|HZ", env = "PREPARE_AUDIO_SEGMENT_RATE", default_value = "16000")]
     pub segment_rate: SegmentRate,
-    /// Channels of segments: mono (the analysed channel or mix), or source (all channels of the recording)
+    /// Channels of segments: mono (the analysed channel or mix), or source (all of the recording's channels)
     #[arg(
         long,
         value_name = "mono|source",
@@ -33,7 +33,7 @@ pub struct SegmentFileArgs {
         hide_possible_values = true
     )]
     pub segment_channels: SegmentChannels,
-    /// Bits a second of Opus segments [default: 24000 a channel up to 16 kHz, 48000 above]
+    /// Bitrate of Opus segments, bits per second [default: per channel 24000 up to 16 kHz, 48000 above]
     #[arg(long, value_name = "BITS", env = "PREPARE_AUDIO_OPUS_BITRATE")]
     #[arg(value_parser = clap::value_parser!(u32).range(6_000..=510_000))]
     pub opus_bitrate: Option<u32>,

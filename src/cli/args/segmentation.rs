@@ -1,26 +1,26 @@
-//! Segmentation that Silero's `get_speech_timestamps` does not have. All of it is off by default.
+//! Segmentation settings that Silero's `get_speech_timestamps` does not have. All of them are off by default.
 
 use clap::{ArgAction, Args, ValueEnum};
 use prepare_audio::vad::{self, MaxSpeechCut};
 
-/// Segmentation beyond Silero's own.
+/// Segmentation settings beyond Silero's own.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cutting (beyond Silero's own; off by default)")]
 pub struct SegmentationArgs {
-    /// Where a too long segment is cut
+    /// Where a segment that is too long is cut
     #[arg(long, value_name = "WHERE", env = "PREPARE_AUDIO_MAX_SPEECH_CUT", default_value = "official")]
     pub max_speech_cut: SpeechCut,
-    /// Join neighbours, in order, into chunks of at most this many seconds; no segment is split or lost
+    /// Join adjacent segments into chunks of at most this many seconds; no segment is split or lost
     #[arg(long, value_name = "S", env = "PREPARE_AUDIO_MERGE_TO")]
     pub merge_to: Option<f64>,
-    /// Added to the start of a segment [default: --vad-speech-pad-ms]; neighbours share a gap that is too small for
-    /// both paddings in proportion to them
+    /// Padding at the start of a segment [default: --vad-speech-pad-ms]; if the gap between two segments is too short
+    /// for both paddings, it is divided in proportion to them
     #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_SPEECH_PAD_START_MS")]
     pub vad_speech_pad_start_ms: Option<u32>,
-    /// Added to the end of a segment [default: --vad-speech-pad-ms]
+    /// Padding at the end of a segment [default: --vad-speech-pad-ms]
     #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_SPEECH_PAD_END_MS")]
     pub vad_speech_pad_end_ms: Option<u32>,
-    /// Drop segments whose level (RMS) is below this, as near-silence that the model takes for speech: -60, for example
+    /// Drop segments whose level (RMS) is below this, for example -60: near-silence that the model mistakes for speech
     #[arg(long, value_name = "DB", env = "PREPARE_AUDIO_MIN_DBFS", allow_negative_numbers = true)]
     pub min_dbfs: Option<f64>,
     /// Keep the probabilities in the database, so that `resegment` need not analyse the audio again
@@ -31,9 +31,9 @@ pub struct SegmentationArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SpeechCut {
-    /// At a pause as Silero chooses it; without one, wherever it is
+    /// At a pause, as Silero chooses it; without a pause, at the maximum length
     Official,
-    /// At the least probable window of the second half of what is allowed; nothing is lost
+    /// At the window with the lowest probability in the second half of the maximum length; no audio is lost
     Quietest,
 }
 

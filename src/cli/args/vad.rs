@@ -7,35 +7,35 @@ use prepare_audio::vad;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Voice activity detection (names and defaults of Silero's get_speech_timestamps)")]
 pub struct VadArgs {
-    /// A window with at least this speech probability begins a segment
+    /// A window with at least this speech probability starts a segment
     #[arg(long, value_name = "P", env = "PREPARE_AUDIO_VAD_THRESHOLD", default_value = "0.5")]
     pub vad_threshold: f64,
-    /// A window below this may end it [default: the threshold less 0.15, but at least 0.01]
+    /// A window below this probability may end a segment [default: the threshold minus 0.15, but at least 0.01]
     #[arg(long, value_name = "P", env = "PREPARE_AUDIO_VAD_NEG_THRESHOLD")]
     pub vad_neg_threshold: Option<f64>,
-    /// Shorter segments are dropped
+    /// Drop segments that are shorter than this
     #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_MIN_SPEECH_DURATION_MS", default_value = "250")]
     pub vad_min_speech_duration_ms: u32,
-    /// Longer segments are cut; inf for no limit
+    /// Cut segments that are longer than this; inf for no limit
     #[arg(long, value_name = "S", env = "PREPARE_AUDIO_VAD_MAX_SPEECH_DURATION_S", default_value = "inf")]
     pub vad_max_speech_duration_s: f64,
-    /// Silence of this length ends a segment
+    /// End a segment after silence of this length
     #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_MIN_SILENCE_DURATION_MS", default_value = "100")]
     pub vad_min_silence_duration_ms: u32,
-    /// Added to both ends of a segment
+    /// Padding at both ends of a segment
     #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_SPEECH_PAD_MS", default_value = "30")]
     pub vad_speech_pad_ms: u32,
-    /// A too long segment is cut at a silence of at least this length
+    /// Cut a segment that is too long at a silence of at least this length
     #[arg(long, value_name = "MS", env = "PREPARE_AUDIO_VAD_MIN_SILENCE_AT_MAX_SPEECH_MS", default_value = "98")]
     pub vad_min_silence_at_max_speech_ms: u32,
-    /// Cut a too long segment at its longest such silence (true) or at its last one (false)
+    /// Cut a segment that is too long at the longest such silence (true) or at the last one (false)
     #[arg(long, value_name = "BOOL", env = "PREPARE_AUDIO_VAD_USE_MAX_POSSIBLE_SILENCE", default_value = "true")]
     #[arg(action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub vad_use_max_possible_silence: bool,
 }
 
 impl VadArgs {
-    /// Silero's parameters; the additional ones have their defaults.
+    /// The parameters of the library. Those that Silero does not have keep their defaults.
     pub fn parameters(&self) -> vad::Parameters {
         vad::Parameters {
             threshold: self.vad_threshold,

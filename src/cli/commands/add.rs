@@ -12,35 +12,35 @@ use crate::cli::{
     args::{BaseArgs, DatabaseAddress, GlobalArgs},
     database,
     format::count,
-    sources,
+    sources::{self, Search, with_count},
     stdout::print_line,
 };
 
 /// Help below the flags.
 pub const HELP: &str = "\
 Examples:
-  prepare-audio add corpus.jsonl --priority -1     before all that has priority 0
+  prepare-audio add corpus.jsonl --priority -1     to be prepared before those of priority 0
   prepare-audio add --from-database postgres://me@db/corpus \\
       --query 'SELECT url AS path, speaker, licence FROM recordings WHERE hours < 2'
 
-A column or key `source`, `path`, `audio_filepath`, `audio_path`, `file`, `filename`, `file_name`, `audio` or `wav` holds \
-the path. All others, of a query as of a .csv or .jsonl list, are kept as the recording's metadata, which \
-`segments --json` shows. A recording that is known already stays as it was, with its metadata and its priority.";
+A column or key `source`, `path`, `audio_filepath`, `audio_path`, `file`, `filename`, `file_name`, `audio` or `wav` is \
+the path. All other columns or keys, of a query or of a .csv or .jsonl list, are stored as the recording's metadata, \
+which `segments --json` shows. Adding a recording again changes neither it nor its metadata nor its priority.";
 
 /// Arguments of `add`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files, folders (searched through), patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
+    /// Files, folders (with their subfolders), patterns, lists (.txt, .csv, .jsonl), or - for a list on standard input
     #[arg(required_unless_present = "from_database")]
     pub sources: Vec<String>,
-    /// Priority of the recordings that are added: least first, negative ones allowed
+    /// Priority of the added recordings: the lowest number is prepared first; it may be negative
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "0")]
     pub priority: i64,
-    /// Copy recordings from this database, too (sqlite://FILE or postgres://USER@HOST/NAME), which is only read
+    /// Copy recordings from this database (sqlite://FILE or postgres://USER@HOST/NAME), which is only read
     #[arg(long, value_name = "URL", requires = "query", value_parser = DatabaseAddress)]
     pub from_database: Option<DatabaseUrl>,
-    /// What to copy: one SELECT. Paths are taken as they are (relative ones are read below --audio-dir), a column
-    /// `priority` is the priority, and the other columns become metadata
+    /// The SELECT that returns the recordings to copy. Paths are stored unchanged (relative ones are relative to
+    /// --audio-dir), a column `priority` is the priority, and all other columns become metadata
     #[arg(long, value_name = "SELECT", requires = "from_database")]
     pub query: Option<String>,
     #[command(flatten)]
@@ -52,9 +52,12 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
-    let found = sources::find(&args.sources, &args.base, args.priority, false).await?;
+    let mut search = Search::start(&args.sources, &args.base, args.priority, false);
+    let first = search.next().await?; // a source that does not exist is reported before the database is created
     let store = database::connect_with_retries(global).await?;
-    let mut added = store.add(&found.recordings, None).await?;
+    let mut added = Added::default();
+    sources::add(&store, &mut search, first, None, &mut added).await?;
+    let found = search.found();
     let copied = match (&args.from_database, &args.query) {
         (Some(url), Some(query)) => {
             let query = Query::ask(url.clone(), query, args.priority);
@@ -77,7 +80,8 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies the rows of the query, and commits each page. Adds to the counts; returns how many rows have no usable path.
+/// Copies the rows of the query, and commits each page. It adds to `added`, and returns the number of rows without a
+/// usable path.
 async fn copy(
     store: &Store,
     url: &DatabaseUrl,
@@ -102,16 +106,7 @@ async fn copy(
     }
     if passed_over > 0 {
         let rows = count(passed_over, "row");
-        tracing::warn!("{rows} of {url} passed over: the path is NULL or empty, or has a NUL character in it");
+        tracing::warn!("{rows} of {url} skipped: the path is NULL or empty, or contains a NUL character");
     }
     Ok(passed_over)
-}
-
-/// Adds to an error how many recordings were added before it.
-fn with_count(error: anyhow::Error, added: &Added) -> anyhow::Error {
-    if added.inserted == 0 {
-        return error;
-    }
-    let before = count(added.inserted, "recording");
-    error.context(format!("{before} added before this, which stay: the same command again goes on"))
 }

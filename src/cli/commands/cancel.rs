@@ -18,7 +18,7 @@ pub struct Args {
     /// Recordings: ids, or sources (files, folders, lists as `add` takes them)
     #[arg(value_name = "ID|SOURCE")]
     pub recordings: Vec<String>,
-    /// Every recording that waits; those that run go on
+    /// Cancel every pending recording, but no running one
     #[arg(long, conflicts_with = "recordings")]
     pub all_pending: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct Args {
 /// The outcome of the command.
 #[derive(Debug, Default, Serialize)]
 struct Cancelled {
-    /// Recordings that are cancelled now.
+    /// Number of recordings that were cancelled.
     cancelled: u64,
     /// Names without a recording.
     unknown: Vec<String>,
@@ -42,7 +42,7 @@ struct Cancelled {
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
     if args.recordings.is_empty() && !args.all_pending {
-        bail!(exit::Usage("name recordings by id or source, or all that wait by --all-pending".into()));
+        bail!(exit::Usage("name recordings by id or source, or use --all-pending".into()));
     }
     let store = database::connect_existing(global).await?;
     let cancelled = if args.all_pending {
@@ -54,11 +54,11 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
         print_line(&serde_json::to_string(&cancelled)?)?;
     } else if !global.quiet && cancelled.cancelled > 0 {
         let recordings = count(cancelled.cancelled, "recording");
-        print_line(&format!("{recordings} cancelled; `prepare-audio retry ID` takes one back"))?;
+        print_line(&format!("{recordings} cancelled; `prepare-audio retry ID` makes one pending again"))?;
     } else if !global.quiet && args.all_pending {
         print_line("no recording is pending")?;
     }
-    match complaint(&cancelled) {
+    match refusals(&cancelled) {
         Some(message) => bail!(exit::Usage(message)),
         None => Ok(()),
     }
@@ -83,7 +83,7 @@ async fn cancel_named(store: &Store, args: &Args) -> anyhow::Result<Cancelled> {
 }
 
 /// The names that could not be cancelled, with the reasons.
-fn complaint(cancelled: &Cancelled) -> Option<String> {
+fn refusals(cancelled: &Cancelled) -> Option<String> {
     let parts =
         [(&cancelled.unknown, "no recording has this id or source"), (&cancelled.ended, "done or cancelled already")];
     let parts = parts.iter().filter(|(names, _)| !names.is_empty());

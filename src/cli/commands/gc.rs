@@ -24,26 +24,26 @@ use tokio::task::spawn_blocking;
 
 use crate::cli::{args::GlobalArgs, database, exit, format::count, pages, stdout::print_line};
 
-/// Folders that are examined at once.
+/// Number of folders that are examined in one call on a blocking thread.
 const BATCH: usize = 256;
 
 /// Help below the flags.
 pub const HELP: &str = "\
-Removed: segment files that no row of the database refers to, temporary files (.tmp.*), and folders of recordings that \
-are empty then. Kept: files of other names, links, all that belongs to a running recording, and whatever was changed \
-within --older-than. It may run beside fetch.
+Removed: segment files that no row of the database refers to, temporary files (.tmp.*), and recordings' folders that \
+are empty then. Kept: files with other names, links, everything that belongs to a running recording, and everything \
+that was changed within --older-than. gc may run at the same time as fetch.
 
-An output folder belongs to one database: name both as they are named for fetch.
+An output folder belongs to one database: give both the same values as for fetch.
 
-Exit codes: 0 done, 1 a folder could not be cleared, 2 usage, 4 the database.";
+Exit codes: 0 done, 1 a folder could not be cleared, 2 usage error, 4 the database cannot be used.";
 
 /// Arguments of `gc`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder that the segments are in
+    /// Folder with the segments
     #[arg(short, long, value_name = "DIR", env = "OUTPUT_DIR", default_value = "segments")]
     output: PathBuf,
-    /// Keep what was written, linked or renamed within this time
+    /// Keep files that were written, linked or renamed within this time
     #[arg(long, value_name = "TIME", default_value = "3d", value_parser = age)]
     older_than: Duration,
     /// Remove files even if no row of the database refers to any file in the folder, or other databases have segments in it
@@ -58,16 +58,16 @@ pub struct Args {
 }
 
 fn age(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 3d or 12h"))
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write 3d or 12h, for example"))
 }
 
 /// The outcome of a sweep.
 #[derive(Debug, Default)]
 struct Outcome {
     swept: Swept,
-    /// Folders of running recordings.
+    /// Number of folders that were left alone because their recordings are running.
     busy: u64,
-    /// Folders that could not be cleared.
+    /// Number of folders that could not be cleared.
     failed: u64,
 }
 
@@ -75,7 +75,7 @@ struct Outcome {
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<ExitCode> {
     let store = database::connect_existing(global).await?;
     let output = OutputFolder::new(std::path::absolute(&args.output)?);
-    // The order of these makes it safe beside a run; see `output::sweep`.
+    // This order makes it safe while a run is writing; see `output::sweep`.
     let mut sweep = list(&output, args.older_than).await?;
     let busy = running_folders(&store, &output).await?;
     keep_referenced(&store, &mut sweep).await?;
@@ -117,7 +117,7 @@ async fn refuse_foreign(
 ) -> anyhow::Result<()> {
     if sweep.is_foreign() {
         bail!(exit::Usage(format!(
-            "no row of {} refers to any file in {}: is one of them the wrong one? --force removes them all the same",
+            "no row of {} refers to any file in {}: is this the right database and folder? --force removes the files anyway",
             global.database,
             args.output.display()
         )));
@@ -126,8 +126,8 @@ async fn refuse_foreign(
     let others = spawn_blocking(move || output.other_owners(&identity)).await??;
     if others > 0 {
         bail!(exit::Usage(format!(
-            "{} holds segments of {} too, which this one does not know: they would be removed. Give each database an \
-             output folder of its own; --force removes them all the same",
+            "{} also has segments of {}. This database does not know them, so they would be removed. Give each database \
+             its own output folder; --force removes the files anyway",
             args.output.display(),
             count(others as u64, "other database")
         )));
@@ -142,7 +142,7 @@ async fn running_folders(store: &Store, output: &OutputFolder) -> anyhow::Result
     Ok(folders.filter_map(|folder| folder.file_name().map(ToOwned::to_owned)).collect())
 }
 
-/// Removes what may be removed from each folder, unless its recording was running before the rows were read or is now.
+/// Clears each folder, unless its recording was running before the rows were read or is running now.
 async fn clear(
     store: &Store,
     output: &OutputFolder,
@@ -183,9 +183,9 @@ const CANNOT_LIST: &str = "cannot list the output folder";
 
 /// Folders that were examined.
 struct Batch {
-    /// How many.
+    /// Number of folders.
     examined: usize,
-    /// Those from which something may be removed, or that cannot be read.
+    /// The folders with something to remove, and those that cannot be read.
     planned: Vec<(PathBuf, io::Result<Swept>)>,
 }
 
@@ -251,7 +251,7 @@ fn summary(dry_run: bool, sweep: &Sweep, outcome: &Outcome) -> String {
         count(sweep.referenced(), "segment file"),
     );
     if sweep.young() > 0 {
-        text += &format!("; {} too young to go", count(sweep.young(), "file"));
+        text += &format!("; {} too new to remove", count(sweep.young(), "file"));
     }
     if outcome.busy > 0 {
         text += &format!("; {} of running recordings left alone", count(outcome.busy, "folder"));

@@ -1,4 +1,4 @@
-//! The commands, one module each: its arguments and its `run`. A command imports no other command.
+//! The commands. Each module has a command's arguments and its `run`, and imports no other command.
 
 pub mod add;
 pub mod cancel;

@@ -14,20 +14,20 @@ pub struct Args {
     pub command: QuarantineCommand,
 }
 
-/// What `quarantine` can do.
+/// The subcommands of `quarantine`.
 #[derive(Debug, clap::Subcommand)]
 pub enum QuarantineCommand {
-    /// List them, the newest first; `prepare-audio retry ID` releases one
+    /// List quarantined recordings, the newest first; `prepare-audio retry ID` releases one
     List(ListArgs),
 }
 
 /// Arguments of `quarantine list`.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// Show at most so many
+    /// Show at most this many
     #[arg(long, value_name = "N", default_value = "100")]
     pub limit: usize,
-    /// Print it as JSON
+    /// Print the list as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -47,12 +47,12 @@ async fn list(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<()> {
     } else if !listed.is_empty() {
         print_line(as_text(&listed, all).trim_end())?;
     } else if !global.quiet {
-        print_line(if all > 0 { "nothing is shown with --limit 0" } else { "no recording is quarantined" })?;
+        print_line(if all > 0 { "--limit 0 shows no recordings" } else { "no recording is quarantined" })?;
     }
     Ok(())
 }
 
-/// How many recordings are quarantined.
+/// The number of quarantined recordings.
 async fn quarantined(store: &Store) -> anyhow::Result<i64> {
     let counts = store.counts().await?;
     Ok(counts.iter().filter(|count| count.state == State::Quarantined).map(|count| count.recordings).sum())

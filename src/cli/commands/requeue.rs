@@ -14,7 +14,7 @@ use crate::cli::{args::GlobalArgs, database, exit, format::count, stdout::print_
 /// Arguments of `requeue`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Recordings, by id: failed, quarantined, cancelled or done. The files of a done one stay until it is done again
+    /// Ids of failed, quarantined, cancelled or done recordings. The files of a done one stay until it is done again
     pub ids: Vec<i64>,
     /// Every failed or quarantined recording with this error code, as `status` shows it; may be given several times
     #[arg(long, value_name = "CODE", conflicts_with = "ids")]
@@ -27,7 +27,7 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
     if args.ids.is_empty() && args.where_error.is_empty() {
-        bail!(exit::Usage("name recordings by their ids, or what they failed with by --where-error CODE".into()));
+        bail!(exit::Usage("name recordings by their ids, or by their error code with --where-error CODE".into()));
     }
     let store = database::connect_existing(global).await?;
     let ids: Vec<i64> = args.ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
@@ -43,17 +43,17 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
         print_line(&format!("{} back to pending; `prepare-audio fetch` prepares them", count(requeued, "recording")))?;
     } else if !global.quiet && by_error {
         let codes = args.where_error.join(" or ");
-        print_line(&format!("no recording failed with {codes}; `prepare-audio status` shows the codes there are"))?;
+        print_line(&format!("no recording failed with {codes}; `prepare-audio status` shows the newest failures"))?;
     }
     let others = (ids.len() as u64).saturating_sub(requeued);
     if others > 0 {
-        bail!(exit::Usage(format!("{others} of the ids are not there, or pending or running anyway")));
+        bail!(exit::Usage(format!("{others} of the ids do not exist, or are pending or running already")));
     }
     Ok(())
 }
 
-/// Refuses a misspelt code, because the answer "no recording failed with it" would look like success. A code that a row has
-/// is accepted even if this version does not know it.
+/// Refuses a misspelt code, because the answer "no recording failed with it" would look like success. A code that a row
+/// has is accepted even if this version does not know it.
 async fn refuse_unknown(store: &Store, codes: &[String]) -> anyhow::Result<()> {
     let present = store.error_codes().await?;
     let is_known = |code: &str| code.parse::<ErrorCode>().is_ok() || present.iter().any(|(known, _)| known == code);
@@ -72,7 +72,7 @@ async fn refuse_unknown(store: &Store, codes: &[String]) -> anyhow::Result<()> {
     let mut all: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     all.sort_unstable();
     bail!(exit::Usage(format!(
-        "--where-error: there is no code {}; {failed_with}. The codes are {}",
+        "--where-error: unknown code {}; {failed_with}. The codes are {}",
         unknown.join(" or "),
         all.join(", ")
     )));

@@ -62,7 +62,7 @@ pub async fn run(global: &GlobalArgs, args: Args) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// The recordings that are named. Each name must stand for at least one.
+/// The recordings that the names select. Each name must select at least one.
 async fn selections(store: &Store, names: &[String], base: &BaseArgs) -> anyhow::Result<Vec<Selection>> {
     if names.is_empty() {
         return Ok(vec![Selection::All]);
@@ -76,8 +76,8 @@ async fn selections(store: &Store, names: &[String], base: &BaseArgs) -> anyhow:
 
 fn without_probabilities_message(recordings: u64) -> String {
     format!(
-        "{} left as they were: no probabilities of this model (and these channels) are kept for them; `prepare-audio \
-         fetch SOURCES` with these parameters analyses their audio again",
+        "{} unchanged: no probabilities of this model (and these channels) are stored for them; `prepare-audio fetch \
+         SOURCES` with these parameters analyses their audio again",
         count(recordings, "done recording")
     )
 }

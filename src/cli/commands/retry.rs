@@ -9,9 +9,9 @@ use crate::cli::{args::GlobalArgs, database, exit, format::count, stdout::print_
 /// Arguments of `retry`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Recordings, by the ids that status shows: failed, quarantined or cancelled ones
+    /// Ids of failed, quarantined or cancelled recordings, as status shows them
     pub ids: Vec<i64>,
-    /// Every failed and quarantined recording
+    /// Retry every failed and quarantined recording
     #[arg(long, conflicts_with = "ids")]
     pub all: bool,
     /// Print the count as JSON
@@ -22,9 +22,7 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
     if args.ids.is_empty() && !args.all {
-        bail!(exit::Usage(
-            "name recordings by the ids that `prepare-audio status` shows, or all of them by --all".into()
-        ));
+        bail!(exit::Usage("name recordings by the ids that `prepare-audio status` shows, or use --all".into()));
     }
     let store = database::connect_existing(global).await?;
     let again = if args.all { Again::Unsuccessful } else { Again::These(&args.ids) };
@@ -39,7 +37,7 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
     }
     if !args.all && others > 0 {
         bail!(exit::Usage(format!(
-            "{others} of the ids are not failed, quarantined or cancelled; `prepare-audio status` lists those that are"
+            "{others} of the ids are not failed, quarantined or cancelled; `prepare-audio status` lists the newest failures"
         )));
     }
     Ok(())

@@ -19,7 +19,7 @@ use crate::cli::{
 /// Arguments of `segments`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only those of this recording: its id, or its source [default: all]
+    /// List only the segments of this recording: its id, or its source [default: all]
     #[arg(value_name = "SOURCE|ID")]
     pub recording: Option<String>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// Prints the segments of `of`, page by page; returns how many. Only the first page `with_header` has one.
+/// Prints the segments of `of`, page by page, and returns their number. The first page has a header if `with_header`.
 async fn print(
     store: &Store,
     of: &Selection,

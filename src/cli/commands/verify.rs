@@ -30,14 +30,14 @@ use crate::cli::{
 
 /// Help below the flags.
 pub const HELP: &str = "\
-Exit codes: 0 all files are as their rows say, 1 some differ, 2 usage, 4 the database.
+Exit codes: 0 all files match their rows, 1 some differ, 2 usage error, 4 the database cannot be used.
 
---json prints a JSON line for each file that differs, and last a line {\"summary\": ...}.";
+--json prints a JSON line for each file that differs, and finally a line {\"summary\": ...}.";
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only the files of this recording: its id, or its source [default: all]
+    /// Verify only the files of this recording: its id, or its source [default: all]
     #[arg(value_name = "SOURCE|ID")]
     recording: Option<String>,
     #[command(flatten)]
@@ -45,10 +45,10 @@ pub struct Args {
     /// Check that the files exist and have the right length, without reading them
     #[arg(long)]
     quick: bool,
-    /// Put the recordings whose files differ back to pending, so that the next fetch prepares them again
+    /// Put recordings whose files differ back to pending, so that the next fetch prepares them again
     #[arg(long)]
     requeue: bool,
-    /// Put them back even if no file exists at all, as when a disk is not mounted
+    /// Put them back even if no file exists at all, which usually means that a disk is not mounted
     #[arg(long, requires = "requeue")]
     force: bool,
     /// Print JSON lines
@@ -88,7 +88,7 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if counts.different > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// A bar over the files, where a terminal shows it.
+/// A progress bar over the files, if standard error is a terminal and all recordings are verified.
 async fn bar(store: &Store, global: &GlobalArgs, of: &[Selection]) -> anyhow::Result<Option<ProgressBar>> {
     if global.quiet || of != [Selection::All] || !io::stderr().is_terminal() {
         return Ok(None);
@@ -164,8 +164,8 @@ impl Counts {
         }
     }
 
-    /// Whether a disk is probably not mounted: every file is missing, and so is their folder's content. It reads a folder,
-    /// so call it on a thread that may block.
+    /// Whether a disk is probably not mounted: every file is missing, and their folder is missing or empty. It reads a
+    /// folder, so call it on a thread that may block.
     fn is_unmounted(&self) -> bool {
         let is_empty = |folder: &PathBuf| !folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         self.missing == self.files && self.folder.as_ref().is_some_and(is_empty)
@@ -187,8 +187,8 @@ async fn requeue(store: &Store, args: &Args, counts: &Arc<Counts>) -> anyhow::Re
     if !args.force && tokio::task::spawn_blocking(move || shared.is_unmounted()).await? {
         let folder = counts.folder.as_deref().unwrap_or(Path::new("/")).display();
         bail!(exit::Usage(format!(
-            "not one of {} is there, and {folder} is missing or empty: is its disk mounted? --force puts the recordings \
-             back all the same",
+            "none of {} exists, and {folder} is missing or empty: is its disk mounted? --force puts the recordings back \
+             anyway",
             count(counts.files, "file")
         )));
     }
@@ -235,21 +235,21 @@ fn print_summary(global: &GlobalArgs, args: &Args, counts: &Counts, requeued: u6
     }
     let files = count(counts.files, "file");
     if counts.different == 0 {
-        let basis = if args.quick { ", to judge by their lengths" } else { "" };
+        let basis = if args.quick { " (only their lengths were compared)" } else { "" };
         let size = DecimalBytes(counts.bytes);
-        return print_line(&format!("{files} ({size}): all as their rows say{basis}"));
+        return print_line(&format!("{files} ({size}): all match their rows{basis}"));
     }
     print_line(&format!("{} of {files} differ, in {}", counts.different, count(recordings, "recording")))?;
     match (args.requeue, recordings - requeued.min(recordings)) {
         (false, _) => print_line(
-            "`prepare-audio verify --requeue` puts these recordings back, for the next fetch to prepare again",
+            "`prepare-audio verify --requeue` puts these recordings back to pending; the next fetch prepares them again",
         ),
         (true, 0) => print_line(&format!(
             "{} back to pending; `prepare-audio fetch` prepares them again",
             count(requeued, "recording")
         )),
         (true, moved) => print_line(&format!(
-            "{} back to pending; {moved} had been put back or claimed meanwhile",
+            "{} back to pending; {moved} had already been put back or claimed",
             count(requeued, "recording")
         )),
     }

@@ -13,7 +13,7 @@ use crate::cli::{
 /// Arguments of `workers`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print it as JSON
+    /// Print the list as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -27,12 +27,12 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
     } else if !running.is_empty() {
         print_line(as_text(&running).trim_end())?;
     } else if !global.quiet {
-        print_line("nobody holds a recording")?;
+        print_line("no worker holds a recording")?;
     }
     Ok(())
 }
 
-/// The rows of each worker. The store returns them one behind the other.
+/// The rows of each worker. The store returns rows of the same worker one after another.
 fn by_worker(running: &[Running]) -> Vec<&[Running]> {
     running.chunk_by(|one, next| one.worker == next.worker).collect()
 }

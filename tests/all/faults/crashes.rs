@@ -1,4 +1,4 @@
-//! Processes that are killed, and stopped for longer than their lease, at moments when they hold recordings.
+//! Kills processes, and stops them for longer than their lease, while they hold recordings.
 
 use std::{
     thread::sleep,
@@ -15,13 +15,13 @@ use super::{
     seed,
 };
 
-/// Long enough that a claim ends even where others have to see that it is not prolonged.
+/// Longer than the lease, so that another process claims what the stopped one held.
 const STALL_TIME: Duration = Duration::from_secs(LEASE.as_secs() + 3);
 
-/// How long the next fault may take to find somebody whom it can strike.
+/// How long to wait until a process holds a recording.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How much of what.
+/// The size of the test.
 struct Scale {
     recordings: usize,
     processes: usize,
@@ -37,7 +37,8 @@ impl Scale {
         }
     }
 
-    /// The faults are spread over the time that the stops need, of which half the processes may be under one at a time.
+    /// The mean time between kills. At most half of the processes are stopped at a time, so the stops determine the length
+    /// of the test, and the kills are spread over it.
     fn pause(&self) -> Duration {
         STALL_TIME * self.stops as u32 / (self.processes / 2) as u32 / self.kills as u32
     }
@@ -58,7 +59,7 @@ fn crashes_lose_nothing(database: Database) {
     let Some(queue) = Queue::new(database, scale.recordings) else { return };
     let mut random = seed(&format!("crashes on {database:?}"));
     let mut fleet = Fleet::start(&queue, scale.processes, &["--max-attempts", "100000"], &[]);
-    // Each fault brings its share of the work along, so that there is some until the last, however fast the machine.
+    // Each fault adds its share of the work, so that there is work until the last fault even on a fast machine.
     let share = scale.recordings * 7 / 10 / (scale.kills + scale.stops);
     queue.add(scale.recordings / 10);
     let (mut kills, mut stops) = (0, 0);
@@ -81,12 +82,39 @@ fn crashes_lose_nothing(database: Database) {
     queue.add(queue.len());
     let ended = fleet.finish(STALL_TIME);
     println!("{database:?}: {} recordings in {:?}", scale.recordings, begun.elapsed());
-    queue.audit().is_clean();
+    queue.audit().assert_clean();
     fleet::assert_all_succeeded(&queue, &ended);
 }
 
-/// The processes that hold recordings at this moment, of which there is at least one. Where all is done, there is more to
-/// do.
+/// Processes that die between two group commits: the files of the next group are published, its rows are not, and more
+/// recordings are claimed ahead.
+#[test]
+fn a_death_between_commits_loses_nothing_on_sqlite() {
+    let (queue, aborted) = deaths_between_commits(Database::Sqlite).unwrap();
+    // What was claimed ahead, or waited for its commit, has not crashed: two workers had begun two recordings at most.
+    let crashes = queue.crashes();
+    assert!(crashes <= 2 * aborted, "{crashes} recordings have crashed in {aborted} deaths");
+}
+
+#[test]
+fn a_death_between_commits_loses_nothing_on_postgres() {
+    deaths_between_commits(Database::Postgres);
+}
+
+fn deaths_between_commits(database: Database) -> Option<(Queue, usize)> {
+    let queue = Queue::new(database, if is_long() { 2000 } else { 200 })?;
+    queue.add(queue.len());
+    let fault = [("PREPARE_AUDIO_FAULT_ABORT_COMMIT", "4")];
+    let ended = Fleet::start(&queue, 2, &["--max-attempts", "100000"], &fault).finish(STALL_TIME);
+    queue.audit().assert_clean();
+    let aborted = ended.iter().filter(|status| fleet::has_aborted(status)).count();
+    assert!(aborted > 0, "no process died");
+    println!("{database:?}: {aborted} deaths between commits");
+    Some((queue, aborted))
+}
+
+/// Waits until at least one process holds a recording, and returns the processes that do. If everything is done, it adds
+/// `more` recordings.
 fn wait_for_holders(queue: &Queue, fleet: &mut Fleet, more: usize) -> Vec<usize> {
     let begun = Instant::now();
     loop {
@@ -97,28 +125,28 @@ fn wait_for_holders(queue: &Queue, fleet: &mut Fleet, more: usize) -> Vec<usize>
         if queue.unfinished() == 0 {
             queue.add(more);
         }
-        assert!(begun.elapsed() < TIMEOUT, "nobody holds a recording:\n{}", fleet::log(queue));
+        assert!(begun.elapsed() < TIMEOUT, "no process holds a recording:\n{}", fleet::log(queue));
         fleet.maintain(STALL_TIME);
         sleep(POLL_INTERVAL);
     }
 }
 
-/// A test that the tests above can fail: without the fence they do.
+/// Proves that the tests above can fail: without the fence, the audit finds violations.
 #[test]
-fn the_harness_sees_a_missing_fence_on_sqlite() {
-    the_harness_sees_a_missing_fence(Database::Sqlite);
+fn the_audit_detects_a_missing_fence_on_sqlite() {
+    the_audit_detects_a_missing_fence(Database::Sqlite);
 }
 
 #[test]
-fn the_harness_sees_a_missing_fence_on_postgres() {
-    the_harness_sees_a_missing_fence(Database::Postgres);
+fn the_audit_detects_a_missing_fence_on_postgres() {
+    the_audit_detects_a_missing_fence(Database::Postgres);
 }
 
-fn the_harness_sees_a_missing_fence(database: Database) {
+fn the_audit_detects_a_missing_fence(database: Database) {
     let Some(queue) = Queue::new(database, 400) else { return };
     let mut random = seed(&format!("no fence on {database:?}"));
     let mut fleet = Fleet::start(&queue, 4, &["--max-attempts", "100000"], &[("PREPARE_AUDIO_FAULT_NO_FENCE", "1")]);
-    let mut seen = 0;
+    let mut violations = 0;
     for _ in 0..20 {
         queue.add(20);
         let mut holders = wait_for_holders(&queue, &mut fleet, 20);
@@ -129,17 +157,17 @@ fn the_harness_sees_a_missing_fence(database: Database) {
         let held = queue.running();
         wait_until_redone(&queue, &mut fleet, &held);
         fleet.maintain(Duration::ZERO);
-        // What was late is written by now.
+        // By now the resumed processes have written their results.
         sleep(Duration::from_secs(1));
-        seen = queue.audit().double.len();
-        if seen > 0 {
+        violations = queue.audit().double.len();
+        if violations > 0 {
             break;
         }
     }
-    assert!(seen > 0, "late workers' writes went unseen");
+    assert!(violations > 0, "the audit did not detect the writes of late workers");
 }
 
-/// Waits until one of the recordings that were held has been done by somebody else.
+/// Waits until another process has completed one of the recordings in `held`.
 fn wait_until_redone(queue: &Queue, fleet: &mut Fleet, held: &[Running]) {
     let begun = Instant::now();
     while !queue.was_redone(held) && begun.elapsed() < 4 * LEASE {

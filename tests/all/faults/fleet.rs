@@ -1,4 +1,4 @@
-//! Processes of the program that are started again whenever they end.
+//! A fixed number of processes of the program: each is started again when it ends.
 
 use std::{
     fs::{self, OpenOptions},
@@ -13,59 +13,60 @@ use prepare_audio::store::Running;
 
 use super::{FETCH, queue::Queue};
 
-/// How often the fleet is looked at.
+/// How often the processes are polled.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long it may take at most to work off what is left when no more faults come.
+/// How long the fleet may take to finish the queue after the last fault.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// So many processes, whatever happens to them.
+/// The processes that work on a queue.
 pub struct Fleet<'q> {
     queue: &'q Queue,
     slots: Vec<Slot>,
     arguments: Vec<&'q str>,
     faults: Vec<(&'q str, &'q str)>,
-    /// How each process ended that nobody killed.
+    /// The exit status of each process that was not killed.
     ended: Vec<ExitStatus>,
 }
 
 struct Slot {
     process: Child,
     stopped: Option<Stall>,
-    /// Whether it is known how it ended.
+    /// Whether its end was noticed already.
     is_over: bool,
 }
 
-/// A process that is stopped, and goes on when this says so or when its time has come.
+/// A stopped process. It is resumed by `end`, or after its time limit.
 struct Stall {
     since: Instant,
-    go_on: mpsc::Sender<()>,
-    waker: JoinHandle<()>,
+    resume: mpsc::Sender<()>,
+    resumer: JoinHandle<()>,
 }
 
 impl Stall {
-    /// SIGSTOP. It goes on even when whoever stopped it waits for something that it holds, as SQLite's one lock.
+    /// Sends SIGSTOP. Another thread resumes the process, because the test itself may be waiting for a lock that the
+    /// stopped process holds, such as SQLite's.
     fn begin(process: u32, at_most: Duration) -> Self {
         signal(process, "STOP");
-        let (go_on, told) = mpsc::channel();
-        let waker = spawn(move || {
-            let _ = told.recv_timeout(at_most);
+        let (resume, resumed) = mpsc::channel();
+        let resumer = spawn(move || {
+            let _ = resumed.recv_timeout(at_most);
             signal(process, "CONT");
         });
-        Self { since: Instant::now(), go_on, waker }
+        Self { since: Instant::now(), resume, resumer }
     }
 
     fn end(self) {
-        drop(self.go_on);
-        self.waker.join().unwrap();
+        drop(self.resume);
+        self.resumer.join().unwrap();
     }
 }
 
 impl<'q> Fleet<'q> {
-    /// Starts `processes` that work off `queue`, with `arguments` beside the usual ones and `faults` in their environment.
+    /// Starts `processes` processes on `queue`, with `arguments` after the usual ones, and `faults` in the environment.
     pub fn start(queue: &'q Queue, processes: usize, arguments: &[&'q str], faults: &[(&'q str, &'q str)]) -> Self {
-        let place = ["--database", &queue.address, "--output", "segments"];
-        let arguments = [&FETCH[..], &place, arguments].concat();
+        let common = ["--database", &queue.address, "--output", "segments"];
+        let arguments = [&FETCH[..], &common, arguments].concat();
         let mut fleet = Self { queue, slots: Vec::new(), arguments, faults: faults.to_vec(), ended: Vec::new() };
         fleet.slots = (0..processes).map(|_| fleet.launch()).collect();
         fleet
@@ -78,7 +79,7 @@ impl<'q> Fleet<'q> {
         Slot { process: command.spawn().unwrap(), stopped: None, is_over: false }
     }
 
-    /// Lets those go on that were stopped for at least `stopped_for`, and starts again what ended.
+    /// Restarts processes that ended, and resumes those that were stopped for at least `stopped_for`.
     pub fn maintain(&mut self, stopped_for: Duration) {
         for n in 0..self.slots.len() {
             if self.is_over(n) {
@@ -88,7 +89,7 @@ impl<'q> Fleet<'q> {
         self.resume(stopped_for);
     }
 
-    /// Lets those go on that were stopped for at least `stopped_for`.
+    /// Resumes processes that were stopped for at least `stopped_for`.
     fn resume(&mut self, stopped_for: Duration) {
         for slot in &mut self.slots {
             if let Some(stall) = slot.stopped.take_if(|stall| stall.since.elapsed() >= stopped_for) {
@@ -97,7 +98,7 @@ impl<'q> Fleet<'q> {
         }
     }
 
-    /// Whether a process has ended; how it ended by itself is noted.
+    /// Whether a process has ended. If it was not killed, its status is added to `ended`.
     fn is_over(&mut self, n: usize) -> bool {
         let slot = &mut self.slots[n];
         if let (false, Some(status)) = (slot.is_over, slot.process.try_wait().unwrap()) {
@@ -107,18 +108,18 @@ impl<'q> Fleet<'q> {
         slot.is_over
     }
 
-    /// How many are stopped.
+    /// The number of stopped processes.
     pub fn stopped(&self) -> usize {
         self.slots.iter().filter(|slot| slot.stopped.is_some()).count()
     }
 
-    /// Those that are not stopped and hold one of `running`.
+    /// The processes that are not stopped and hold one of `running`.
     pub fn holders(&self, running: &[Running]) -> Vec<usize> {
         let holds = |slot: &Slot| running.iter().any(|row| is_worker_of(&row.worker, slot.process.id()));
         (0..self.slots.len()).filter(|&n| self.slots[n].stopped.is_none() && holds(&self.slots[n])).collect()
     }
 
-    /// kill -9, unless it ended by itself just before, which is no fault.
+    /// Sends SIGKILL. Returns `false` if the process had already ended, which does not count as a fault.
     pub fn kill(&mut self, n: usize) -> bool {
         if self.is_over(n) {
             return false;
@@ -130,16 +131,18 @@ impl<'q> Fleet<'q> {
         status.signal() == Some(9)
     }
 
-    /// SIGSTOP for at most so long, unless it ended by itself just before, which is no fault.
+    /// Sends SIGSTOP, and resumes the process after `at_most`. Returns `false` if the process had already ended, which does
+    /// not count as a fault.
     pub fn stop(&mut self, n: usize, at_most: Duration) -> bool {
-        let require_tool = !self.is_over(n);
-        if require_tool {
+        let is_alive = !self.is_over(n);
+        if is_alive {
             self.slots[n].stopped = Some(Stall::begin(self.slots[n].process.id(), at_most));
         }
-        require_tool
+        is_alive
     }
 
-    /// Tends the processes until the queue is empty and they have ended. Returns how those ended that nobody killed.
+    /// Maintains the processes until the queue is empty and all have ended. Returns the exit status of each process that
+    /// was not killed.
     pub fn finish(mut self, stopped_for: Duration) -> Vec<ExitStatus> {
         let begun = Instant::now();
         while self.queue.unfinished() > 0 {
@@ -149,7 +152,7 @@ impl<'q> Fleet<'q> {
             sleep(5 * POLL_INTERVAL);
         }
         while !(0..self.slots.len()).all(|n| self.is_over(n)) {
-            assert!(begun.elapsed() < TIMEOUT, "the queue is empty and they do not end\n{}", log(self.queue));
+            assert!(begun.elapsed() < TIMEOUT, "the queue is empty, but processes do not end\n{}", log(self.queue));
             self.resume(stopped_for);
             sleep(POLL_INTERVAL);
         }
@@ -166,13 +169,13 @@ impl Drop for Fleet<'_> {
     }
 }
 
-/// What the processes of a queue wrote, the last of it.
+/// The common log of a queue's processes.
 pub fn log(queue: &Queue) -> String {
     let text = fs::read(queue.dir.path("log")).unwrap_or_default();
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Fails unless every process ended well and none told of what a user should never see.
+/// Fails unless every process succeeded and the log has no message that a user should never see.
 #[track_caller]
 pub fn assert_all_succeeded(queue: &Queue, ended: &[ExitStatus]) {
     let log = log(queue);
@@ -183,10 +186,10 @@ pub fn assert_all_succeeded(queue: &Queue, ended: &[ExitStatus]) {
         assert!(line.is_none(), "{line:?}");
     }
     let lost = log.lines().filter(|line| line.contains("taken over") || line.contains("claim was lost")).count();
-    println!("{} processes ended by themselves; {lost} claims were told to be lost", ended.len());
+    println!("{} processes ended by themselves; {lost} claims were reported as lost", ended.len());
 }
 
-/// Whether a process took itself down, as `abort` does.
+/// Whether a process called `abort`.
 pub fn has_aborted(status: &ExitStatus) -> bool {
     status.signal() == Some(6)
 }
@@ -196,13 +199,13 @@ fn last_of(log: &str) -> &str {
     log.get(start..).unwrap_or(log)
 }
 
-/// Whether `worker` is the name of the process `id`: that is one of the name's parts.
+/// Whether `worker` is the name of the process `id`, which is one of the name's parts.
 fn is_worker_of(worker: &str, id: u32) -> bool {
     let id = id.to_string();
-    worker.split(|sign: char| !sign.is_ascii_alphanumeric()).any(|part| part == id)
+    worker.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == id)
 }
 
-/// Says something to a process, which may be gone by then.
+/// Sends a signal to a process, which may have ended already.
 fn signal(process: u32, name: &str) {
     let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
 }

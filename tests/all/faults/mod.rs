@@ -1,17 +1,18 @@
-//! Fault injection: processes that are killed, stopped and restarted while they share one queue, and an audit of what
-//! they leave behind. [`crate::support::audit`] defines what is checked.
+//! Fault injection: processes are killed, stopped and restarted while they share one queue, and an audit checks the rows
+//! and files afterwards. [`crate::support::audit`] defines the checks.
 //!
 //! The short form is part of `./test.sh`; `./test.sh faults::` runs it alone.
 //!
-//! The long form is 1,000 times kill -9 and 150 times SIGSTOP past the lease, over 5,000 recordings and 8 processes, on
-//! each database; 10 recordings among 1,000 that abort their process; and 480 first starts at once:
+//! The long form has, on each database, 1,000 SIGKILLs and 150 SIGSTOPs for longer than the lease, with 5,000 recordings
+//! and 8 processes. It also has 10 recordings among 1,000 that abort their process, and 480 processes that create the
+//! database at the same time:
 //!
 //! ```sh
 //! PREPARE_AUDIO_FAULTS=long cargo test --release --features fault-injection --test all -- faults:: --nocapture --test-threads 1
 //! ```
 //!
-//! Each run prints its seed; `PREPARE_AUDIO_SEED=<seed>` chooses the same faults again. What the processes are doing
-//! when a fault strikes depends on the machine, so no two runs are identical.
+//! Each run prints its seed, and `PREPARE_AUDIO_SEED=<seed>` selects the same faults again. The state of the processes at
+//! the time of a fault depends on the machine, so no two runs are identical.
 
 mod crashes;
 mod crowd;

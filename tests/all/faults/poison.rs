@@ -1,4 +1,4 @@
-//! Recordings that take their process down, or panic, among others that are fine.
+//! Recordings that abort, panic or hang, among others that are fine.
 
 use prepare_audio::store::State;
 
@@ -9,16 +9,16 @@ use super::{
     queue::{Database, Queue},
 };
 
-/// What all that is to fail bears in its name.
+/// Part of the name of each recording that is meant to fail.
 const NAME: &str = "poison";
 
-/// Names of recordings that are to fail, among all others.
-fn poison(queue: &Queue, count: usize) -> Vec<String> {
+/// Adds all recordings of the queue, with `count` among them that are meant to fail. Returns the sources of these.
+fn add_with_poison(queue: &Queue, count: usize) -> Vec<String> {
     let mut poisoned = Vec::new();
     for n in 0..count {
         queue.add(queue.len() / (count + 1));
         poisoned.push(format!("in/{NAME} {n:02}.wav"));
-        queue.add_strange(&poisoned[n]);
+        queue.add_unexpected(&poisoned[n]);
     }
     queue.add(queue.len());
     poisoned
@@ -28,53 +28,55 @@ fn with_code(sources: Vec<String>, code: &str) -> Vec<(String, String)> {
     sources.into_iter().map(|source| (source, code.to_owned())).collect()
 }
 
-fn all_but_the_poisoned_are_done(database: Database) {
+fn recordings_that_abort_are_quarantined(database: Database) {
     let (good, bad, processes) = if is_long() { (990, 10, 8) } else { (147, 3, 4) };
     let Some(queue) = Queue::new(database, good) else { return };
-    let poisoned = poison(&queue, bad);
+    let poisoned = add_with_poison(&queue, bad);
     let fleet = Fleet::start(&queue, processes, &[], &[("PREPARE_AUDIO_FAULT_ABORT", NAME)]);
     let ended = fleet.finish(LEASE);
-    queue.audit().is_clean();
+    queue.audit().assert_clean();
     assert_eq!(queue.ended_as("quarantined"), with_code(poisoned, "crashed"));
     let (aborted, others): (Vec<_>, Vec<_>) = ended.into_iter().partition(fleet::has_aborted);
-    assert_eq!(aborted.len(), 3 * bad, "each takes its process down as often as it may be tried");
+    assert_eq!(aborted.len(), 3 * bad, "each recording aborts one process per attempt");
     let codes = others.iter().filter_map(std::process::ExitStatus::code).collect::<Vec<_>>();
-    assert_eq!(codes.len(), others.len(), "no other process was taken down");
+    assert_eq!(codes.len(), others.len(), "no other process was aborted");
     assert!(codes.iter().all(|code| [0, 1, 3].contains(code)), "{codes:?}");
 }
 
 #[test]
-fn what_aborts_the_process_is_quarantined_alone_on_sqlite() {
-    all_but_the_poisoned_are_done(Database::Sqlite);
+fn only_recordings_that_abort_are_quarantined_on_sqlite() {
+    recordings_that_abort_are_quarantined(Database::Sqlite);
 }
 
 #[test]
-fn what_aborts_the_process_is_quarantined_alone_on_postgres() {
-    all_but_the_poisoned_are_done(Database::Postgres);
+fn only_recordings_that_abort_are_quarantined_on_postgres() {
+    recordings_that_abort_are_quarantined(Database::Postgres);
 }
 
-/// One process works off 20 recordings and two that are struck by `fault`. They alone fail, with `code`, the process goes
-/// on, and says in the end that something failed.
-fn the_struck_fail(fault: &str, arguments: &[&str], code: &str, message: &str) {
+/// One process prepares 20 recordings and two with the fault. Only these two fail, with `code`. The process prepares the
+/// others, and exits with 1.
+fn only_recordings_with_the_fault_fail(fault: &str, arguments: &[&str], code: &str, message: &str) {
     let queue = Queue::new(Database::Sqlite, 20).unwrap();
-    let poisoned = poison(&queue, 2);
-    let place = ["--database", &queue.address, "--output", "segments"];
-    let mut fetch = queue.dir.command(&[&FETCH[..], &place, arguments].concat());
+    let poisoned = add_with_poison(&queue, 2);
+    let common = ["--database", &queue.address, "--output", "segments"];
+    let mut fetch = queue.dir.command(&[&FETCH[..], &common, arguments].concat());
     let output = fetch.env(fault, NAME).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("in/poison 01.wav") && told.contains(message), "{told}");
-    queue.audit().is_clean();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.contains("in/poison 01.wav") && log.contains(message), "{log}");
+    queue.audit().assert_clean();
     assert_eq!(queue.ended_as("failed"), with_code(poisoned, code));
     assert_eq!(queue.count(State::Done), 20);
 }
 
 #[test]
-fn a_panic_is_its_recordings_failure() {
-    the_struck_fail("PREPARE_AUDIO_FAULT_PANIC", &[], "panic", "PREPARE_AUDIO_FAULT_PANIC is set");
+fn a_panic_fails_only_its_recording() {
+    let message = "PREPARE_AUDIO_FAULT_PANIC is set";
+    only_recordings_with_the_fault_fail("PREPARE_AUDIO_FAULT_PANIC", &[], "panic", message);
 }
 
 #[test]
-fn what_never_ends_is_its_recordings_failure() {
-    the_struck_fail("PREPARE_AUDIO_FAULT_HANG", &["--timeout", "2s"], "timeout", "not done after 2s");
+fn a_hang_fails_only_its_recording() {
+    let limit = ["--timeout", "2s"];
+    only_recordings_with_the_fault_fail("PREPARE_AUDIO_FAULT_HANG", &limit, "timeout", "not done after 2s");
 }

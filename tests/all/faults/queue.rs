@@ -1,4 +1,4 @@
-//! Recordings to be prepared, the database that they wait in, and what an undisturbed run makes of them.
+//! A queue under test: recordings, their database, and the segments that an undisturbed run writes for them.
 
 use std::{cell::Cell, fs, sync::Arc};
 
@@ -13,14 +13,14 @@ use crate::support::{
     test_dir::TestDir,
 };
 
-/// The databases that a queue can wait in.
+/// The database of a queue.
 #[derive(Clone, Copy, Debug)]
 pub enum Database {
     Sqlite,
     Postgres,
 }
 
-/// A folder of recordings, an open database, and what is to come of them.
+/// A folder of recordings, an open database, and the expected segments.
 pub struct Queue {
     pub dir: TestDir,
     pub address: String,
@@ -33,7 +33,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Recordings are there as files and not in the queue yet. `None` where there is no PostgreSQL.
+    /// Writes the recordings as files, but does not add them yet. `None` if PostgreSQL is needed and not installed.
     pub fn new(database: Database, recordings: usize) -> Option<Self> {
         let (dir, runtime) = (TestDir::new(), runtime());
         let address = match database {
@@ -47,12 +47,12 @@ impl Queue {
         Some(Self { dir, address, url, runtime, store, sources, added: Cell::new(0), expected })
     }
 
-    /// How many recordings there are to be put into the queue.
+    /// The number of recordings, whether added or not.
     pub fn len(&self) -> usize {
         self.sources.len()
     }
 
-    /// Puts so many more recordings into the queue, as long as there are any.
+    /// Adds the next `more` recordings, or as many as are left.
     pub fn add(&self, more: usize) {
         let added = self.added.get();
         let number = (added + more).min(self.len());
@@ -61,40 +61,47 @@ impl Queue {
         self.runtime.block_on(self.store.add(&new, None)).unwrap();
     }
 
-    /// Puts one more recording into the queue, which nothing is expected of.
-    pub fn add_strange(&self, source: &str) {
+    /// Adds one more recording, for which the audit expects no segments.
+    pub fn add_unexpected(&self, source: &str) {
         fs::hard_link(self.dir.path("variants/00.wav"), self.dir.path(source)).unwrap();
         self.runtime.block_on(self.store.add(&[source.into()], None)).unwrap();
     }
 
-    /// How many recordings are in a state.
+    /// The number of recordings in a state.
     pub fn count(&self, state: State) -> usize {
         let counts = self.runtime.block_on(self.store.counts()).unwrap();
         counts.iter().find(|count| count.state == state).map_or(0, |count| count.recordings as usize)
     }
 
-    /// How many are not yet at their end.
+    /// The number of recordings that are pending or running.
     pub fn unfinished(&self) -> usize {
         self.count(State::Pending) + self.count(State::Running)
     }
 
-    /// Who holds what.
+    /// The running recordings, with their workers.
     pub fn running(&self) -> Vec<Running> {
         self.runtime.block_on(self.store.running()).unwrap()
     }
 
-    /// Whether one of `held`, as they were running a while ago, was done by another claim since.
+    /// Whether another claim has completed one of `held`, which were running before.
     pub fn was_redone(&self, held: &[Running]) -> bool {
         let done: Vec<(i64, i64)> = audit::rows(&self.url, "SELECT id, attempts FROM recording WHERE state = 'done'");
         held.iter().any(|row| done.iter().any(|&(id, attempts)| id == row.id && attempts > row.attempts))
     }
 
-    /// Looks at everything that the run left behind.
+    /// Checks the rows and files of all runs so far.
     pub fn audit(&self) -> Audit {
         audit::audit(&self.url, &self.dir.path("segments"), &self.expected)
     }
 
-    /// Sources in a state, with their error's code.
+    /// How often recordings were held responsible for the death of their process.
+    pub fn crashes(&self) -> usize {
+        let sums: Vec<(i64,)> =
+            audit::rows(&self.url, "SELECT CAST(COALESCE(SUM(crashes), 0) AS BIGINT) FROM recording");
+        sums[0].0 as usize
+    }
+
+    /// The sources in a state, with their error codes.
     pub fn ended_as(&self, state: &str) -> Vec<(String, String)> {
         let sql =
             format!("SELECT source, COALESCE(error_code, '') FROM recording WHERE state = '{state}' ORDER BY source");

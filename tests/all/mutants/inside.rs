@@ -1,4 +1,4 @@
-//! Decodes each mutant with the library, so that a slow one or a panic can be named.
+//! Decodes mutants with the library, one at a time, so that a slow one or one that panics is known by name.
 
 use std::{
     fs,
@@ -16,19 +16,22 @@ use prepare_audio::media::{AudioBlock, AudioStream, DecodeOptions, DecoderChoice
 
 use super::{DEADLINE, count, mutant::Mutants, report::Report, seed};
 
-/// Decodes and resamples a recording to its end. Returns its code.
+/// The result for a file that decodes to an infinite or NaN sample.
+const NON_FINITE: &str = "non-finite samples";
+
+/// Decodes and resamples the whole file, and returns how that ended: an error code, or a kind of success.
 fn decode_all(path: &Path) -> &'static str {
     let mut stream = match AudioStream::open(&LocalFile::new(path), DecoderChoice::Symphonia, DecodeOptions::default())
     {
         Ok(stream) => stream,
         Err(error) => return error.code().as_str(),
     };
-    let mut not_finite = false;
+    let mut has_non_finite_samples = false;
     let mut block = AudioBlock::default();
     loop {
         match stream.fill(&mut block, 64_000) {
             Ok(more) => {
-                not_finite |= !block.analysis.iter().flatten().all(|sample| sample.is_finite());
+                has_non_finite_samples |= !block.analysis.iter().flatten().all(|sample| sample.is_finite());
                 block.clear();
                 if !more {
                     break;
@@ -38,8 +41,8 @@ fn decode_all(path: &Path) -> &'static str {
         }
     }
     let damage = stream.damage();
-    match (not_finite, damage.truncated, damage.decode_errors) {
-        (true, ..) => "a sample is not a finite number",
+    match (has_non_finite_samples, damage.truncated, damage.decode_errors) {
+        (true, ..) => NON_FINITE,
         (_, false, 0) => "done",
         (_, true, 0) => "done, truncated",
         (_, false, _) => "done, with errors",
@@ -47,7 +50,7 @@ fn decode_all(path: &Path) -> &'static str {
     }
 }
 
-/// Counts the panics that the decoder catches, instead of printing them.
+/// Counts the panics that the decoder catches itself, instead of printing them.
 fn count_caught() -> &'static AtomicU64 {
     static CAUGHT: AtomicU64 = AtomicU64::new(0);
     let print = take_hook();
@@ -62,7 +65,7 @@ fn count_caught() -> &'static AtomicU64 {
 }
 
 #[test]
-fn none_panics_and_none_hangs() {
+fn no_mutant_panics_or_hangs() {
     let (mutants, folder) = (Mutants::of(seed()), tempfile::tempdir().unwrap());
     let caught = count_caught();
     let mut report = Report::default();
@@ -71,11 +74,11 @@ fn none_panics_and_none_hangs() {
         let mutant = mutants.make(number);
         let path = folder.path().join(&mutant.name);
         fs::write(&path, &mutant.bytes).unwrap();
-        let (sender, receiver) = channel();
-        let (begun, copy) = (Instant::now(), path.clone());
-        // One thread each: a thread that hangs is abandoned.
-        let thread = thread::spawn(move || sender.send(catch_unwind(|| decode_all(&copy)).unwrap_or("panic")));
-        let code = match receiver.recv_timeout(DEADLINE) {
+        let (send, receive) = channel();
+        let (begun, input) = (Instant::now(), path.clone());
+        // Each mutant has its own thread. A thread that hangs is abandoned.
+        let thread = thread::spawn(move || send.send(catch_unwind(|| decode_all(&input)).unwrap_or("panic")));
+        let code = match receive.recv_timeout(DEADLINE) {
             Ok(code) => {
                 thread.join().unwrap().unwrap();
                 code
@@ -85,7 +88,7 @@ fn none_panics_and_none_hangs() {
         };
         report.took(begun.elapsed(), &mutant.name);
         report.count(code);
-        if ["panic", "hang", "lost", "read_error", "a sample is not a finite number"].contains(&code) {
+        if ["panic", "hang", "lost", "read_error", NON_FINITE].contains(&code) {
             wrong.push(format!("{code}: {}", mutant.keep().display()));
         }
         fs::remove_file(path).unwrap();

@@ -1,4 +1,4 @@
-//! Makes mutants: the fixtures, each changed by one of the mutations.
+//! Makes mutants from the fixtures, by number and seed.
 
 use std::{fs, path::PathBuf};
 
@@ -7,17 +7,17 @@ use fastrand::Rng;
 use super::mutations::MUTATIONS;
 use crate::support::{ogg, test_dir::fixture};
 
-/// The folders whose files are mutated.
+/// The fixture folders whose files are mutated.
 const FOLDERS: [&str; 4] = ["speech", "formats", "truncated", "bad"];
 
-/// A changed recording.
+/// A mutated recording.
 pub struct Mutant {
-    /// Its number, what was done to it, and its origin.
+    /// Its number, mutation and original.
     pub name: String,
     pub bytes: Vec<u8>,
 }
 
-/// The files that are mutated.
+/// The originals, and the seed.
 pub struct Mutants {
     originals: Vec<(String, Vec<u8>)>,
     seed: u64,
@@ -38,31 +38,31 @@ impl Mutants {
         Self { originals, seed }
     }
 
-    /// The mutant of this number. It is the same for the same seed.
+    /// The mutant with this number. It depends only on the number and the seed.
     pub fn make(&self, number: u64) -> Mutant {
         let mut random = Rng::with_seed(self.seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-        // In turn, so that each file gets each mutation.
+        // In turn, so that each mutation is applied to each file.
         let (origin, original) = &self.originals[(number % self.originals.len() as u64) as usize];
-        let change = &MUTATIONS[(number / self.originals.len() as u64) as usize % MUTATIONS.len()];
+        let mutation = &MUTATIONS[(number / self.originals.len() as u64) as usize % MUTATIONS.len()];
         let mut bytes = original.clone();
         let (_, other) = random.choice(&self.originals).unwrap();
-        (change.apply)(&mut bytes, other, &mut random);
+        (mutation.apply)(&mut bytes, other, &mut random);
         if random.u8(..4) > 0 {
             ogg::fix_checksums(&mut bytes);
         }
-        let extension = match change.name {
+        let extension = match mutation.name {
             "another_extension" => {
                 let (other, _) = random.choice(&self.originals).unwrap();
                 other.rsplit('.').next().unwrap().to_owned()
             }
             _ => origin.rsplit('.').next().unwrap().to_owned(),
         };
-        Mutant { name: format!("{number:05}_{}_{origin}.{extension}", change.name), bytes }
+        Mutant { name: format!("{number:05}_{}_{origin}.{extension}", mutation.name), bytes }
     }
 }
 
 impl Mutant {
-    /// Saves it for inspection and returns its path.
+    /// Writes it to `target/mutants` and returns its path.
     pub fn keep(&self) -> PathBuf {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/mutants");
         fs::create_dir_all(&folder).unwrap();

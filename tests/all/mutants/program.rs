@@ -1,4 +1,4 @@
-//! Prepares batches of mutants with the program, which shows aborts and excessive memory.
+//! Prepares mutants with the program, in batches, because aborts and the peak memory can only be observed from outside.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Stdio, time::Instant};
 
@@ -13,10 +13,10 @@ const BATCH: u64 = 250;
 /// Workers of a run.
 const WORKERS: u64 = 2;
 
-/// The memory limit of a run in kB.
+/// The memory limit of a run, kB.
 const MAX_KB: u64 = (120 + 40 * WORKERS) * 1024;
 
-/// Error codes that a recording cannot cause.
+/// Error codes that mean a fault of the program or the machine, not of a recording.
 const NOT_CAUSED_BY_A_FILE: [&str; 8] =
     ["panic", "crashed", "timeout", "vad_error", "write_error", "disk_full", "unsafe_output", "read_error"];
 
@@ -29,7 +29,7 @@ fn codes() -> BTreeSet<String> {
 }
 
 #[test]
-fn each_ends_with_a_code_and_within_bounds() {
+fn each_mutant_ends_with_a_known_code_within_the_limits() {
     let (mutants, codes) = (Mutants::of(seed()), codes());
     assert!(codes.contains("corrupt") && codes.len() > 10, "docs/errors.md: {codes:?}");
     let (mut report, mut wrong, mut peak) = (Report::default(), Vec::new(), 0);
@@ -42,29 +42,29 @@ fn each_ends_with_a_code_and_within_bounds() {
             dir.write(&format!("in/{}", mutant.name), &mutant.bytes);
         }
         let begun = Instant::now();
-        // Every fourth batch uses ffmpeg, if it is installed. Another fourth runs with --strict.
+        // One batch in four uses the machine's ffmpeg, if there is one, and another one --strict.
         let (ffmpeg, strict) = (is_long() && first / BATCH % 4 == 3, first / BATCH % 4 == 2);
-        let (code, high) = run(&dir, ffmpeg, strict);
-        peak = peak.max(high);
+        let (code, batch_peak) = run(&dir, ffmpeg, strict);
+        peak = peak.max(batch_peak);
         if !matches!(code, Some(0 | 1 | 3)) {
             wrong.push(format!("the batch from {first} on ended with {code:?}"));
         }
-        if high > MAX_KB {
-            wrong.push(format!("the batch from {first} on took {high} kB"));
+        if batch_peak > MAX_KB {
+            wrong.push(format!("the batch from {first} on took {batch_peak} kB"));
         }
         report.took(begun.elapsed(), &format!("the batch from {first} on"));
-        let rows = ends(&dir);
+        let rows = rows(&dir);
         if rows.len() as u64 != numbers.end - numbers.start {
             wrong.push(format!("the batch from {first} on has {} rows", rows.len()));
         }
         for (source, state, code, damaged) in rows {
-            let fine = match state.as_str() {
+            let is_expected = match state.as_str() {
                 "done" => !strict || !damaged,
                 "failed" => codes.contains(&code),
                 _ => false,
             };
             let end = format!("{state} {code}{}", if damaged { "damaged" } else { "" });
-            if !fine {
+            if !is_expected {
                 let name = Path::new(&source).file_name().unwrap().to_str().unwrap();
                 wrong.push(format!("{end}: {}", mutants.make(name[..5].parse().unwrap()).keep().display()));
             }
@@ -72,14 +72,14 @@ fn each_ends_with_a_code_and_within_bounds() {
         }
     }
     report.print("through the program");
-    println!("  peak: {} MB; {} are allowed", peak / 1024, MAX_KB / 1024);
+    println!("  peak memory: {} MB of {} MB", peak / 1024, MAX_KB / 1024);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(report.of("done") + report.of("done damaged") > all / 4, "too few mutants are done");
+    assert!(report.of("done") + report.of("done damaged") > all / 4, "too few mutants can still be decoded");
 }
 
-/// Prepares all files in `in`. Returns the exit code and the peak memory in kB.
+/// Prepares all files in `in`. Returns the exit code, and the peak memory in kB.
 fn run(dir: &TestDir, ffmpeg: bool, strict: bool) -> (Option<i32>, u64) {
-    // A list, so that files with other extensions are included.
+    // In a list, because files in folders are skipped if they do not have an extension of audio files.
     let names: Vec<String> = fs::read_dir(dir.path("in"))
         .unwrap()
         .map(|entry| format!("in/{}", entry.unwrap().file_name().to_str().unwrap()))
@@ -100,8 +100,8 @@ fn run(dir: &TestDir, ffmpeg: bool, strict: bool) -> (Option<i32>, u64) {
     ended
 }
 
-/// Source, state, error code and whether it is damaged, of each row.
-fn ends(dir: &TestDir) -> Vec<(String, String, String, bool)> {
+/// Source, state, error code, and whether it is damaged, of each row.
+fn rows(dir: &TestDir) -> Vec<(String, String, String, bool)> {
     let options = SqliteConnectOptions::new().filename(dir.path("prepare-audio.db"));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut connection = options.connect().await.unwrap();

@@ -1,4 +1,4 @@
-//! Counts the outcomes and prints a table.
+//! Counts how the mutants ended, and prints the counts.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,7 +20,7 @@ impl Report {
         }
     }
 
-    /// The number of mutants with this code.
+    /// The number of mutants that ended with this code.
     pub fn of(&self, code: &str) -> u64 {
         self.codes.get(code).copied().unwrap_or(0)
     }

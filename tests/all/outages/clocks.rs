@@ -1,4 +1,4 @@
-//! Clocks that are an hour ahead, or are set while a run goes on.
+//! Clocks that are an hour ahead, or are changed during a run.
 
 use std::{
     fs,
@@ -13,18 +13,18 @@ use super::{
     scenario::{Fetch, Scenario, all_end, now_ms},
 };
 
-/// How many times recordings are added before the step, and after it.
+/// How often recordings are added in each half of the test. The clock is changed in the middle of each half.
 const HALF: usize = 20;
 
-/// Recordings that are added at a time: one for each process, so that a fast one does not take them all.
+/// Recordings that are added at a time: one for each process, so that a fast process does not claim all of them.
 const AT_A_TIME: usize = 3;
 
-/// How soon a half is done, which nobody may wait an hour for.
+/// The time limit of each half. It is much shorter than an hour, so waiting for a clock would fail the test.
 const SOON: Duration = Duration::from_secs(30);
 
 const OPTIONS: [&str; 7] = ["--watch", "--workers", "1", "--lease", "9s", "--heartbeat", "1s"];
 
-/// Debian's faketime, which says another time to the programs that it is loaded into.
+/// The library of Debian's faketime, which changes the clock of the programs that load it.
 fn faketime() -> Option<PathBuf> {
     let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     let folders = folders.chain([PathBuf::from("/usr/lib64")]).map(|folder| folder.join("faketime"));
@@ -32,8 +32,8 @@ fn faketime() -> Option<PathBuf> {
     require_tool("faketime", library.is_some(), "PREPARE_AUDIO_REQUIRE_FAKETIME").then_some(library).flatten()
 }
 
-/// Has a process read its clock from a file, which says by how much it is off. Only that clock: what measures how long
-/// something takes cannot be set on any machine.
+/// Makes the process's wall clock differ by the offset that is in a file. Monotonic clocks are not changed, because no
+/// machine's can be set.
 fn fake(command: &mut Command, library: &Path, file: &Path) {
     command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", file).env("FAKETIME_NO_CACHE", "1");
     command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
@@ -45,7 +45,8 @@ fn set(file: &Path, ahead: &str) {
     fs::rename(new, file).unwrap();
 }
 
-/// One clock right, one an hour ahead, one that is set ahead in the middle and back at the end.
+/// Three processes: one with the right clock, one whose clock is an hour ahead, and one whose clock is set ahead in the
+/// first half and back in the second.
 fn clocks_do_not_matter(scenario: &Scenario, library: &Path) -> [Fetch; 3] {
     let (ahead, stepping) = (scenario.dir.path("ahead"), scenario.dir.path("stepping"));
     set(&ahead, "+1h");
@@ -68,15 +69,15 @@ fn clocks_do_not_matter(scenario: &Scenario, library: &Path) -> [Fetch; 3] {
     let first = scenario.wait_for_done((AT_A_TIME * HALF) as i64, SOON);
     half("+0");
     let second = scenario.wait_for_done((2 * AT_A_TIME * HALF) as i64, SOON);
-    println!("the last of each half was done {first:?} and {second:?} after it was added");
+    println!("the last recording of each half was done {first:?} and {second:?} after it was added");
     for fetch in &mut fleet {
-        assert!(fetch.log_count(" done ") > 0, "each took part");
-        fetch.is_running();
+        assert!(fetch.log_count(" done ") > 0, "each process prepared recordings");
+        fetch.assert_running();
         fetch.signal("TERM");
     }
     all_end(&mut fleet, 0, Duration::from_secs(3));
-    scenario.is_whole();
-    scenario.cost_nothing();
+    scenario.assert_complete();
+    scenario.assert_no_attempt_counted();
     fleet
 }
 
@@ -85,10 +86,10 @@ fn clocks_do_not_matter_on_sqlite() {
     let Some(library) = faketime() else { return };
     let scenario = Scenario::sqlite(2 * AT_A_TIME * HALF);
     clocks_do_not_matter(&scenario, &library);
-    // There the database's clock is its processes' own.
+    // SQLite has no server: times in rows are those of the process that writes them.
     let ahead = scenario.count(&format!("finished_at > {}", now_ms() + 1_800_000));
-    println!("{ahead} were done an hour ahead");
-    assert!(ahead > 0, "the clocks were not right");
+    println!("{ahead} recordings were done an hour ahead");
+    assert!(ahead > 0, "faketime changed the clocks");
 }
 
 #[test]
@@ -102,5 +103,5 @@ fn clocks_do_not_matter_on_postgres() {
         "the server's clock is the only one"
     );
     let stamp = |fetch: &Fetch| fetch.log().lines().last().unwrap_or_default()[..16].to_owned();
-    assert_ne!(stamp(&fleet[0]), stamp(&fleet[1]), "the clocks were not right");
+    assert_ne!(stamp(&fleet[0]), stamp(&fleet[1]), "faketime changed the clocks");
 }

@@ -1,4 +1,4 @@
-//! Disks that are full, read-only, or gone for a while.
+//! Disks that are full, read-only or missing for a while.
 
 use std::{fs, thread::sleep, time::Duration};
 
@@ -8,54 +8,54 @@ use super::{
 };
 use crate::support::test_dir::TestDir;
 
-/// How soon a run goes on when what was wrong is mended.
-const SOON: Duration = Duration::from_secs(5);
+/// How soon a run resumes after the fault is repaired.
+const RESUMED: Duration = Duration::from_secs(5);
 
 /// How soon Ctrl-C ends a run.
-const RELEASED: Duration = Duration::from_secs(2);
+const ENDED: Duration = Duration::from_secs(2);
 
 const RECORDINGS: usize = 60;
 
 const OPTIONS: [&str; 6] = ["--workers", "2", "--lease", "9s", "--heartbeat", "1s"];
 
-/// What can be wrong with a disk.
-struct Trouble<'a> {
+/// A fault of a disk.
+struct DiskFault<'a> {
     begin: &'a dyn Fn(),
     repair: &'a dyn Fn(),
-    /// What a run says of it.
+    /// Texts that the log has during the fault.
     words: &'a [&'a str],
-    /// Whether one that is started meanwhile meets it too.
-    meets_newcomers: bool,
+    /// Whether the fault also pauses a process that is started during it.
+    affects_new_processes: bool,
 }
 
-/// Two processes meet trouble and go on after it; a third is ended while it waits.
+/// Two processes pause during the fault and resume after it. A third process is interrupted while it pauses.
 #[track_caller]
-fn passes(scenario: &Scenario, trouble: &Trouble<'_>) {
+fn runs_pause_and_resume(scenario: &Scenario, fault: &DiskFault<'_>) {
     scenario.add(RECORDINGS, Duration::from_millis(80));
     let mut fleet = [scenario.fetch("log 0", &OPTIONS), scenario.fetch("log 1", &OPTIONS)];
     scenario.wait_for_done(3, TIMEOUT);
-    (trouble.begin)();
-    let told = wait(2 * SOON, "one says why it pauses", || fleet.iter().any(|f| f.log_count("paused: ") > 0));
-    let third = trouble.meets_newcomers.then(|| scenario.fetch("log 2", &OPTIONS));
+    (fault.begin)();
+    let paused = wait(2 * RESUMED, "a run pauses", || fleet.iter().any(|f| f.log_count("paused: ") > 0));
+    let third = fault.affects_new_processes.then(|| scenario.fetch("log 2", &OPTIONS));
     sleep(Duration::from_secs(2));
     let ended = third.map(|mut third| {
         third.signal("INT");
-        third.ends(130, RELEASED)
+        third.ends(130, ENDED)
     });
-    fleet.iter_mut().for_each(Fetch::is_running);
+    fleet.iter_mut().for_each(Fetch::assert_running);
     let log: String = fleet.iter().map(Fetch::log).collect();
-    assert!(trouble.words.iter().all(|words| log.contains(words)), "{:?}: {log}", trouble.words);
+    assert!(fault.words.iter().all(|words| log.contains(words)), "{:?}: {log}", fault.words);
     let done = scenario.done();
-    assert!(done < RECORDINGS as i64, "the trouble came too late to show anything");
-    (trouble.repair)();
-    let resumed = scenario.wait_for_done(done + 1, SOON);
-    println!("{:?}: told after {told:?}, Ctrl-C took {ended:?}, going on {resumed:?} after the end", trouble.words);
+    assert!(done < RECORDINGS as i64, "the fault began while recordings were left");
+    (fault.repair)();
+    let resumed = scenario.wait_for_done(done + 1, RESUMED);
+    println!("{:?}: paused after {paused:?}, Ctrl-C took {ended:?}, resumed {resumed:?} after the repair", fault.words);
     all_end(&mut fleet, 0, TIMEOUT);
-    scenario.is_whole();
-    scenario.cost_nothing();
+    scenario.assert_complete();
+    scenario.assert_no_attempt_counted();
 }
 
-/// A site whose output lies on a disk of its own.
+/// A scenario whose output folder is on a separate small disk.
 fn on_a_disk() -> (Scenario, Disk) {
     let mut scenario = Scenario::sqlite(RECORDINGS);
     let disk = Disk::mount(scenario.dir.path("disk"), 32);
@@ -64,50 +64,51 @@ fn on_a_disk() -> (Scenario, Disk) {
 }
 
 #[test]
-fn a_full_output_is_waited_for() {
-    if !as_root("outages::disks::a_full_output_is_waited_for", true) {
+fn runs_wait_for_a_full_output_disk() {
+    if !as_root("outages::disks::runs_wait_for_a_full_output_disk", true) {
         return;
     }
     let (scenario, disk) = on_a_disk();
     let words = ["paused: ", "No space left"];
-    passes(
+    runs_pause_and_resume(
         &scenario,
-        &Trouble { begin: &|| disk.fill(), repair: &|| disk.free(), words: &words, meets_newcomers: true },
+        &DiskFault { begin: &|| disk.fill(), repair: &|| disk.free(), words: &words, affects_new_processes: true },
     );
 }
 
 #[test]
-fn a_read_only_output_is_waited_for() {
-    if !as_root("outages::disks::a_read_only_output_is_waited_for", true) {
+fn runs_wait_for_a_read_only_output_disk() {
+    if !as_root("outages::disks::runs_wait_for_a_read_only_output_disk", true) {
         return;
     }
     let (scenario, disk) = on_a_disk();
     let words = ["paused: ", "Read-only file system"];
-    passes(
+    runs_pause_and_resume(
         &scenario,
-        &Trouble {
+        &DiskFault {
             begin: &|| disk.remount("ro"),
             repair: &|| disk.remount("rw"),
             words: &words,
-            meets_newcomers: true,
+            affects_new_processes: true,
         },
     );
 }
 
 #[test]
-fn an_output_that_is_gone_is_waited_for() {
+fn runs_wait_for_a_missing_output_folder() {
     let scenario = Scenario::sqlite(RECORDINGS);
-    let (there, away) = (scenario.output.clone(), scenario.dir.path("away"));
+    let (folder, elsewhere) = (scenario.output.clone(), scenario.dir.path("elsewhere"));
     let words = ["paused: ", "segments is gone"];
-    let begin = || fs::rename(&there, &away).unwrap();
-    let repair = || fs::rename(&away, &there).unwrap();
-    // One that is started now would begin with a new folder.
-    passes(&scenario, &Trouble { begin: &begin, repair: &repair, words: &words, meets_newcomers: false });
+    let begin = || fs::rename(&folder, &elsewhere).unwrap();
+    let repair = || fs::rename(&elsewhere, &folder).unwrap();
+    // A process that is started during the fault would create a new folder.
+    let fault = DiskFault { begin: &begin, repair: &repair, words: &words, affects_new_processes: false };
+    runs_pause_and_resume(&scenario, &fault);
 }
 
 #[test]
-fn a_full_disk_below_the_database_is_waited_for() {
-    if !as_root("outages::disks::a_full_disk_below_the_database_is_waited_for", true) {
+fn runs_wait_for_a_full_database_disk() {
+    if !as_root("outages::disks::runs_wait_for_a_full_database_disk", true) {
         return;
     }
     let dir = TestDir::new();
@@ -115,9 +116,9 @@ fn a_full_disk_below_the_database_is_waited_for() {
     let address = format!("sqlite://{}", disk.folder.join("queue.db").display());
     let scenario = Scenario::at(dir, address, RECORDINGS);
     let words = ["paused: ", "has no space left"];
-    passes(
+    runs_pause_and_resume(
         &scenario,
-        &Trouble { begin: &|| disk.fill(), repair: &|| disk.free(), words: &words, meets_newcomers: true },
+        &DiskFault { begin: &|| disk.fill(), repair: &|| disk.free(), words: &words, affects_new_processes: true },
     );
     drop(disk);
 }

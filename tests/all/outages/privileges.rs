@@ -7,14 +7,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Says that this process was started by [`as_root`].
+/// Set in a process that [`as_root`] started.
 const AGAIN: &str = "PREPARE_AUDIO_TEST_AS_ROOT";
 
-/// Whether the test is to go on here, as root. Where this process is not root, the test runs in another one that is, by
-/// `sudo` or in a namespace of its own; then there is nothing left to do here.
+/// Returns `true` if this process is root. Otherwise it runs the test in another process, as root by `sudo` or in a user
+/// namespace, and returns `false`: then the caller has nothing left to do.
 ///
 /// # Panics
-/// Where there is no way to be root, and where the test fails there.
+/// If neither way works, or if the test fails in the other process.
 #[track_caller]
 pub fn as_root(test: &str, in_namespace: bool) -> bool {
     if is_root() {
@@ -25,7 +25,7 @@ pub fn as_root(test: &str, in_namespace: bool) -> bool {
     let ways = &ways[..if in_namespace { 2 } else { 1 }];
     let works = |way: &&&[&str]| run(Command::new(way[0]).args(&way[1..]).arg("true"));
     let Some(way) = ways.iter().find(works) else {
-        panic!("{test} needs root: neither is this root, nor does any of {ways:?} work");
+        panic!("{test} needs root: this process is not root, and none of {ways:?} works");
     };
     let mut command = Command::new(way[0]);
     command.args(&way[1..]).arg(env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]).env(AGAIN, "1");
@@ -34,8 +34,8 @@ pub fn as_root(test: &str, in_namespace: bool) -> bool {
 }
 
 fn is_root() -> bool {
-    let told = Command::new("id").arg("-u").output().unwrap();
-    told.stdout == b"0\n"
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout == b"0\n"
 }
 
 fn run(command: &mut Command) -> bool {
@@ -50,24 +50,25 @@ pub fn run_or_panic(line: &str) {
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs a command; says whether it succeeded.
+/// Runs a command, and returns whether it succeeded.
 pub fn try_run(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     run(Command::new(words[0]).args(&words[1..]))
 }
 
-/// Whether a tool is there. One that is not is left out with a word, or fails the test where `require` is set.
+/// Returns `is_installed`. If a tool is missing, prints that the test is skipped, or fails if the variable `require` is
+/// set.
 #[track_caller]
-pub fn require_tool(tool: &str, require_tool: bool, require: &str) -> bool {
-    if !require_tool {
+pub fn require_tool(tool: &str, is_installed: bool, require: &str) -> bool {
+    if !is_installed {
         assert!(env::var_os(require).is_none_or(|v| v.is_empty()), "{require} is set, but {tool} is not installed");
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        let _ = writeln!(std::io::stderr(), "\n!!! LEFT OUT: {test}, without {tool}; ./test.sh installs it\n");
+        let _ = writeln!(std::io::stderr(), "\n!!! SKIPPED: {test}, without {tool}; ./test.sh installs it\n");
     }
-    require_tool
+    is_installed
 }
 
-/// A small file system in memory, gone with this.
+/// A small file system in memory. It is unmounted when this is dropped.
 pub struct Disk {
     pub folder: PathBuf,
 }
@@ -95,7 +96,7 @@ impl Disk {
         self.folder.join("ballast")
     }
 
-    /// `ro` or `rw`. While a file is open for writing, the system refuses; no file is for long.
+    /// Remounts it as `ro` or `rw`. The kernel refuses while a file is open for writing, so this is tried repeatedly.
     #[track_caller]
     pub fn remount(&self, how: &str) {
         let line = format!("mount -o remount,{how} {}", self.folder.display());

@@ -1,4 +1,4 @@
-//! A queue of recordings, and the processes that work on it.
+//! A queue of recordings, and the processes that prepare it.
 
 use std::{
     fs::{self, File},
@@ -18,13 +18,13 @@ use crate::support::{
     test_dir::TestDir,
 };
 
-/// How often is looked whether something has come about.
+/// How often [`wait`] checks its condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long the end of a run's work is waited for.
+/// How long a run may take to finish its work.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A folder of recordings, an empty queue, and what is to come of them.
+/// A folder of recordings, an empty queue, and the expected segments.
 pub struct Scenario {
     pub dir: TestDir,
     pub output: PathBuf,
@@ -42,13 +42,13 @@ impl Scenario {
         Self::at(dir, address, recordings)
     }
 
-    /// With a database of the server that all tests share; `None` where there is no PostgreSQL.
+    /// With a database of the server that all tests share; `None` if PostgreSQL is not installed.
     pub fn postgres(recordings: usize) -> Option<Self> {
         let address = runtime().block_on(Server::get()?.database());
         Some(Self::at(TestDir::new(), address, recordings))
     }
 
-    /// With the database at `address`, which gets its tables now.
+    /// With the database at `address`, in which it creates the tables.
     pub fn at(dir: TestDir, address: String, recordings: usize) -> Self {
         let url: DatabaseUrl = address.parse().unwrap();
         runtime().block_on(async { store::connect(&url).await.unwrap().close().await });
@@ -57,7 +57,7 @@ impl Scenario {
         Self { output: dir.path("segments"), dir, address, url, sources, expected }
     }
 
-    /// Puts the next `number` recordings into the queue by plain SQL, each `every` later than the one before: so a run
+    /// Adds the next `number` recordings by plain SQL. Each becomes available `every` after the previous one, so that a run
     /// takes as long on a fast machine as on a slow one.
     pub fn add(&self, number: usize, every: Duration) {
         let (now, known) = (now_ms(), self.count("source LIKE 'in/%'") as usize);
@@ -72,7 +72,7 @@ impl Scenario {
         audit::rows::<(i64,)>(&self.url, sql).into_iter().map(|(id,)| id).collect()
     }
 
-    /// How many recordings there are of which this holds.
+    /// The number of recordings that satisfy an SQL condition.
     pub fn count(&self, condition: &str) -> i64 {
         self.change(&format!("SELECT COUNT(*) FROM recording WHERE {condition}"))[0]
     }
@@ -81,7 +81,7 @@ impl Scenario {
         self.count("state = 'done'")
     }
 
-    /// Waits until at least so many recordings are done; returns how long that took.
+    /// Waits until at least `number` recordings are done. Returns how long that took.
     #[track_caller]
     pub fn wait_for_done(&self, number: i64, within: Duration) -> Duration {
         wait(within, &format!("{number} recordings are done"), || self.done() >= number)
@@ -92,7 +92,7 @@ impl Scenario {
         self.fetch_as(name, more, |_| {})
     }
 
-    /// Starts `fetch` by a command that is changed before.
+    /// Starts `fetch` after `change` has changed the command.
     pub fn fetch_as(&self, name: &str, more: &[&str], change: impl FnOnce(&mut Command)) -> Fetch {
         let mut command = self.dir.command(&self.arguments(more));
         change(&mut command);
@@ -100,29 +100,29 @@ impl Scenario {
     }
 
     pub fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
-        let place = ["fetch", "--json", "--database", &self.address, "--output", self.output.to_str().unwrap()];
-        [&place[..], more].concat()
+        let common = ["fetch", "--json", "--database", &self.address, "--output", self.output.to_str().unwrap()];
+        [&common[..], more].concat()
     }
 
-    /// The three zeros, and everything that was put into the queue is done.
+    /// Fails unless every recording is done, the audit finds no violation, and no temporary file is left.
     #[track_caller]
-    pub fn is_whole(&self) {
+    pub fn assert_complete(&self) {
         let audit = audit::audit(&self.url, &self.output, &self.expected);
-        audit.is_clean();
+        audit.assert_clean();
         assert_eq!(audit.temporary, 0, "no temporary file is left");
     }
 
-    /// Nothing was held against any recording.
+    /// Fails if a recording has more than one attempt or a crash.
     #[track_caller]
-    pub fn cost_nothing(&self) {
+    pub fn assert_no_attempt_counted(&self) {
         let rows = "SELECT id, source, state, attempts, crashes, COALESCE(error, '') FROM recording
                     WHERE attempts <> 1 OR crashes <> 0";
         let charged: Vec<(i64, String, String, i64, i64, String)> = audit::rows(&self.url, rows);
-        assert!(charged.is_empty(), "attempts were spent, or crashes counted: {charged:?}");
+        assert!(charged.is_empty(), "attempts or crashes were counted: {charged:?}");
     }
 }
 
-/// A process that works off a queue. It does not outlive this.
+/// A process that prepares a queue. It is killed when this is dropped.
 pub struct Fetch {
     process: Child,
     log: PathBuf,
@@ -142,15 +142,16 @@ impl Fetch {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// How often its log says this.
+    /// How often its log has this text.
     pub fn log_count(&self, words: &str) -> usize {
         self.log().matches(words).count()
     }
 
+    /// Fails if the process has ended.
     #[track_caller]
-    pub fn is_running(&mut self) {
+    pub fn assert_running(&mut self) {
         let ended = self.process.try_wait().unwrap();
-        assert!(ended.is_none(), "it ended: {ended:?}\n{}", self.log());
+        assert!(ended.is_none(), "the process ended: {ended:?}\n{}", self.log());
     }
 
     pub fn signal(&self, name: &str) {
@@ -158,7 +159,7 @@ impl Fetch {
         assert!(sent.success());
     }
 
-    /// Waits for its end; returns how long that took.
+    /// Waits until the process ends, and fails if that is not with `code` and in time. Returns how long it took.
     #[track_caller]
     pub fn ends(&mut self, code: i32, within: Duration) -> Duration {
         let begun = Instant::now();
@@ -167,7 +168,7 @@ impl Fetch {
                 assert_eq!(status.code(), Some(code), "{}", self.log());
                 return begun.elapsed();
             }
-            assert!(begun.elapsed() < within, "it does not end within {within:?}\n{}", self.log());
+            assert!(begun.elapsed() < within, "the process does not end within {within:?}\n{}", self.log());
             sleep(Duration::from_millis(2));
         }
     }
@@ -183,12 +184,12 @@ impl Drop for Fetch {
     }
 }
 
-/// Waits until something holds; returns how long that took.
+/// Waits until a condition is true. Returns how long that took.
 #[track_caller]
-pub fn wait(within: Duration, what: &str, holds: impl Fn() -> bool) -> Duration {
+pub fn wait(within: Duration, what: &str, is_true: impl Fn() -> bool) -> Duration {
     let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < within, "after {within:?} this does not hold: {what}");
+    while !is_true() {
+        assert!(begun.elapsed() < within, "after {within:?} this is not true: {what}");
         sleep(POLL_INTERVAL);
     }
     begun.elapsed()
@@ -199,7 +200,7 @@ pub fn now_ms() -> i64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64
 }
 
-/// Waits for the end of all of them.
+/// Waits until all processes have ended with `code`.
 #[track_caller]
 pub fn all_end(fleet: &mut [Fetch], code: i32, within: Duration) {
     for fetch in fleet {

@@ -1,4 +1,4 @@
-//! Recordings of several channels: mixed, taken apart, upside down.
+//! Recordings with several channels: mixed, split, with inverted polarity, and with equal channels.
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use serde_json::Value;
@@ -10,8 +10,8 @@ pub fn speech() -> Vec<i16> {
     WavReader::open(fixture("speech/pauses.wav")).unwrap().into_samples().map(Result::unwrap).collect()
 }
 
-/// The same, a second and a half later.
-fn later(speech: &[i16]) -> Vec<i16> {
+/// The same samples, delayed by 1.5 s.
+fn delayed(speech: &[i16]) -> Vec<i16> {
     [&vec![0; 24_000], &speech[..speech.len() - 24_000]].concat()
 }
 
@@ -30,17 +30,17 @@ pub fn write(dir: &TestDir, name: &str, channels: &[&[i16]]) {
     writer.finalize().unwrap();
 }
 
-/// The segments of one source: boundaries and content.
-fn cut(rows: &[Value]) -> Vec<[String; 3]> {
+/// Boundaries and hash of each segment.
+fn boundaries_and_hashes(rows: &[Value]) -> Vec<[String; 3]> {
     rows.iter().map(|row| ["start_sample", "end_sample", "sha256"].map(|key| row[key].to_string())).collect()
 }
 
-/// What a recording of just this channel gives.
-fn alone(samples: &[i16]) -> Vec<[String; 3]> {
+/// The segments of a mono recording of these samples.
+fn mono_segments(samples: &[i16]) -> Vec<[String; 3]> {
     let dir = TestDir::new();
     write(&dir, "mono.wav", &[samples]);
     dir.run(&["fetch", "mono.wav", "--quiet"]).exits(0);
-    cut(&dir.segments(&[]))
+    boundaries_and_hashes(&dir.segments(&[]))
 }
 
 fn warnings(dir: &TestDir) -> Value {
@@ -48,8 +48,8 @@ fn warnings(dir: &TestDir) -> Value {
 }
 
 #[test]
-fn each_channel_gets_its_own_segments_on_one_timeline() {
-    let (left, right) = (speech(), later(&speech()));
+fn split_channels_have_their_own_segments_on_one_timeline() {
+    let (left, right) = (speech(), delayed(&speech()));
     let dir = TestDir::new();
     write(&dir, "call.wav", &[&left, &right]);
     dir.run(&["fetch", "call.wav", "--channels", "split", "--quiet"]).exits(0);
@@ -57,7 +57,7 @@ fn each_channel_gets_its_own_segments_on_one_timeline() {
     for (channel, samples) in [(1, &left), (2, &right)] {
         let of: Vec<Value> = rows.iter().filter(|row| row["channel"] == channel).cloned().collect();
         assert!(of.len() >= 2);
-        assert_eq!(cut(&of), alone(samples), "channel {channel}");
+        assert_eq!(boundaries_and_hashes(&of), mono_segments(samples), "channel {channel}");
     }
     let starts: Vec<i64> = rows.iter().map(|row| row["start_sample"].as_i64().unwrap()).collect();
     assert!(starts.is_sorted() && rows.iter().enumerate().all(|(n, row)| row["idx"] == n));
@@ -68,13 +68,13 @@ fn each_channel_gets_its_own_segments_on_one_timeline() {
 }
 
 #[test]
-fn one_channel_can_be_chosen() {
-    let (left, right) = (speech(), later(&speech()));
+fn one_channel_can_be_selected() {
+    let (left, right) = (speech(), delayed(&speech()));
     let dir = TestDir::new();
     write(&dir, "call.wav", &[&left, &right]);
     dir.run(&["fetch", "call.wav", "--channels", "2", "--quiet"]).exits(0);
     let rows = dir.segments(&[]);
-    assert_eq!(cut(&rows), alone(&right));
+    assert_eq!(boundaries_and_hashes(&rows), mono_segments(&right));
     assert!(rows.iter().all(|row| row["channel"] == 2));
     let output = dir.run(&["fetch", "call.wav", "--channels", "3", "--json"]).exits(3).json();
     assert_eq!(output["errors"]["no_such_channel"], 1, "{output}");
@@ -84,40 +84,41 @@ fn one_channel_can_be_chosen() {
     }
 }
 
-/// One side of a stereo recording is wired the wrong way round: the mean of both is silence.
+/// One channel has inverted polarity, as with a wrongly wired cable, so the mean of both is silence.
 #[test]
-fn a_voice_upside_down_is_heard() {
+fn speech_is_detected_if_one_channel_is_inverted() {
     let voice = speech();
-    let upside_down: Vec<i16> = voice.iter().map(|sample| sample.saturating_neg()).collect();
+    let inverted: Vec<i16> = voice.iter().map(|sample| sample.saturating_neg()).collect();
     let dir = TestDir::new();
-    write(&dir, "inverted.wav", &[&voice, &upside_down]);
+    write(&dir, "inverted.wav", &[&voice, &inverted]);
     dir.run(&["fetch", "inverted.wav", "--quiet"]).exits(0);
-    assert_eq!(cut(&dir.segments(&[])), alone(&voice));
+    assert_eq!(boundaries_and_hashes(&dir.segments(&[])), mono_segments(&voice));
     assert_eq!(warnings(&dir), r#"["phase_inverted"]"#);
-    let quieter: Vec<i16> = upside_down.iter().map(|sample| sample / 2).collect();
+    let quieter: Vec<i16> = inverted.iter().map(|sample| sample / 2).collect();
     write(&dir, "quieter.wav", &[&quieter, &voice]);
     dir.run(&["fetch", "quieter.wav", "--quiet"]).exits(0);
-    assert_eq!(cut(&dir.segments(&["quieter.wav"])), alone(&voice), "the louder one is taken");
+    let segments = boundaries_and_hashes(&dir.segments(&["quieter.wav"]));
+    assert_eq!(segments, mono_segments(&voice), "the louder channel is used");
 }
 
 #[test]
-fn channels_that_are_the_same_are_done_once() {
+fn equal_channels_are_analysed_once() {
     let voice = speech();
     let dir = TestDir::new();
     write(&dir, "dual.wav", &[&voice, &voice]);
     dir.run(&["fetch", "dual.wav", "--channels", "split", "--quiet"]).exits(0);
     let rows = dir.segments(&[]);
-    assert_eq!(cut(&rows), alone(&voice));
+    assert_eq!(boundaries_and_hashes(&rows), mono_segments(&voice));
     assert!(rows.iter().all(|row| row["channel"] == 1));
     assert_eq!(warnings(&dir), r#"["dual_mono"]"#);
-    let kept = dir.query_row("SELECT windows FROM probabilities");
-    assert_eq!(kept["windows"], voice.len().div_ceil(512), "listened to once");
+    let stored = dir.query_row("SELECT windows FROM probabilities");
+    assert_eq!(stored["windows"], voice.len().div_ceil(512), "one channel was analysed");
 }
 
-/// Cutting anew needs what was heard of the same channels, and gives what a fresh run gives.
+/// `resegment` needs stored probabilities of the same channels, and then equals a fresh run.
 #[test]
-fn channels_are_cut_anew_as_fresh() {
-    let (left, right) = (speech(), later(&speech()));
+fn resegmenting_split_channels_equals_a_fresh_run() {
+    let (left, right) = (speech(), delayed(&speech()));
     let (again, fresh) = (TestDir::new(), TestDir::new());
     for dir in [&again, &fresh] {
         write(dir, "call.wav", &[&left, &right]);
@@ -145,8 +146,8 @@ fn channels_are_cut_anew_as_fresh() {
     }
     let output = again.run(&["resegment", "--vad-speech-pad-ms", "91"]).exits(1);
     assert!(
-        output.stderr.contains("2 done recordings left as they were"),
-        "mixed, they were never heard: {}",
+        output.stderr.contains("2 done recordings unchanged"),
+        "no probabilities of the mix are stored: {}",
         output.stderr
     );
 }

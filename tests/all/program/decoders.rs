@@ -1,4 +1,4 @@
-//! What symphonia leaves to ffmpeg, and which recordings are wanted. The ffmpeg is a script, so that none is needed.
+//! The choice of the decoder, and limits on the input. The ffmpeg is a script, so that the tests need none.
 #![cfg(unix)]
 
 use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
@@ -7,7 +7,7 @@ use crate::support::test_dir::{CommandOutput, TestDir, fixture};
 
 const AMR: &str = "#!AMR\nand whatever follows";
 
-/// Puts a program of that name on the directory's own PATH.
+/// Writes a script named `ffmpeg` into the folder that is the program's PATH.
 fn ffmpeg(dir: &TestDir, script: &str) {
     let file = dir.write("bin/ffmpeg", format!("#!/bin/sh\n{script}\n"));
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
@@ -19,12 +19,12 @@ fn fetch(dir: &TestDir, args: &[&str]) -> CommandOutput {
 }
 
 #[test]
-fn what_symphonia_cannot_decode_goes_through_ffmpeg() {
+fn ffmpeg_decodes_formats_that_are_not_built_in() {
     let dir = TestDir::new();
     dir.write("a.amr", AMR);
     let speech = fixture("speech/wav_f32_16k_mono.wav");
-    let says = "echo \"[info] Input #0, amr, from 'a'\" >&2; echo '[info]   Stream #0:0: Audio: amr_nb' >&2";
-    ffmpeg(&dir, &format!("{says}; exec /bin/cat '{}'", speech.display()));
+    let log = "echo \"[info] Input #0, amr, from 'a'\" >&2; echo '[info]   Stream #0:0: Audio: amr_nb' >&2";
+    ffmpeg(&dir, &format!("{log}; exec /bin/cat '{}'", speech.display()));
     fetch(&dir, &[]).exits(0);
     let row = dir.query_row("SELECT container, codec, sample_rate, segments FROM recording");
     assert_eq!((&row["container"], &row["codec"]), (&"amr".into(), &"ffmpeg:amr_nb".into()));
@@ -32,7 +32,7 @@ fn what_symphonia_cannot_decode_goes_through_ffmpeg() {
 }
 
 #[test]
-fn without_ffmpeg_the_row_says_what_it_is_and_what_to_do() {
+fn without_ffmpeg_the_error_names_the_format_and_the_remedy() {
     let dir = TestDir::new();
     dir.write("a.amr", AMR);
     let output = fetch(&dir, &[]).exits(3).json();
@@ -41,14 +41,14 @@ fn without_ffmpeg_the_row_says_what_it_is_and_what_to_do() {
     assert!(error.contains("AMR") && error.contains("ffmpeg"), "{error}");
     let refused = fetch(&dir, &["--decoder", "ffmpeg"]).exits(2);
     assert!(refused.stderr.contains("no ffmpeg on the PATH"), "{}", refused.stderr);
-    // One that fails as well leaves the message as it was; symphonia alone asks nobody.
+    // If ffmpeg cannot decode the file either, the error stays the same.
     ffmpeg(&dir, "echo '[error] Invalid data found' >&2; exit 1");
     dir.run(&["retry", "--all"]).exits(0);
     assert_eq!(fetch(&dir, &["--decoder", "auto"]).exits(3).json()["errors"]["unsupported_format"], 1);
 }
 
 #[test]
-fn a_silent_ffmpeg_outlives_no_timeout() {
+fn the_timeout_ends_an_ffmpeg_without_output() {
     let dir = TestDir::new();
     dir.write("a.amr", AMR);
     let pid = dir.path("pid");
@@ -58,11 +58,11 @@ fn a_silent_ffmpeg_outlives_no_timeout() {
     assert_eq!(output["errors"]["timeout"], 1, "{output}");
     assert!(started.elapsed().as_secs() < 20);
     let pid = fs::read_to_string(pid).unwrap();
-    assert!(!fs::exists(format!("/proc/{}", pid.trim())).unwrap(), "ffmpeg lives on");
+    assert!(!fs::exists(format!("/proc/{}", pid.trim())).unwrap(), "ffmpeg was ended");
 }
 
 #[test]
-fn what_is_not_wanted_fails_with_its_own_code() {
+fn each_input_limit_has_its_own_error_code() {
     for (source, flags, code) in [
         ("truncated/cut_in_the_middle.flac", &["--strict"][..], "damaged"),
         ("speech/pauses.wav", &["--max-duration", "5s"], "too_long"),

@@ -1,9 +1,14 @@
 //! `prepare-audio doctor`.
 
-use crate::support::test_dir::{TestDir, fixture};
+use crate::support::{
+    pgbouncer::Pooler,
+    postgres::Server,
+    test_database::runtime,
+    test_dir::{CommandOutput, TestDir, fixture},
+};
 
 #[test]
-fn a_sound_machine_is_told_so_and_nothing_is_touched() {
+fn doctor_finds_no_fault_and_changes_nothing() {
     let dir = TestDir::new();
     let output = dir.run(&["doctor", "--json"]).exits(0).json();
     assert_eq!(output["ok"], true, "{output}");
@@ -15,11 +20,11 @@ fn a_sound_machine_is_told_so_and_nothing_is_touched() {
     assert_eq!(output["output"]["writable"], true);
     assert_eq!(output["ffmpeg"]["path"], serde_json::Value::Null, "the tests' PATH is empty");
     let text = dir.run(&["doctor"]).exits(0).stdout;
-    assert!(text.contains("can be made") && text.ends_with("all that a run needs is there\n"), "{text}");
+    assert!(text.contains("can be created") && text.ends_with("all that a run needs is there\n"), "{text}");
     assert_eq!(dir.path(".").read_dir().unwrap().count(), 0);
 }
 
-/// The tests are built with the default features, which are all there are today.
+/// The tests are built with the default features, which are all features for users today.
 #[test]
 fn cargo_features_are_listed() {
     let dir = TestDir::new();
@@ -38,7 +43,7 @@ fn cargo_features_are_listed() {
 }
 
 #[test]
-fn the_database_is_looked_into() {
+fn doctor_reports_the_schema_and_the_counts_of_a_database() {
     let dir = TestDir::new();
     dir.run(&["fetch", fixture("quiet").to_str().unwrap()]).exits(0);
     let database = &dir.run(&["doctor", "--json"]).exits(0).json()["database"];
@@ -47,10 +52,23 @@ fn the_database_is_looked_into() {
 }
 
 #[test]
-fn what_a_run_lacks_is_told_with_the_runs_exit_code() {
+fn a_pooler_is_reported() {
+    let Some(server) = Server::get() else { return };
+    let Some(pooler) = Pooler::get(server) else { return };
+    let direct = runtime().block_on(server.database());
     let dir = TestDir::new();
-    dir.write("broken.db", "this is no database, but long enough to be looked at as one ".repeat(20));
-    dir.write("file", "where a folder should be");
+    let doctor = |url: &str| {
+        let output = dir.command(&["doctor", "--json"]).env("DATABASE_URL", url).output().unwrap();
+        CommandOutput::from(output).exits(0).json()["database"]["pooler"].clone()
+    };
+    assert_eq!((doctor(&direct), doctor(&pooler.url(&direct))), (false.into(), true.into()));
+}
+
+#[test]
+fn a_fault_has_the_exit_code_that_a_run_would_have() {
+    let dir = TestDir::new();
+    dir.write("broken.db", "not a database, but long enough to be read as one ".repeat(20));
+    dir.write("file", "in the place of a folder");
     let unreachable = "postgres://someone:sesame@127.0.0.1:1/queue";
     for (args, code, words) in [
         (["--database", "sqlite://broken.db"], 4, "broken.db"),
@@ -68,12 +86,12 @@ fn what_a_run_lacks_is_told_with_the_runs_exit_code() {
 
 #[cfg(unix)]
 #[test]
-fn ffmpeg_is_looked_for_on_the_path() {
+fn doctor_reports_the_version_of_the_ffmpeg_on_the_path() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TestDir::new();
     let script = dir.write("bin/ffmpeg", "#!/bin/sh\necho ffmpeg version 7.1.1 Copyright\n");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let output = dir.command(&["doctor", "--json"]).env("PATH", dir.path("bin")).output().unwrap();
-    let output = crate::support::test_dir::CommandOutput::from(output).exits(0).json();
+    let output = CommandOutput::from(output).exits(0).json();
     assert_eq!(output["ffmpeg"]["version"], "7.1.1");
 }

@@ -1,4 +1,4 @@
-//! --vad-engine and --device: which engine computes, and what is said where it cannot.
+//! --vad-engine and --device: which engine computes the model, and the messages if it cannot.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use crate::support::{
     test_dir::{CommandOutput, TestDir, fixture},
 };
 
-/// Models made by tests/models/make_models.py.
+/// The path of a model that tests/models/make_models.py made.
 fn model(name: &str) -> String {
     fixture("../tests/models").join(name).display().to_string()
 }
@@ -16,7 +16,7 @@ fn speech() -> String {
     fixture("speech/pauses.wav").display().to_string()
 }
 
-/// Runs it; whatever is wrong, the program does not panic, and says all of it itself.
+/// Runs a command. The program must not panic, and no library may print its own messages.
 #[track_caller]
 fn run(command: &mut Command) -> CommandOutput {
     let output = CommandOutput::from(command.output().unwrap());
@@ -27,84 +27,90 @@ fn run(command: &mut Command) -> CommandOutput {
 }
 
 #[track_caller]
-fn says(output: &CommandOutput, words: &[&str]) {
+fn assert_message(output: &CommandOutput, words: &[&str]) {
     for words in words {
         assert!(output.stderr.contains(words), "{words} is missing in {}", output.stderr);
     }
 }
 
 #[test]
-fn a_missing_library_is_told_with_the_way_to_get_it() {
+fn the_message_about_a_missing_library_says_how_to_get_it() {
     let dir = TestDir::new();
     if dir.run(&["doctor", "--json"]).json()["onnx_runtime"]["ok"] == true {
-        eprintln!("LEFT OUT: the system's loader finds an ONNX Runtime here");
+        eprintln!("SKIPPED: the system's loader finds an ONNX Runtime here");
         return;
     }
     let output = run(&mut dir.command(&["fetch", &speech(), "--vad-engine", "onnx"])).exits(2);
-    says(&output, &["ONNX Runtime was not found", "beside the program", "pip install onnxruntime", "ORT_DYLIB_PATH"]);
-    assert!(!dir.path("prepare-audio.db").exists(), "nothing was begun");
+    assert_message(
+        &output,
+        &["ONNX Runtime was not found", "beside the program", "pip install onnxruntime", "ORT_DYLIB_PATH"],
+    );
+    assert!(!dir.path("prepare-audio.db").exists(), "no database was created");
     let output = run(dir.command(&["fetch", &speech()]).env("PREPARE_AUDIO_VAD_ENGINE", "onnx")).exits(2);
-    says(&output, &["ONNX Runtime was not found"]);
+    assert_message(&output, &["ONNX Runtime was not found"]);
 }
 
 #[test]
-fn a_library_that_is_none_is_named() {
+fn the_message_about_an_invalid_library_names_it() {
     let dir = TestDir::new();
-    let text = dir.write("notes.so", "this is no library");
+    let text = dir.write("notes.so", "not a library");
     let try_it = |library: &Path| {
         let mut command = dir.command(&["fetch", &speech(), "--vad-engine", "onnx"]);
         run(command.env("ORT_DYLIB_PATH", library)).exits(2)
     };
-    says(&try_it(&text), &["notes.so as ONNX Runtime", "pip install onnxruntime"]);
-    says(&try_it(Path::new("notes.so")), &["notes.so as ONNX Runtime"]);
-    says(&try_it(Path::new("/gone/libonnxruntime.so")), &["/gone/libonnxruntime.so", "No such file"]);
+    assert_message(&try_it(&text), &["notes.so as ONNX Runtime", "pip install onnxruntime"]);
+    assert_message(&try_it(Path::new("notes.so")), &["notes.so as ONNX Runtime"]);
+    assert_message(&try_it(Path::new("/gone/libonnxruntime.so")), &["/gone/libonnxruntime.so", "No such file"]);
     let Some(onnx) = onnx() else { return };
     let another = onnx.library.with_file_name("libonnxruntime_providers_shared.so");
-    says(&try_it(&another), &["it is another library"]);
+    assert_message(&try_it(&another), &["it is another library"]);
 }
 
-/// No library is needed to tell what a model is.
+/// The inputs and outputs of a model are read without ONNX Runtime.
 #[test]
-fn a_model_of_another_kind_is_refused_with_what_it_is() {
+fn the_message_about_another_kind_of_model_has_its_inputs_and_outputs() {
     let dir = TestDir::new();
     for engine in ["onnx", "auto"] {
         let args = ["fetch", &speech(), "--vad-model", &model("another_kind.onnx"), "--vad-engine", engine];
         let output = run(&mut dir.command(&args)).exits(2);
-        says(&output, &["found mel [batch, 80, 3000] -> logits", "expected input [1, 576], state [2, 1, 128], sr"]);
+        assert_message(
+            &output,
+            &["found mel [batch, 80, 3000] -> logits", "expected input [1, 576], state [2, 1, 128], sr"],
+        );
     }
     let args = ["fetch", &speech(), "--vad-model", &model("another_kind.onnx"), "--vad-engine", "native"];
-    says(&run(&mut dir.command(&args)).exits(2), &["not a Silero VAD v6"]);
-    dir.write("notes.onnx", "this is no model");
+    assert_message(&run(&mut dir.command(&args)).exits(2), &["not a Silero VAD v6"]);
+    dir.write("notes.onnx", "not a model");
     let output =
         run(&mut dir.command(&["fetch", &speech(), "--vad-model", "notes.onnx", "--vad-engine", "onnx"])).exits(2);
-    says(&output, &["not a whole ONNX file"]);
+    assert_message(&output, &["not a complete ONNX file"]);
 }
 
 #[test]
-fn cuda_without_cuda_is_told() {
+fn cuda_needs_onnx_runtime_with_cuda() {
     let dir = TestDir::new();
     let args = ["fetch", &speech(), "--device", "cuda", "--vad-engine", "native"];
-    let words = ["the native engine computes on the processor; CUDA needs ONNX Runtime", "--vad-engine onnx or auto"];
-    says(&run(&mut dir.command(&args)).exits(2), &words);
+    let words = ["the native engine computes on the CPU; CUDA needs ONNX Runtime", "--vad-engine onnx or auto"];
+    assert_message(&run(&mut dir.command(&args)).exits(2), &words);
     let Some(onnx) = onnx() else { return };
     let output =
         run(dir.command(&["fetch", &speech(), "--device", "cuda"]).env("ORT_DYLIB_PATH", &onnx.library)).exits(2);
-    says(&output, &["has no CUDA, only CPU", "onnxruntime-gpu"]);
+    assert_message(&output, &["has no CUDA, only CPU", "onnxruntime-gpu"]);
 }
 
-/// The engine is no part of the recipe: it is the same work, and the same result.
+/// The engine is not part of the recipe, because its results are the same.
 #[test]
 fn the_engine_changes_neither_recipe_nor_segments() {
     let Some(onnx) = onnx() else { return };
     let [native, other] = [TestDir::new(), TestDir::new()];
     let folder = fixture("speech").display().to_string();
     native.run(&["fetch", &folder]).exits(0);
-    let through_onnx = |dir: &TestDir| {
+    let fetch_with_onnx = |dir: &TestDir| {
         let mut command = dir.command(&["fetch", &folder, "--json", "--workers", "3", "--vad-engine", "onnx"]);
         run(command.env("ORT_DYLIB_PATH", &onnx.library)).exits(0).json()["done"].as_i64().unwrap()
     };
-    assert_eq!(through_onnx(&native), 0, "it is done already");
-    assert!(through_onnx(&other) > 10);
+    assert_eq!(fetch_with_onnx(&native), 0, "everything is done already");
+    assert!(fetch_with_onnx(&other) > 10);
     let rows = |dir: &TestDir| -> Vec<String> {
         let rows = dir.segments(&[]);
         let mut rows: Vec<String> = rows
@@ -122,23 +128,23 @@ fn the_engine_changes_neither_recipe_nor_segments() {
     assert_eq!(rows(&native), rows(&other));
 }
 
-/// The official package's file is computed by ONNX Runtime without a word from the user.
+/// The official package's file needs no flag except its path.
 #[test]
-fn a_model_that_the_native_engine_cannot_read_goes_to_onnx_runtime() {
+fn onnx_runtime_computes_models_that_the_native_engine_cannot() {
     let Some(onnx) = onnx() else { return };
     let dir = TestDir::new();
     let file = onnx.per_window.display().to_string();
     let mut command = dir.command(&["fetch", &speech(), "--vad-model", &file, "--json"]);
     assert_eq!(run(command.env("ORT_DYLIB_PATH", &onnx.library)).exits(0).json()["done"], 1);
     assert_eq!(dir.segments(&[]).len(), 3);
-    // Without the library, both engines' reasons are told.
+    // Without the library, the message has the reasons of both engines.
     let output =
         run(dir.command(&["fetch", &speech(), "--vad-model", &file]).env("ORT_DYLIB_PATH", "gone.so")).exits(2);
-    says(&output, &["not a Silero VAD v6", "left to ONNX Runtime", "gone.so"]);
+    assert_message(&output, &["not a Silero VAD v6", "so it needs ONNX Runtime", "gone.so"]);
 }
 
 #[test]
-fn a_failed_computation_is_that_recordings_failure() {
+fn a_failed_computation_fails_only_its_recording() {
     let Some(onnx) = onnx() else { return };
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "1.wav");

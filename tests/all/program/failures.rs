@@ -1,4 +1,4 @@
-//! Bad recordings become rows; the rest goes on; the exit code tells.
+//! Bad recordings fail with a code in their rows, the others are done, and the exit code reports it.
 
 use std::{collections::BTreeMap, fs};
 
@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::support::test_dir::{TestDir, fixture};
 
+/// The error code of each failure, by the name of its file.
 fn codes(status: &Value) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let failures = status["failures"].as_array().unwrap();
@@ -20,7 +21,7 @@ fn codes(status: &Value) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn five_bad_ones_among_two_hundred() {
+fn five_bad_recordings_among_two_hundred_fail_alone() {
     let dir = TestDir::new();
     for n in 0..195 {
         let from = ["speech/wav_s16_16k_mono.wav", "speech/flac_48k_stereo.flac", "speech/a/same.wav"][n % 3];
@@ -31,7 +32,7 @@ fn five_bad_ones_among_two_hundred() {
     dir.copy("bad/garbage.mp3", "in/bad_2.mp3");
     dir.copy("bad/rate_4294967295.wav", "in/bad_3.wav");
     dir.copy("bad/no_audio.mkv", "in/bad_4.mkv");
-    dir.write("list.txt", "in/bad_5.wav\n"); // which is not there
+    dir.write("list.txt", "in/bad_5.wav\n"); // a file that does not exist
     let output = dir.run(&["fetch", "in", "list.txt", "--workers", "4", "--json"]).exits(1).json();
     assert_eq!((&output["done"], &output["failed"]), (&195.into(), &5.into()));
     let status = dir.status();
@@ -44,7 +45,7 @@ fn five_bad_ones_among_two_hundred() {
     ];
     assert_eq!(codes(&status), want.map(|(name, code)| (name.to_owned(), code.to_owned())).into());
 
-    // Mended, the missing one is done by a retry; the four others fail again; what was done stays as it is.
+    // After a retry, the file that exists now is done, the four others fail again, and earlier results do not change.
     let (files, rows) = (dir.files("segments"), dir.segments(&[]));
     dir.copy("speech/wav_s16_16k_mono.wav", "in/bad_5.wav");
     assert_eq!(dir.run(&["retry", "--all", "--json"]).exits(0).json()["retried"], 5);
@@ -58,17 +59,17 @@ fn five_bad_ones_among_two_hundred() {
 }
 
 #[test]
-fn when_all_fail_the_exit_code_says_so() {
+fn the_exit_code_is_3_if_all_recordings_fail() {
     let dir = TestDir::new();
     let bad = fixture("bad");
     let output = dir.run(&["fetch", bad.to_str().unwrap()]).exits(3);
     assert!(output.stdout.contains("failed: ") && output.stdout.contains("prepare-audio status"), "{}", output.stdout);
     assert_eq!(dir.count("done"), 0);
-    assert!(dir.files("segments").is_empty(), "nothing is left of failures");
+    assert!(dir.files("segments").is_empty(), "failures leave no files");
 }
 
 #[test]
-fn no_speech_is_no_failure() {
+fn a_recording_without_speech_is_done() {
     let dir = TestDir::new();
     dir.run(&["fetch", fixture("quiet").to_str().unwrap()]).exits(0);
     assert_eq!(dir.count("done"), 2);
@@ -76,7 +77,7 @@ fn no_speech_is_no_failure() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_gives_what_it_holds() {
+fn truncated_files_are_prepared_as_far_as_they_go() {
     let dir = TestDir::new();
     dir.run(&["fetch", fixture("truncated").to_str().unwrap()]).exits(0);
     let row = dir.query_row("SELECT COUNT(*) AS n, SUM(truncated) AS truncated, MIN(speech_s) AS speech FROM recording WHERE state = 'done'",
@@ -87,7 +88,7 @@ fn a_file_that_was_cut_off_gives_what_it_holds() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_has_its_own_code() {
+fn folders_pipes_and_devices_have_their_own_codes() {
     use std::os::unix::fs::PermissionsExt;
     let dir = TestDir::new();
     fs::create_dir(dir.path("folder.wav")).unwrap();
@@ -97,7 +98,7 @@ fn what_is_no_file_has_its_own_code() {
     dir.write("list.txt", "folder.wav\npipe.wav\n/dev/zero\nsecret.wav\n");
     dir.run(&["add", "list.txt"]).exits(0);
     let output = dir.run(&["fetch", "--json"]).json();
-    let want_secret = if fs::read(dir.path("secret.wav")).is_ok() { 0 } else { 1 }; // root reads everything
+    let want_secret = if fs::read(dir.path("secret.wav")).is_ok() { 0 } else { 1 }; // root may read every file
     for code in ["is_a_folder", "is_a_pipe", "is_a_device"] {
         assert_eq!(output["errors"][code], 1, "{output}");
     }
@@ -105,10 +106,10 @@ fn what_is_no_file_has_its_own_code() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_told_and_loses_nothing() {
+fn a_run_refuses_an_output_folder_that_cannot_be_written() {
     let dir = TestDir::new();
     dir.copy("speech/wav_s16_16k_mono.wav", "a.wav");
-    dir.write("segments", "a file where the folder should be");
+    dir.write("segments", "a file in the place of the folder");
     dir.run(&["add", "a.wav"]).exits(0);
     dir.query_row("UPDATE recording SET max_attempts = 1");
     let output = dir.run(&["fetch", "--json"]).exits(2);
@@ -123,17 +124,17 @@ fn an_output_that_cannot_be_written_is_told_and_loses_nothing() {
     assert_eq!(dir.count("done"), 1);
 }
 
-/// One sample that is no number must not silence the rest of the recording.
+/// A NaN must not reach the detector's state, where it would turn every later probability into NaN.
 #[test]
-fn a_sample_that_is_no_number_spoils_nothing() {
+fn non_finite_samples_do_not_affect_the_rest_of_a_recording() {
     let dir = TestDir::new();
     let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
     let spec = hound::WavSpec { bits_per_sample: 32, sample_format: hound::SampleFormat::Float, ..reader.spec() };
     let mut writer = hound::WavWriter::create(dir.path("a.wav"), spec).unwrap();
     for (n, sample) in reader.samples::<i16>().map(Result::unwrap).enumerate() {
         let bad = [(100, f32::NAN), (200, f32::INFINITY), (300, f32::MAX)];
-        let broken = bad.iter().find(|(at, _)| *at == n).map(|(_, value)| *value);
-        writer.write_sample(broken.unwrap_or(f32::from(sample) / 32_768.0)).unwrap();
+        let replaced = bad.iter().find(|(at, _)| *at == n).map(|(_, value)| *value);
+        writer.write_sample(replaced.unwrap_or(f32::from(sample) / 32_768.0)).unwrap();
     }
     writer.finalize().unwrap();
     dir.run(&["fetch", "a.wav"]).exits(0);

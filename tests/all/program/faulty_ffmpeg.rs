@@ -1,5 +1,5 @@
-//! An ffmpeg that hangs, floods, lies or crashes. It is a script; whatever it does, the row has a code, in bounded time and
-//! memory, and nothing of it lives on.
+//! An ffmpeg, replaced by a script, that hangs, writes too much, writes wrong data, or crashes. In each case the recording
+//! ends with a code, within limits of time and memory, and no process is left.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -14,17 +14,17 @@ use crate::support::{
     test_dir::{TestDir, fixture},
 };
 
-/// What a run of one worker may hold in memory, kB.
+/// The memory limit of a run with one worker, kB.
 const MAX_KB: u64 = (120 + 40) * 1024;
 
-/// The header of 16-bit samples at 8 kHz, in printf's words, of a length that nobody knows.
+/// A WAV header for 32-bit floats at 8 kHz with an unknown length, as an argument of printf.
 const HEADER: &str =
     r"RIFF\377\377\377\377WAVEfmt \020\0\0\0\003\0\001\0\100\037\0\0\0\175\0\0\004\0\040\0data\377\377\377\377";
 
-/// Decodes a file of AMR's mark with `script` as ffmpeg. How the row ended; what it took.
+/// Runs `fetch` on an AMR file with `script` as ffmpeg. Returns how the recording ended, and the time of the run.
 fn end(script: &str, flags: &[&str]) -> (String, Duration) {
     let dir = TestDir::new();
-    dir.write("a.amr", "#!AMR\nand whatever follows");
+    dir.write("a.amr", "#!AMR\nand more");
     let pids = dir.path("pids");
     let script = format!("#!/bin/sh\nPATH=/bin:/usr/bin\necho $$ >>'{}'\n{script}\n", pids.display());
     let script = script.replace("PIDS", pids.to_str().unwrap());
@@ -40,12 +40,12 @@ fn end(script: &str, flags: &[&str]) -> (String, Duration) {
     let (code, peak) = wait_with_peak(&mut process, Duration::from_secs(90));
     let took = begun.elapsed();
     assert!(peak < MAX_KB, "{peak} kB");
-    assert!(code.is_some(), "it hangs");
+    assert!(code.is_some(), "the run ends");
     let log = fs::read_to_string(dir.path("log")).unwrap();
     assert!(!log.contains("panic"), "{log}");
     for pid in fs::read_to_string(pids).unwrap().lines() {
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{pid} lives on: {state}");
+        assert!(state.is_empty() || state.contains(") Z "), "process {pid} was not ended: {state}");
     }
     let row = dir.query_row("SELECT state, error_code, truncated FROM recording");
     let end = match row["state"].as_str() {
@@ -65,18 +65,18 @@ fn ends(script: &str, flags: &[&str], code: &str, seconds: u64) {
 }
 
 #[test]
-fn one_that_hangs_is_ended_with_what_it_started() {
+fn an_ffmpeg_that_hangs_is_ended_with_its_child_processes() {
     ends("sleep 300", &["--timeout", "1s"], "timeout", 20);
     ends("sleep 300 & echo $! >>PIDS; wait", &["--timeout", "1s"], "timeout", 20);
     ends("HEADER; head -c 32000 /dev/zero; sleep 300", &["--timeout", "1s"], "timeout", 20);
-    // It has closed its output, and stays.
+    // It closes its output, and does not end.
     ends("HEADER; head -c 32000 /dev/zero; exec >&-; sleep 300", &[], "truncated", 20);
-    // It ends, and what it started keeps its pipe for messages open.
+    // It ends, and its child process keeps its standard error open.
     ends("HEADER; head -c 32000 /dev/zero; sleep 300 >/dev/null & echo $! >>PIDS; exit 0", &[], "done", 20);
 }
 
 #[test]
-fn one_that_floods_is_bounded() {
+fn an_ffmpeg_that_writes_without_end_is_stopped() {
     ends("HEADER; cat /dev/zero", &[], "corrupt", 80);
     ends("HEADER; cat /dev/zero", &["--max-duration", "10s"], "too_long", 20);
     ends("cat /dev/zero >&2", &["--timeout", "2s"], "timeout", 20);
@@ -85,8 +85,8 @@ fn one_that_floods_is_bounded() {
 }
 
 #[test]
-fn one_that_lies_is_not_believed() {
-    ends("echo '<html>this is no sound at all</html>'", &[], "ffmpeg_error", 20);
+fn wrong_output_of_ffmpeg_has_a_code() {
+    ends("echo '<html>this is not audio</html>'", &[], "ffmpeg_error", 20);
     ends("exit 0", &[], "unsupported_format", 20);
     ends(
         r"printf 'RIFF....WAVEfmt \020\0\0\0\003\0\001\0\0\0\0\0\0\0\0\0\004\0\040\0data....'",
@@ -100,14 +100,14 @@ fn one_that_lies_is_not_believed() {
         "implausible_header",
         20,
     );
-    // A chunk of 4 GB before the samples, which never ends.
+    // A chunk of 4 GB before the samples.
     ends(r"printf 'RIFF....WAVEjunk\377\377\377\377'; cat /dev/zero", &[], "ffmpeg_error", 20);
-    // Samples that are no numbers.
+    // Samples that are NaN.
     ends(r"HEADER; yes | head -c 64000 | tr '\n' '\377' | tr 'y' '\377'", &[], "done", 20);
 }
 
 #[test]
-fn one_that_crashes_leaves_what_it_gave() {
+fn the_output_of_an_ffmpeg_that_crashes_is_used() {
     let speech = fixture("speech/wav_f32_16k_mono.wav");
     let speech = speech.display();
     ends("kill -SEGV $$", &[], "unsupported_format", 20);

@@ -1,4 +1,5 @@
-//! Files that lie, and files that are made to cost: each ends with its own code, in bounded time and memory.
+//! Files with false headers, and files that are made to use much memory or time. Each ends with the expected code, within
+//! limits of time and memory.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
 
 use crate::{
     program::malformed_files::{
-        caf, element, extension, flac, fragment, framed, id3, mkv, mp4, opus_heads, page, tables, wav,
+        caf, element, flac, fragment, id3, mkv, mp4, mp4_box, mvex, opus_headers, page, tables, wav,
     },
     support::{
         peak_memory::wait_with_peak,
@@ -20,13 +21,13 @@ use crate::{
     },
 };
 
-/// What a run of one worker may hold in memory, kB.
+/// The memory limit of a run with one worker, kB.
 const MAX_KB: u64 = (120 + 40) * 1024;
 
-/// A liar: its name, what it is, how it must end, and how with `--strict`. Where two ends are named either is right.
+/// A file's name and content, its expected end, and its expected end with `--strict`. `|` separates alternatives.
 type Case = (&'static str, Vec<u8>, &'static str, &'static str);
 
-/// Runs each by itself, twice, and holds it to the bounds.
+/// Checks each file, with and without `--strict`.
 fn check_all(cases: Vec<Case>) {
     let wrong: Vec<String> = cases
         .into_iter()
@@ -39,7 +40,7 @@ fn check_all(cases: Vec<Case>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Runs one file, which `write` writes; what is wrong with its end, or with what it took.
+/// Prepares the file that `write` writes. Returns a description if its end is not `want` or a limit was exceeded.
 fn check_file(name: &str, write: impl Fn(&Path), flag: Option<&str>, want: &str) -> Option<String> {
     let dir = TestDir::new();
     write(&dir.path(name));
@@ -60,35 +61,35 @@ fn check_file(name: &str, write: impl Fn(&Path), flag: Option<&str>, want: &str)
     let log = fs::read_to_string(dir.path("log")).unwrap();
     println!("{name} {flag:?}: {end}, exit code {code:?}, {:.2} s, {} MB", took.as_secs_f64(), peak / 1024);
     let is_done = ["done", "truncated", "errors"].contains(&end);
-    let is_right = want.split('|').any(|want| want == end) && code == Some(if is_done { 0 } else { 3 });
-    let is_held = peak <= MAX_KB && took < Duration::from_secs(30) && !log.contains("panic");
-    let told = || format!("{name} {flag:?}: {end}, {code:?}, {row}, wanted {want}; {took:?}, {peak} kB, {log}");
-    (!is_right || !is_held).then(told)
+    let is_expected = want.split('|').any(|want| want == end) && code == Some(if is_done { 0 } else { 3 });
+    let is_within_limits = peak <= MAX_KB && took < Duration::from_secs(30) && !log.contains("panic");
+    let problem = || format!("{name} {flag:?}: {end}, {code:?}, {row}, expected {want}; {took:?}, {peak} kB, {log}");
+    (!is_expected || !is_within_limits).then(problem)
 }
 
 #[test]
-fn headers_that_lie() {
-    let sound = vec![1; 1_000];
+fn false_headers_end_with_a_code() {
+    let audio = vec![1; 1_000];
     check_all(vec![
-        ("rate 0.wav", wav(1, 0, 2, 16, 1_000, &sound), "implausible_header", "implausible_header"),
-        ("rate 4294967295.wav", wav(1, u32::MAX, 2, 16, 1_000, &sound), "implausible_header", "implausible_header"),
-        ("an awkward rate.wav", wav(1, 767_957, 2, 16, 1_000, &sound), "implausible_header", "implausible_header"),
+        ("rate 0.wav", wav(1, 0, 2, 16, 1_000, &audio), "implausible_header", "implausible_header"),
+        ("rate 4294967295.wav", wav(1, u32::MAX, 2, 16, 1_000, &audio), "implausible_header", "implausible_header"),
+        ("an awkward rate.wav", wav(1, 767_957, 2, 16, 1_000, &audio), "implausible_header", "implausible_header"),
         (
             "channels 0.wav",
-            wav(0, 8_000, 2, 16, 1_000, &sound),
+            wav(0, 8_000, 2, 16, 1_000, &audio),
             "implausible_header|corrupt",
             "implausible_header|corrupt",
         ),
         (
             "channels 65535.wav",
-            wav(65_535, 8_000, 2, 16, 1_000, &sound),
+            wav(65_535, 8_000, 2, 16, 1_000, &audio),
             "implausible_header|corrupt|unsupported_format",
             "implausible_header|corrupt|unsupported_format",
         ),
-        ("length 4294967295.wav", wav(1, 8_000, 2, 16, u32::MAX, &sound), "done", "done"),
-        ("length 0.wav", wav(1, 8_000, 2, 16, 0, &sound), "done", "done"),
-        ("align 0.wav", wav(1, 8_000, 0, 16, 1_000, &sound), "corrupt|done", "corrupt|done"),
-        ("10 GB in 1 kB.caf", caf(2, 1, 10 << 30, &sound), "truncated", "damaged"),
+        ("length 4294967295.wav", wav(1, 8_000, 2, 16, u32::MAX, &audio), "done", "done"),
+        ("length 0.wav", wav(1, 8_000, 2, 16, 0, &audio), "done", "done"),
+        ("align 0.wav", wav(1, 8_000, 0, 16, 1_000, &audio), "corrupt|done", "corrupt|done"),
+        ("10 GB in 1 kB.caf", caf(2, 1, 10 << 30, &audio), "truncated", "damaged"),
         (
             "packets of 4 GB.caf",
             caf(u32::MAX, 1, -1, &vec![1; 100_000]),
@@ -97,7 +98,7 @@ fn headers_that_lie() {
         ),
         (
             "4294967295 frames in a packet.caf",
-            caf(2, u32::MAX, 1_004, &sound),
+            caf(2, u32::MAX, 1_004, &audio),
             "implausible_header",
             "implausible_header",
         ),
@@ -107,7 +108,7 @@ fn headers_that_lie() {
             "no_samples|corrupt|unsupported_format",
             "no_samples|corrupt|unsupported_format",
         ),
-        ("256 MB of ID3.mp3", [&id3(0x0FFF_FFFF)[..], &sound].concat(), "unsupported_format", "unsupported_format"),
+        ("256 MB of ID3.mp3", [&id3(0x0FFF_FFFF)[..], &audio].concat(), "unsupported_format", "unsupported_format"),
         (
             "256 MB of ID3.wav",
             [&id3(0x0FFF_FFFF)[..], &fs::read(fixture("speech/wav_s16_16k_mono.wav")).unwrap()].concat(),
@@ -118,46 +119,46 @@ fn headers_that_lie() {
 }
 
 #[test]
-fn tables_that_lie() {
-    let sound = framed(b"mdat", &[&[1; 1_000]]);
+fn false_mp4_tables_end_with_a_code() {
+    let mdat = mp4_box(b"mdat", &[&[1; 1_000]]);
     let at = |moov: usize| moov as u32;
-    // Where the sound is, once the boxes before it have their lengths.
-    let place = mp4(&tables(&[1, 8, 1], &[1, 1, 8, 1], &[2, 8], &[1, 0]), &[], &[]).len() + 8;
-    let many: Vec<u32> = [100_000].into_iter().chain((0..100_000).map(|_| at(place))).collect();
-    let place_of_many = place + 4 * 99_999;
-    let again = tables(
+    // The offset of the samples in the file, after the boxes before them.
+    let offset = mp4(&tables(&[1, 8, 1], &[1, 1, 8, 1], &[2, 8], &[1, 0]), &[], &[]).len() + 8;
+    let many: Vec<u32> = [100_000].into_iter().chain((0..100_000).map(|_| at(offset))).collect();
+    let offset_of_many = offset + 4 * 99_999;
+    let repeated = tables(
         &[1, 100_000_000, 1],
         &[1, 1, 500, 1],
         &[2, 50_000_000],
-        &many.iter().map(|&n| if n == 100_000 { n } else { place_of_many as u32 }).collect::<Vec<_>>(),
+        &many.iter().map(|&n| if n == 100_000 { n } else { offset_of_many as u32 }).collect::<Vec<_>>(),
     );
     let durations: Vec<u32> = [400_000].into_iter().chain((0..400_000).flat_map(|_| [1, 1])).collect();
-    let zeros = extension(0);
+    let zeros = mvex(0);
     check_all(vec![
         (
             "stsz of 4294967295.mp4",
-            mp4(&tables(&[1, 8, 1], &[1, 1, 8, 1], &[0, u32::MAX, 2, 2], &[1, at(place)]), &[], &sound),
+            mp4(&tables(&[1, 8, 1], &[1, 1, 8, 1], &[0, u32::MAX, 2, 2], &[1, at(offset)]), &[], &mdat),
             "corrupt|unsupported_format|truncated",
             "corrupt|unsupported_format|damaged",
         ),
         (
             "constant stsz of 4294967295.mp4",
-            mp4(&tables(&[1, u32::MAX, 1], &[1, 1, u32::MAX, 1], &[2, u32::MAX], &[1, at(place)]), &[], &sound),
+            mp4(&tables(&[1, u32::MAX, 1], &[1, 1, u32::MAX, 1], &[2, u32::MAX], &[1, at(offset)]), &[], &mdat),
             "truncated|implausible_header|corrupt",
             "damaged|implausible_header|corrupt",
         ),
         (
-            "the same bytes again and again.mp4",
-            mp4(&again, &[], &sound),
+            "repeated chunks.mp4",
+            mp4(&repeated, &[], &mdat),
             "truncated|implausible_header|corrupt",
             "damaged|implausible_header|corrupt",
         ),
         (
             "a duration for each sample.mp4",
             mp4(
-                &tables(&durations, &[1, 1, 400_000, 1], &[2, 400_000], &[1, (place + 8 * 399_999) as u32]),
+                &tables(&durations, &[1, 1, 400_000, 1], &[2, 400_000], &[1, (offset + 8 * 399_999) as u32]),
                 &[],
-                &framed(b"mdat", &[&vec![1; 800_000]]),
+                &mp4_box(b"mdat", &[&vec![1; 800_000]]),
             ),
             "done",
             "done",
@@ -182,11 +183,11 @@ fn tables_that_lie() {
 }
 
 #[test]
-fn streams_without_end() {
-    let heads: Vec<u8> = (0..100_000).flat_map(opus_heads).collect();
-    // A chain whose links' end has to be looked for through a desert without pages.
-    let link = |n: u32| [opus_heads(n), page(4, n, 2, 960, &[0x08])].concat();
-    let desert = [link(0), vec![0; 8_000_000], (1..20_000).flat_map(link).collect()].concat();
+fn endless_structures_end_with_a_code() {
+    let headers: Vec<u8> = (0..100_000).flat_map(opus_headers).collect();
+    // Chained streams, with 8 MB without pages after the first.
+    let stream = |n: u32| [opus_headers(n), page(4, n, 2, 960, &[0x08])].concat();
+    let chained = [stream(0), vec![0; 8_000_000], (1..20_000).flat_map(stream).collect()].concat();
     let block = element(&[0xA3], Some(4), &[0x81, 0, 0, 0x80]);
     let padded = element(&[0xA0], None, &element(&[0xA1], Some(6), &[0x81, 0, 0, 0x80, 1, 1]));
     let nested: Vec<u8> = (0..300_000).flat_map(|_| element(&[0xA0], None, &[])).collect();
@@ -195,24 +196,24 @@ fn streams_without_end() {
     let cluster =
         |blocks: &[u8]| element(&[0x1F, 0x43, 0xB6, 0x75], None, &[&element(&[0xE7], Some(1), &[0]), blocks].concat());
     check_all(vec![
-        ("heads and nothing else.opus", heads, "unsupported_format", "unsupported_format"),
-        ("links across a desert.opus", desert, "truncated|done|errors|corrupt", "damaged|done|corrupt"),
+        ("only headers.opus", headers, "unsupported_format", "unsupported_format"),
+        ("chained streams after zeros.opus", chained, "truncated|done|errors|corrupt", "damaged|done|corrupt"),
         (
             "unknown sizes.mkv",
             mkv(&cluster(&element(&[0xA3], Some(2_004), &[&[0x81, 0, 0, 0x80][..], &[1; 2_000]].concat()))),
             "done",
             "done",
         ),
-        ("clusters and nothing else.mkv", mkv(&clusters), "corrupt|no_samples", "corrupt|no_samples"),
-        ("blocks without sound.mkv", mkv(&cluster(&blocks)), "corrupt|no_samples", "corrupt|no_samples"),
+        ("only empty clusters.mkv", mkv(&clusters), "corrupt|no_samples", "corrupt|no_samples"),
+        ("blocks without samples.mkv", mkv(&cluster(&blocks)), "corrupt|no_samples", "corrupt|no_samples"),
         ("groups in groups.mkv", mkv(&cluster(&nested)), "corrupt|no_samples", "corrupt|no_samples"),
         ("a group of unknown size.mkv", mkv(&cluster(&padded)), "done|corrupt|no_samples", "done|corrupt|no_samples"),
     ]);
 }
 
-/// Each made symphonia panic, which was the end of that recording as `panic`: a fault of ours. fixtures/README.md says why.
+/// The fuzzers found these files. Each made symphonia panic, and so failed with `panic`; fixtures/README.md has the causes.
 #[test]
-fn what_the_fuzzers_found_stays_found() {
+fn files_that_fuzzers_found_do_not_panic() {
     let mut found = 0;
     for entry in fs::read_dir(fixture("fuzzed")).unwrap().map(Result::unwrap) {
         let copy = |path: &Path| fs::write(path, fs::read(entry.path()).unwrap()).unwrap();
@@ -224,8 +225,8 @@ fn what_the_fuzzers_found_stays_found() {
     assert!(found > 0);
 }
 
-/// A file with a hole of 250 MB, which costs no disk, between `head` and `tail`.
-fn with_a_hole(path: &Path, head: &[u8], tail: &[u8]) {
+/// Writes a sparse file with a hole of 250 MB between `head` and `tail`.
+fn write_with_hole(path: &Path, head: &[u8], tail: &[u8]) {
     let mut file = fs::File::create(path).unwrap();
     file.write_all(head).unwrap();
     file.seek(SeekFrom::Current(HOLE as i64)).unwrap();
@@ -235,9 +236,9 @@ fn with_a_hole(path: &Path, head: &[u8], tail: &[u8]) {
 
 const HOLE: usize = 250_000_000;
 
-/// A part of a recording may be anything, but what is read of it at once is bounded.
+/// Tags, attachments and packets may have any size, but only a limited part of them is read at a time.
 #[test]
-fn what_is_large_is_not_read_whole() {
+fn large_parts_of_files_are_not_read_as_a_whole() {
     let speech = fs::read(fixture("speech/mp3_44k1_stereo.mp3")).unwrap();
     let picture = [&id3(HOLE as u32 + 10)[..], b"APIC", &(HOLE as u32).to_be_bytes(), &[0, 0]].concat();
     let fonts = [0x19, 0x41, 0xA4, 0x69];
@@ -247,21 +248,21 @@ fn what_is_large_is_not_read_whole() {
     let attached = mkv(&element(&fonts, Some(HOLE), &[]));
     let huge = mkv(&cluster(&element(&[0xA3], Some(HOLE + 4), &[0x81, 0, 0, 0x80])));
     let wrong = [
-        check_file("a picture of 250 MB.mp3", |path| with_a_hole(path, &picture, &speech), None, "done"),
+        check_file("a picture of 250 MB.mp3", |path| write_with_hole(path, &picture, &speech), None, "done"),
         check_file(
             "fonts of 250 MB.mkv",
-            |path| with_a_hole(path, &attached, &cluster(&block)),
+            |path| write_with_hole(path, &attached, &cluster(&block)),
             Some("--strict"),
             "done",
         ),
-        check_file("a packet of 250 MB.mkv", |path| with_a_hole(path, &huge, &[]), None, "corrupt"),
+        check_file("a packet of 250 MB.mkv", |path| write_with_hole(path, &huge, &[]), None, "corrupt"),
     ];
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn all_that_is_bad_has_a_code_of_its_own_in_one_run() {
+fn all_kinds_of_bad_input_have_their_codes_in_one_run() {
     let dir = TestDir::new();
     let bad = [
         ("missing.wav", "not_found"),
@@ -278,11 +279,11 @@ fn all_that_is_bad_has_a_code_of_its_own_in_one_run() {
         ("text.wav/within.wav", "not_found"),
         ("loop.wav", "not_found|read_error"),
     ];
-    fs::create_dir(dir.path("folder.wav")).unwrap();
+    dir.write("folder.wav/other.wav", ""); // a folder that is empty is taken for one that is not mounted
     assert!(std::process::Command::new("mkfifo").arg(dir.path("pipe.wav")).status().unwrap().success());
     std::os::unix::fs::symlink("loop.wav", dir.path("loop.wav")).unwrap();
     dir.write("empty.wav", "");
-    dir.write("text.wav", "RIFF? No, this is just a text.\n".repeat(50));
+    dir.write("text.wav", "RIFF? No, this is only text.\n".repeat(50));
     dir.copy("bad/rate_zero.wav", "rate.wav");
     dir.copy("bad/no_audio.mkv", "film.mkv");
     dir.write("nothing.wav", wav(1, 8_000, 2, 16, 0, &[]));

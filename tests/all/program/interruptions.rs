@@ -1,4 +1,4 @@
-//! Runs that are cut off by kill -9, and a second run beside one. tests/outages.rs has what else may come between.
+//! Runs that are killed, and two runs at the same time. tests/all/outages has other interruptions.
 #![cfg(unix)]
 
 use std::{
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::test_dir::{CommandOutput, TestDir};
 
-/// Enough work to be caught in the middle of it.
+/// Enough recordings to kill a run in the middle.
 const RECORDINGS: usize = 24;
 
 fn fetch(input: &TestDir) -> Vec<String> {
@@ -30,7 +30,7 @@ fn wait_for_the_middle(dir: &TestDir) {
     }
 }
 
-/// Rows without what must differ from run to run.
+/// Segment rows without ids and without the directory's path, which differ from run to run.
 fn rows(dir: &TestDir) -> Vec<Value> {
     let mut rows = dir.segments(&[]);
     for row in &mut rows {
@@ -50,7 +50,7 @@ fn assert_same_as_undisturbed(disturbed: &TestDir, input: &TestDir) {
     let (got, want) = (disturbed.files("segments"), undisturbed.files("segments"));
     let names =
         |files: &[(std::path::PathBuf, Vec<u8>)]| files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
-    assert_eq!(names(&got), names(&want), "no file too many (a temporary one, say), none too few");
+    assert_eq!(names(&got), names(&want), "no file is missing, and there is no other, such as a temporary one");
     assert!(got == want, "the files' bytes differ");
     assert!(names(&got).iter().all(|path| is_final(path)));
 }
@@ -60,7 +60,7 @@ fn is_final(path: &Path) -> bool {
 }
 
 #[test]
-fn after_kill_9_a_second_run_ends_where_one_would_have() {
+fn after_a_kill_a_second_run_completes_the_work() {
     let (dir, input) = (TestDir::new(), TestDir::new());
     input.long_recordings("in", RECORDINGS);
     let args = fetch(&input);
@@ -69,23 +69,23 @@ fn after_kill_9_a_second_run_ends_where_one_would_have() {
     child.kill().unwrap();
     child.wait().unwrap();
     let before = dir.count("done");
-    assert!(before < RECORDINGS as i64, "killed too late to show anything");
-    assert!(dir.count("running") > 0, "what ran still looks as if it did");
+    assert!(before < RECORDINGS as i64, "the run was killed before it was done");
+    assert!(dir.count("running") > 0, "the dead run's recordings are still marked as running");
     let started = Instant::now();
     let output = dir.run(&as_strs(&args)).exits(0).json();
-    assert!(started.elapsed() < Duration::from_secs(60), "the dead worker's lease was waited for");
-    assert_eq!(output["done"].as_i64().unwrap() + before, RECORDINGS as i64, "nothing is done twice");
+    assert!(started.elapsed() < Duration::from_secs(60), "the second run does not wait for the lease to expire");
+    assert_eq!(output["done"].as_i64().unwrap() + before, RECORDINGS as i64, "no recording is done twice");
     assert_same_as_undisturbed(&dir, &input);
 }
 
-/// A recording whose process dies again and again is put aside, and the exit code says so.
+/// A recording whose process dies at each attempt is quarantined, and the exit code reports it.
 #[test]
-fn what_crashes_too_often_is_quarantined_and_told() {
+fn a_recording_that_crashes_too_often_is_quarantined() {
     let dir = TestDir::new();
     dir.long_recordings("in", 1);
     dir.run(&["add", "in"]).exits(0);
     dir.query_row("UPDATE recording SET attempts = 2");
-    // Long enough to be killed in.
+    // Long enough to kill the process while it is prepared.
     let long = std::fs::read(dir.path("in/recording 000.wav")).unwrap();
     let mut file = std::fs::OpenOptions::new().append(true).open(dir.path("in/recording 000.wav")).unwrap();
     for _ in 0..20 {
@@ -110,7 +110,7 @@ fn what_crashes_too_often_is_quarantined_and_told() {
 }
 
 #[test]
-fn two_runs_side_by_side_share_the_work() {
+fn two_simultaneous_runs_share_the_work() {
     let (dir, input) = (TestDir::new(), TestDir::new());
     input.long_recordings("in", RECORDINGS);
     let args = fetch(&input);
@@ -119,6 +119,6 @@ fn two_runs_side_by_side_share_the_work() {
         .into_iter()
         .map(|child| CommandOutput::from(child.wait_with_output().unwrap()).exits(0).json()["done"].as_i64().unwrap())
         .sum();
-    assert_eq!(done, RECORDINGS as i64, "each recording by one of the two");
+    assert_eq!(done, RECORDINGS as i64, "each recording is done by one of them");
     assert_same_as_undisturbed(&dir, &input);
 }

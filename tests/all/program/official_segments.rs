@@ -1,4 +1,4 @@
-//! Segments equal to the official package's, from the command line to the files.
+//! The segments of the program equal those of the official package, from the command line to the files.
 
 use std::path::Path;
 
@@ -42,9 +42,10 @@ fn samples(path: &Path) -> Vec<i16> {
     hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect()
 }
 
-/// Every file, with every set of parameters: rows to the sample, files to the bit, probabilities to the package's.
+/// For every file and every set of parameters, the rows have the package's boundaries, and each file has exactly the
+/// source's samples between them.
 #[test]
-fn segments_are_the_official_packages() {
+fn segments_equal_the_official_packages() {
     let expected = expected("segments.json");
     let sets = expected["parameters"].as_object().unwrap();
     assert_eq!(sets.len(), 8);
@@ -68,9 +69,9 @@ fn segments_are_the_official_packages() {
     }
 }
 
-/// Every format: facts as ffprobe has them, boundaries within a window of those on ffmpeg's decode.
+/// For every format, boundaries are within one window of the package's, computed from ffmpeg's output.
 #[test]
-fn every_format_is_decoded_like_ffmpeg_does() {
+fn segments_of_every_format_match_ffmpegs_decoding() {
     let dir = TestDir::new();
     let [speech, quiet] = ["speech", "quiet"].map(fixture);
     dir.run(&["fetch", "--quiet", speech.to_str().unwrap(), quiet.to_str().unwrap()]).exits(0);
@@ -92,9 +93,8 @@ fn every_format_is_decoded_like_ffmpeg_does() {
     assert!(compared >= 20, "only {compared} files compared");
 }
 
-/// A done row knows what it was made of.
 #[test]
-fn a_row_tells_the_facts_of_its_recording() {
+fn a_done_row_has_format_length_times_and_parameters() {
     let dir = TestDir::new();
     dir.run(&["fetch", "--quiet", fixture("speech/mp3_44k1_stereo.mp3").to_str().unwrap()]).exits(0);
     let row = dir.query_row("SELECT * FROM recording");
@@ -115,9 +115,9 @@ fn a_row_tells_the_facts_of_its_recording() {
     assert_eq!(recipe["vad"]["threshold"], 0.5);
 }
 
-/// The sentences lie where the fixtures' script has put them.
+/// The sentences are where the fixtures' script put them.
 #[test]
-fn known_pauses_are_found() {
+fn segments_are_at_the_known_times_of_the_sentences() {
     let dir = TestDir::new();
     dir.run(&["fetch", "--quiet", fixture("speech/mp3_44k1_stereo.mp3").to_str().unwrap()]).exits(0);
     let rows = dir.segments(&[]);

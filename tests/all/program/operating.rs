@@ -1,4 +1,4 @@
-//! Operators: what waits, runs, failed, and what to do about it.
+//! Commands for operators: `cancel`, `requeue`, `quarantine`, `workers`, `status`, and priorities.
 
 use std::io::{BufRead, BufReader};
 
@@ -13,7 +13,7 @@ use crate::support::{
 const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
 
 /// A directory with pending recordings of these names.
-fn waiting(names: &[&str]) -> TestDir {
+fn pending(names: &[&str]) -> TestDir {
     let dir = TestDir::new();
     for name in names {
         dir.copy(SPEECH, name);
@@ -23,8 +23,8 @@ fn waiting(names: &[&str]) -> TestDir {
 }
 
 #[test]
-fn what_is_cancelled_is_not_prepared() {
-    let dir = waiting(&["done.wav", "a.wav", "in/b.wav", "in/c.wav", "d.wav"]);
+fn cancelled_recordings_are_not_prepared() {
+    let dir = pending(&["done.wav", "a.wav", "in/b.wav", "in/c.wav", "d.wav"]);
     dir.query_row("UPDATE recording SET state = 'done' WHERE id = 1");
     let output = dir.run(&["cancel", "in", "2", "--json"]).exits(0).json();
     assert_eq!(output, serde_json::json!({ "cancelled": 3, "unknown": [], "ended": [] }));
@@ -33,15 +33,15 @@ fn what_is_cancelled_is_not_prepared() {
     assert!(output.stderr.contains("gone.wav, 99: no recording has this id or source"), "{}", output.stderr);
     assert!(output.stderr.contains("done.wav, 2: done or cancelled already"), "{}", output.stderr);
     assert_eq!(dir.run(&["fetch", "--json"]).exits(0).json()["done"], 0);
-    // By its id one is taken back.
+    // `retry` with an id makes a cancelled recording pending again.
     dir.run(&["retry", "2"]).exits(0);
     assert_eq!(dir.run(&["fetch", "--json"]).exits(0).json()["done"], 1);
     assert_eq!((dir.count("cancelled"), dir.count("done")), (3, 2));
 }
 
 #[test]
-fn all_that_waits_is_cancelled_at_once() {
-    let dir = waiting(&["a.wav", "b.wav", "c.wav"]);
+fn all_pending_recordings_can_be_cancelled() {
+    let dir = pending(&["a.wav", "b.wav", "c.wav"]);
     dir.query_row("UPDATE recording SET state = 'failed', error_code = 'corrupt' WHERE id = 1");
     assert_eq!(dir.run(&["cancel", "--all-pending", "--json"]).exits(0).json()["cancelled"], 2);
     assert!(dir.run(&["cancel", "--all-pending"]).exits(0).stdout.contains("no recording is pending"));
@@ -49,18 +49,18 @@ fn all_that_waits_is_cancelled_at_once() {
 }
 
 #[test]
-fn what_failed_for_a_reason_is_tried_again() {
-    let dir = waiting(&["a.wav", "b.wav", "c.wav"]);
+fn requeue_selects_recordings_by_error_code() {
+    let dir = pending(&["a.wav", "b.wav", "c.wav"]);
     dir.query_row(
         "UPDATE recording SET state = 'failed', error_code = CASE id WHEN 1 THEN 'corrupt' ELSE 'disk_full' END",
     );
     dir.query_row("UPDATE recording SET state = 'quarantined', error_code = 'crashed' WHERE id = 3");
     let output = dir.run(&["requeue", "--where-error", "read_error"]).exits(0);
     assert!(output.stdout.contains("no recording failed with read_error"), "{}", output.stdout);
-    // A misspelt one among others changes nothing.
+    // If one code is misspelt, nothing is changed.
     let output = dir.run(&["requeue", "--where-error", "disk_ful", "--where-error", "corrupt"]).exits(2);
     for words in [
-        "no code disk_ful;",
+        "unknown code disk_ful;",
         "failed with corrupt (1), crashed (1), disk_full (1)",
         "empty_file, encrypted, ffmpeg_error",
     ] {
@@ -73,8 +73,8 @@ fn what_failed_for_a_reason_is_tried_again() {
 }
 
 #[test]
-fn what_is_done_is_prepared_again_when_that_is_said() {
-    let dir = waiting(&["a.wav"]);
+fn requeue_by_id_prepares_done_recordings_again() {
+    let dir = pending(&["a.wav"]);
     dir.run(&["fetch"]).exits(0);
     let (files, rows) = (dir.files("segments"), dir.segments(&[]));
     assert!(dir.run(&["retry", "1"]).exits(2).stderr.contains("are not failed"));
@@ -85,14 +85,14 @@ fn what_is_done_is_prepared_again_when_that_is_said() {
         output.stdout,
         output.stderr
     );
-    assert_eq!(dir.files("segments"), files, "they stay until then");
+    assert_eq!(dir.files("segments"), files, "files stay until the recording is done again");
     assert_eq!(dir.run(&["fetch", "--json"]).exits(0).json()["done"], 1);
     assert_eq!(dir.segments(&[]), rows);
 }
 
 #[test]
-fn the_quarantine_is_looked_into_and_left() {
-    let dir = waiting(&["a.wav", "b.wav", "c.wav"]);
+fn quarantined_recordings_are_listed_and_released() {
+    let dir = pending(&["a.wav", "b.wav", "c.wav"]);
     assert!(dir.run(&["quarantine", "list"]).exits(0).stdout.contains("no recording is quarantined"));
     dir.query_row(
         "UPDATE recording SET state = 'quarantined', attempts = 3, crashes = 2, error_code = 'crashed',
@@ -110,9 +110,9 @@ fn the_quarantine_is_looked_into_and_left() {
 }
 
 #[test]
-fn workers_are_shown_with_what_they_hold() {
-    let dir = waiting(&["a.wav", "b.wav"]);
-    assert!(dir.run(&["workers"]).exits(0).stdout.contains("nobody holds a recording"));
+fn workers_are_listed_with_their_recordings() {
+    let dir = pending(&["a.wav", "b.wav"]);
+    assert!(dir.run(&["workers"]).exits(0).stdout.contains("no worker holds a recording"));
     dir.query_row(
         "UPDATE recording SET state = 'running', worker = 'host-7-0a1b2c3d', attempts = 1, recipe = 'r',
                 started_at = unixepoch() * 1000 - 90000, lease_until = unixepoch() * 1000 + (id * 2 - 3) * 60000",
@@ -127,14 +127,14 @@ fn workers_are_shown_with_what_they_hold() {
 }
 
 #[test]
-fn the_least_priority_is_first() {
+fn the_lowest_priority_is_prepared_first() {
     let dir = TestDir::new();
     for (name, priority) in [("late.wav", "5"), ("first.wav", "-5"), ("plain.wav", "0")] {
         dir.copy(SPEECH, name);
         dir.run(&["add", name, "--priority", priority]).exits(0);
     }
     dir.copy("speech/pauses.wav", "urgent.wav");
-    dir.run(&["add", "late.wav", "--priority", "-9"]).exits(0); // it is known, and stays where it is
+    dir.run(&["add", "late.wav", "--priority", "-9"]).exits(0); // a known recording keeps its priority
     dir.run(&["fetch", "urgent.wav", "--priority", "-7", "--workers", "1"]).exits(0);
     let order = dir.query_row(
         "SELECT group_concat(replace(source, rtrim(source, replace(source, '/', '')), ''), ' ') AS names
@@ -144,16 +144,16 @@ fn the_least_priority_is_first() {
 }
 
 #[test]
-fn a_watch_tells_how_fast_it_goes() {
-    let dir = waiting(&["a.wav", "b.wav", "c.wav"]);
-    assert_eq!(dir.status()["rates"], Value::Null, "one look tells no rate");
+fn status_watch_reports_rates() {
+    let dir = pending(&["a.wav", "b.wav", "c.wav"]);
+    assert_eq!(dir.status()["rates"], Value::Null, "rates need two samples");
     let mut watch = dir.start(&["status", "--watch", "--json"]);
     let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut look = || -> Value { serde_json::from_str(&lines.next().unwrap()).unwrap() };
-    assert_eq!(look()["rates"], Value::Null);
+    let mut next_status = || -> Value { serde_json::from_str(&lines.next().unwrap()).unwrap() };
+    assert_eq!(next_status()["rates"], Value::Null);
     dir.query_row("UPDATE recording SET state = 'done', duration_s = 100 WHERE id < 3");
-    // The second look may have been made before that.
-    let rates = (0..3).map(|_| look()["rates"].clone()).last().unwrap();
+    // The second status may have been read before that.
+    let rates = (0..3).map(|_| next_status()["rates"].clone()).last().unwrap();
     watch.kill().unwrap();
     watch.wait().unwrap();
     let [minute, real, left] = ["recordings_per_minute", "audio_x_real_time", "left_s"].map(|key| rates[key].as_f64());
@@ -163,7 +163,7 @@ fn a_watch_tells_how_fast_it_goes() {
 }
 
 #[test]
-fn the_manual_has_a_page_for_each_command() {
+fn manual_and_completions_cover_the_commands() {
     let manual = TestDir::new().run(&["man"]).exits(0).stdout;
     for page in ["cancel", "requeue", "quarantine", "quarantine\\-list", "workers"] {
         assert!(manual.contains(&format!("prepare\\-audio\\-{page} ")), "{page}");
@@ -172,7 +172,7 @@ fn the_manual_has_a_page_for_each_command() {
     assert!(completions.contains("--all-pending") && completions.contains("--from-database"));
 }
 
-/// `program` for a user who may read the directory and nothing else: root's tests have to become somebody else for that.
+/// Runs `program` with permission to read the directory but not to write. If the tests run as root, it runs as another user.
 #[cfg(target_os = "linux")]
 fn as_reader(program: &std::path::Path, dir: &TestDir, args: &[&str]) -> CommandOutput {
     use std::os::unix::{fs::PermissionsExt, process::CommandExt};
@@ -193,41 +193,41 @@ fn as_reader(program: &std::path::Path, dir: &TestDir, args: &[&str]) -> Command
     output
 }
 
-/// Neither the file nor its folder may be written, whether somebody has the file open or not.
+/// Neither the file nor its folder is writable. It works whether another process has the database open or not.
 #[cfg(target_os = "linux")]
 #[test]
-fn to_look_needs_no_right_to_write() {
+fn commands_that_only_read_need_no_permission_to_write() {
     use std::os::unix::fs::PermissionsExt;
-    let dir = waiting(&["a.wav", "b.wav"]);
+    let dir = pending(&["a.wav", "b.wav"]);
     dir.run(&["fetch"]).exits(0);
-    // Where somebody else can reach it.
+    // A folder that the other user can reach.
     let reachable = TestDir::new();
     std::fs::set_permissions(reachable.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = reachable.path("prepare-audio");
     std::fs::copy(env!("CARGO_BIN_EXE_prepare-audio"), &program).unwrap();
     let as_reader = |args: &[&str]| as_reader(&program, &dir, args);
-    let look = |done: i64| {
+    let check_done = |done: i64| {
         let status = as_reader(&["status", "--json"]).exits(0).json();
         assert_eq!(count_in(&status, "done"), done);
         assert_eq!(as_reader(&["segments", "--json"]).exits(0).json_lines().len() as i64, done);
         as_reader(&["workers"]).exits(0);
     };
-    look(2);
-    assert!(!dir.path("prepare-audio.db-wal").exists(), "nothing was left beside it");
+    check_done(2);
+    assert!(!dir.path("prepare-audio.db-wal").exists(), "no file was created beside it");
     let output = as_reader(&["retry", "1"]).exits(4);
     assert!(output.stderr.contains("cannot be written") && output.stderr.contains("rights"), "{}", output.stderr);
     as_reader(&["add", "a.wav"]).exits(4);
-    // While somebody has it open, what is new lies in the log beside it.
+    // While another connection is open, new rows are in the write-ahead log beside the file.
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path("prepare-audio.db"));
     crate::support::test_database::runtime().block_on(async {
         let mut open = options.connect().await.unwrap();
         sqlx::query("UPDATE recording SET state = 'failed' WHERE id = 2").execute(&mut open).await.unwrap();
         assert!(dir.path("prepare-audio.db-wal").exists());
-        look(1);
+        check_done(1);
         open.close().await.unwrap();
     });
-    // A table of another version is told, and not read as if it were ours.
-    dir.query_row("DELETE FROM _sqlx_migrations WHERE version > 1");
+    // Tables of another version are not read as if they were ours.
+    dir.query_row("DELETE FROM prepare_audio_migrations WHERE version > 1");
     let output = as_reader(&["status"]).exits(4);
     assert!(output.stderr.contains("another version"), "{}", output.stderr);
 }

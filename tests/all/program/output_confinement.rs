@@ -1,4 +1,4 @@
-//! Whatever a source is called and whatever lies in the output: nothing is written outside of it.
+//! Nothing is written outside of the output folder, whatever the names of sources and the content of the folder.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use crate::support::test_dir::TestDir;
 
 const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
 
-/// Adds sources behind the program's back, as a user's own SQL may.
+/// Adds sources by plain SQL, which accepts names that the program would refuse.
 fn insert(dir: &TestDir, sources: &[String]) {
     let options = SqliteConnectOptions::new().filename(dir.path("work/prepare-audio.db"));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -24,8 +24,8 @@ fn insert(dir: &TestDir, sources: &[String]) {
     });
 }
 
-/// All that lies around the output, links as links, with its bytes.
-fn around(dir: &TestDir) -> Vec<(PathBuf, Vec<u8>)> {
+/// All files outside of the output folder, with their content. Links are not followed.
+fn files_outside(dir: &TestDir) -> Vec<(PathBuf, Vec<u8>)> {
     let all = walkdir::WalkDir::new(dir.path("")).sort_by_file_name().into_iter().map(Result::unwrap);
     let all = all.filter(|entry| {
         let path = entry.path().strip_prefix(dir.path("")).unwrap();
@@ -39,8 +39,7 @@ fn around(dir: &TestDir) -> Vec<(PathBuf, Vec<u8>)> {
     .collect()
 }
 
-/// Names of the folders that recordings have in the output, where a list of databases lies beside them. A folder's
-/// entries come in any order.
+/// Names of the recordings' folders in the output folder, in any order. The list of databases is left out.
 fn folders_of_recordings(dir: &TestDir) -> Vec<String> {
     let entries = fs::read_dir(dir.path("work/segments")).unwrap().map(Result::unwrap);
     let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
@@ -51,7 +50,7 @@ fn run(dir: &TestDir, args: &[&str]) -> crate::support::test_dir::CommandOutput 
     dir.command(args).current_dir(dir.path("work")).output().unwrap().into()
 }
 
-/// Names that a file can have, most of which would lead elsewhere were they believed.
+/// Valid file names, most of which would lead to another folder or harm a terminal if they were used unchanged.
 fn names() -> Vec<String> {
     let names = [
         "..／..／escaped.wav", // fullwidth slash, U+FF0F
@@ -78,7 +77,7 @@ fn names() -> Vec<String> {
 
 #[cfg(unix)]
 #[test]
-fn no_name_leads_out_of_the_output() {
+fn no_source_name_leads_out_of_the_output_folder() {
     let dir = TestDir::new();
     let sources: Vec<String> = names().into_iter().map(|name| format!("audio/{name}")).collect();
     for source in &sources {
@@ -93,7 +92,7 @@ fn no_name_leads_out_of_the_output() {
     ];
     let broken = [
         "audio/nul\0.wav".to_owned(),
-        "a\0".to_owned(), // "\0" alone has no length to SQLite, and is refused
+        "a\0".to_owned(), // "\0" alone has length 0 in SQLite, and is refused
         "..".to_owned(),
         "/".to_owned(),
         format!("/{}.wav", "x".repeat(4_096)),
@@ -104,25 +103,25 @@ fn no_name_leads_out_of_the_output() {
     insert(&dir, &sources);
     insert(&dir, &leading_out);
     insert(&dir, &broken);
-    let before = around(&dir);
+    let before = files_outside(&dir);
     let output = run(&dir, &["fetch", "--json"]).exits(1).json();
     assert_eq!(output["done"], sources.len() + leading_out.len(), "{output}");
     assert_eq!(output["failed"], broken.len(), "{output}");
     assert!(output["errors"].get("panic").is_none(), "{output}");
-    assert!(around(&dir) == before, "something was written outside of the output");
+    assert!(files_outside(&dir) == before, "nothing was written outside of the output folder");
     let folders = folders_of_recordings(&dir);
-    assert_eq!(folders.len(), sources.len() + leading_out.len(), "a folder each");
+    assert_eq!(folders.len(), sources.len() + leading_out.len(), "each recording has a folder");
     for folder in &folders {
         assert!(folder.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)), "{folder:?}");
     }
-    // The failed ones say why, in words that do no harm to a terminal; nothing of it keeps others from working.
+    // Listings have no control characters, and the names break no other command.
     let shown = run(&dir, &["status"]).exits(0).stdout + &run(&dir, &["segments"]).exits(0).stdout;
     assert!(shown.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'));
     run(&dir, &["verify"]).exits(0);
     assert_eq!(run(&dir, &["gc", "--older-than", "0s", "--json"]).exits(0).json()["segment_files"], 0);
 }
 
-/// Somebody who may write into the output puts a link in the place of a recording's folder.
+/// Another user with write access to the output folder puts a link in the place of a recording's folder.
 #[cfg(unix)]
 #[test]
 fn links_planted_in_the_output_are_refused() {
@@ -136,14 +135,14 @@ fn links_planted_in_the_output_are_refused() {
     dir.write("elsewhere/.tmp.precious", "precious");
     symlink(dir.path("elsewhere"), &folder).unwrap();
     run(&dir, &["verify", "--requeue"]).exits(1);
-    let before = around(&dir);
+    let before = files_outside(&dir);
     let output = run(&dir, &["fetch", "--json"]).exits(3).json();
     assert_eq!(output["errors"]["unsafe_output"], 1, "{output}");
-    assert!(around(&dir) == before);
+    assert!(files_outside(&dir) == before);
     let failure = run(&dir, &["status", "--json"]).exits(0).json()["failures"][0].clone();
     assert!(failure["error"].as_str().unwrap().contains(folder.to_str().unwrap()), "{failure}");
     run(&dir, &["gc", "--older-than", "0s", "--force"]).exits(0);
-    assert!(around(&dir) == before);
+    assert!(files_outside(&dir) == before);
     fs::remove_file(&folder).unwrap();
     run(&dir, &["retry", "--all"]).exits(0);
     run(&dir, &["fetch"]).exits(0);

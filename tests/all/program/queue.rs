@@ -1,4 +1,4 @@
-//! What becomes of rows: added once, done once for each recipe, open to a user's own SQL.
+//! The queue as users see it: recordings are added once, done once per recipe, and may be inserted by plain SQL.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::support::test_dir::{TestDir, fixture};
 const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
 
 #[test]
-fn a_second_fetch_does_only_what_is_pending() {
+fn a_second_fetch_prepares_only_new_recordings() {
     let dir = TestDir::new();
     dir.copy(SPEECH, "in/a.wav");
     let first = dir.run(&["fetch", "in", "--json"]).exits(0).json();
@@ -16,12 +16,12 @@ fn a_second_fetch_does_only_what_is_pending() {
     dir.copy("speech/pauses.wav", "in/b.wav");
     let second = dir.run(&["fetch", "in", "--json"]).exits(0).json();
     assert_eq!(second["done"], 1, "only the new one");
-    assert!(files.iter().all(|file| dir.files("segments").contains(file)), "what was there is untouched");
+    assert!(files.iter().all(|file| dir.files("segments").contains(file)), "earlier files are unchanged");
     assert_eq!(dir.run(&["fetch", "--json"]).exits(0).json()["done"], 0);
 }
 
 #[test]
-fn another_recipe_is_new_work_and_the_same_one_is_not() {
+fn each_recipe_is_prepared_once() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "a.wav");
     for (args, done) in [
@@ -41,27 +41,27 @@ fn another_recipe_is_new_work_and_the_same_one_is_not() {
 }
 
 #[test]
-fn a_users_own_insert_is_all_it_takes() {
+fn recordings_can_be_added_by_plain_sql() {
     let dir = TestDir::new();
     dir.copy(SPEECH, "audio/a.wav");
     let output = dir.run(&["status"]).exits(4);
     assert!(
         output.stderr.contains("no such database") && !dir.path("prepare-audio.db").exists(),
-        "looking makes nothing"
+        "status creates no database"
     );
     dir.run(&["fetch"]).exits(0);
-    assert!(dir.run(&["status"]).exits(0).stdout.contains("no recordings yet"), "the tables are made on first use");
+    assert!(dir.run(&["status"]).exits(0).stdout.contains("no recordings yet"), "fetch creates the tables");
     dir.query_row("INSERT INTO recording(source) VALUES ('audio/a.wav')");
     dir.run(&["fetch"]).exits(0);
     assert_eq!(dir.count("done"), 1);
-    // Said again, it is known: nothing is done a second time, and no row is left over.
+    // Inserted again, it is not prepared again, and its row is removed.
     dir.query_row("INSERT INTO recording(source) VALUES ('audio/a.wav')");
     assert_eq!(dir.run(&["fetch", "--json"]).exits(0).json()["done"], 0);
     assert_eq!((dir.count("done"), dir.count("pending")), (1, 0));
 }
 
 #[test]
-fn two_recordings_of_one_name_do_not_collide() {
+fn recordings_with_the_same_file_name_have_different_folders() {
     let dir = TestDir::new();
     let [a, b] = ["speech/a", "speech/b"].map(fixture);
     dir.run(&["fetch", a.to_str().unwrap(), b.to_str().unwrap()]).exits(0);
@@ -73,9 +73,9 @@ fn two_recordings_of_one_name_do_not_collide() {
     assert_ne!(folder(1), folder(2));
 }
 
-/// Run again and again in the folder that it writes to, it must not take its segments for recordings.
+/// If the output folder is within the input folder, segments are not added as recordings.
 #[test]
-fn segments_are_not_prepared_again() {
+fn segments_are_not_prepared_as_recordings() {
     let dir = TestDir::new();
     dir.copy(SPEECH, "a.wav");
     for done in [1, 0, 0] {
@@ -96,7 +96,7 @@ fn relative_sources_are_read_from_the_audio_folder() {
 }
 
 #[test]
-fn a_list_comes_on_standard_input() {
+fn a_list_can_be_read_from_standard_input() {
     let dir = TestDir::new();
     dir.copy(SPEECH, "a.wav");
     dir.copy(SPEECH, "b.wav");
@@ -108,7 +108,7 @@ fn a_list_comes_on_standard_input() {
 }
 
 #[test]
-fn a_dry_run_says_how_much_and_touches_nothing() {
+fn a_dry_run_reports_the_work_and_changes_nothing() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "in/a.wav");
     dir.copy("speech/mp3_44k1_stereo.mp3", "in/b.mp3");
@@ -122,35 +122,35 @@ fn a_dry_run_says_how_much_and_touches_nothing() {
     let plan = dir.run(&["fetch", "--dry-run", "--json"]).exits(0).json();
     assert_eq!((&plan["recordings"], &plan["new"]), (&3.into(), &0.into()));
     assert_eq!(dir.count("pending"), 3);
-    // What is done with other parameters is work again, as it would be for fetch.
+    // Recordings that are done with other parameters count as work.
     dir.run(&["fetch"]).exits(1);
     let plan = |args: &[&str]| dir.run(&[&["fetch", "in/a.wav", "--dry-run", "--json"], args].concat()).exits(0).json();
     assert_eq!(plan(&[])["recordings"], 0);
     assert_eq!(plan(&["--vad-threshold", "0.3"])["recordings"], 1);
 }
 
-/// A run whose database file is moved away pauses, finds it again, and loses nothing.
+/// A run whose database file is moved away pauses, and resumes when the file is back.
 #[test]
-fn a_database_file_that_was_moved_is_missed() {
+fn a_run_waits_for_a_database_file_that_was_moved() {
     let dir = TestDir::new();
     dir.long_recordings("in", 6);
     dir.run(&["add", "in"]).exits(0);
-    // One is kept for later, so that the run cannot be over before the file is moved.
+    // One recording becomes available later, so that the run does not end before the file is moved.
     dir.query_row("UPDATE recording SET available_at = 99999999999999 WHERE id = 6");
-    let ends = ["", "-wal", "-shm"];
+    let suffixes = ["", "-wal", "-shm"];
     let mut child = dir.start(&["fetch", "--workers", "1", "--json"]);
     let started = std::time::Instant::now();
     while dir.count("done") == 0 {
         assert!(started.elapsed().as_secs() < 60);
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    for end in ends {
-        let _ = std::fs::rename(dir.path(format!("prepare-audio.db{end}")), dir.path(format!("away.db{end}")));
+    for suffix in suffixes {
+        let _ = std::fs::rename(dir.path(format!("prepare-audio.db{suffix}")), dir.path(format!("moved.db{suffix}")));
     }
     std::thread::sleep(std::time::Duration::from_secs(2));
-    assert!(child.try_wait().unwrap().is_none(), "it waits");
-    for end in ends {
-        let _ = std::fs::rename(dir.path(format!("away.db{end}")), dir.path(format!("prepare-audio.db{end}")));
+    assert!(child.try_wait().unwrap().is_none(), "the run waits");
+    for suffix in suffixes {
+        let _ = std::fs::rename(dir.path(format!("moved.db{suffix}")), dir.path(format!("prepare-audio.db{suffix}")));
     }
     dir.query_row("UPDATE recording SET available_at = 0 WHERE id = 6");
     let output = crate::support::test_dir::CommandOutput::from(child.wait_with_output().unwrap()).exits(0);
@@ -162,9 +162,9 @@ fn a_database_file_that_was_moved_is_missed() {
     assert_eq!(dir.count("done"), 6);
 }
 
-/// A password with a character that must be escaped is never shown as a host, a port or a name.
+/// A password with an unescaped special character must not be shown as a host, a port or a name.
 #[test]
-fn passwords_do_not_turn_up_in_messages() {
+fn messages_contain_no_passwords() {
     let dir = TestDir::new();
     for address in [
         "postgres://u:s3cr/et@h:1/d",
@@ -191,9 +191,9 @@ fn passwords_do_not_turn_up_in_messages() {
     assert!(!output.stderr.contains("s3cr") && output.stderr.contains("DATABASE_URL"), "{}", output.stderr);
 }
 
-/// Two databases that write into one folder: what one knows nothing of is not rubbish.
+/// Two databases use one output folder. `gc` refuses it, because it would remove the other database's files.
 #[test]
-fn gc_leaves_what_another_database_has() {
+fn gc_refuses_a_folder_with_files_of_another_database() {
     let dir = TestDir::new();
     for (database, source) in [("a.db", "a.wav"), ("b.db", "b.wav")] {
         dir.copy(SPEECH, source);

@@ -1,4 +1,4 @@
-//! Cutting beyond the official package, and cutting anew from kept probabilities.
+//! `resegment`, and segmentation settings that the official package does not have.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::test_dir::{TestDir, fixture};
 
-/// Ways to cut, each another recipe.
+/// Sets of parameters. Each is another recipe.
 const SETS: [&[&str]; 9] = [
     &["--vad-threshold", "0.3"],
     &["--vad-threshold", "0.9", "--vad-speech-pad-ms", "0"],
@@ -19,7 +19,7 @@ const SETS: [&[&str]; 9] = [
     &["--vad-threshold", "0.99", "--vad-min-speech-duration-ms", "5000"],
 ];
 
-/// Real containers and codecs, speech and noise.
+/// Recordings of several formats, with speech and with noise.
 const SOURCES: [&str; 5] = [
     "speech/pauses.wav",
     "speech/mp3_44k1_stereo.mp3",
@@ -28,9 +28,9 @@ const SOURCES: [&str; 5] = [
     "quiet/noise.wav",
 ];
 
-/// A directory with the recordings, done with the default parameters. They are listed, so that their rows, and with them the
-/// names of their folders, are the same on each directory.
-fn dir() -> TestDir {
+/// A directory with the recordings, which are done with the default parameters. They are added by a list of relative
+/// sources, so that the names of their output folders are the same in each directory.
+fn prepared_dir() -> TestDir {
     let dir = TestDir::new();
     SOURCES.iter().for_each(|source| drop(dir.copy(source, &format!("in/{source}"))));
     dir.write("list.txt", SOURCES.join("\n"));
@@ -38,7 +38,7 @@ fn dir() -> TestDir {
     dir
 }
 
-/// Rows without what differs from directory to directory: ids, and the folder that the output is in.
+/// Segment rows without ids and without the path to the output folder, which differ between directories.
 fn rows(dir: &TestDir) -> Vec<Value> {
     let mut rows = dir.segments(&[]);
     for row in &mut rows {
@@ -55,11 +55,10 @@ fn bounds(rows: &[Value]) -> Vec<(i64, i64)> {
     rows.iter().map(|row| (row["start_sample"].as_i64().unwrap(), row["end_sample"].as_i64().unwrap())).collect()
 }
 
-/// The promise: what `resegment` makes of the kept probabilities is what a fresh run makes of the audio, rows, names and
-/// bytes; whatever was cut before, in whatever order.
+/// `resegment` has the same rows, file names and bytes as a fresh run, whatever was segmented before.
 #[test]
-fn resegmented_is_as_fresh() {
-    let (again, fresh) = (dir(), dir());
+fn resegment_equals_a_fresh_run() {
+    let (again, fresh) = (prepared_dir(), prepared_dir());
     for set in SETS {
         let output = again.run(&[&["resegment", "--audio-dir", "in", "--json"], set].concat()).exits(0).json();
         assert_eq!(output["done"], SOURCES.len(), "{set:?}: {output}");
@@ -67,19 +66,19 @@ fn resegmented_is_as_fresh() {
         assert_eq!(rows(&again), rows(&fresh), "{set:?}");
         assert!(again.files("segments") == fresh.files("segments"), "{set:?}: files differ");
     }
-    let facts =
-        "SELECT group_concat(line, char(10)) AS facts FROM (SELECT source || recipe || state || parameters || model
+    let columns =
+        "SELECT group_concat(line, char(10)) AS lines FROM (SELECT source || recipe || state || parameters || model
          || container || codec || sample_rate || channels || bytes || samples || duration_s || speech_s || segments
          || decode_errors || truncated || hex(data) AS line
          FROM recording JOIN probabilities ON recording_id = id ORDER BY 1)";
-    assert_eq!(again.query_row(facts), fresh.query_row(facts));
+    assert_eq!(again.query_row(columns), fresh.query_row(columns));
     let output = again.run(&[&["resegment", "--json"], SETS[0]].concat()).exits(0).json();
     assert_eq!(output["done"], 0, "done already");
 }
 
-/// Where every boundary is known, the audio is not even opened: it may be gone.
+/// If segments with all boundaries exist already, the audio is not opened, so it may be missing.
 #[test]
-fn nothing_is_decoded_when_nothing_new_is_cut() {
+fn audio_is_decoded_only_for_new_boundaries() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "a.wav");
     dir.run(&["fetch", "a.wav", "--quiet"]).exits(0);
@@ -96,21 +95,21 @@ fn nothing_is_decoded_when_nothing_new_is_cut() {
     assert_eq!(output["errors"]["not_found"], 1);
 }
 
-/// A file that is no longer what its row says is not taken over, but cut again.
-/// What cannot be cut anew is told and fails the command; it must not look like work that is done.
+/// The command fails for recordings without stored probabilities, because they have no new segments.
 #[test]
-fn without_kept_probabilities_it_says_so() {
+fn resegment_fails_without_stored_probabilities() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "a.wav");
     dir.run(&["fetch", "a.wav", "--quiet", "--keep-probabilities", "false"]).exits(0);
     let output = dir.run(&["resegment", "--vad-threshold", "0.9"]).exits(1);
-    assert!(output.stderr.contains("1 done recording left as they were"), "{}", output.stderr);
-    // Already under these parameters, there is nothing to tell.
+    assert!(output.stderr.contains("1 done recording unchanged"), "{}", output.stderr);
+    // With the parameters of the first run, there is nothing to do.
     dir.run(&["resegment"]).exits(0);
 }
 
+/// A segment file that no longer matches its row is not reused.
 #[test]
-fn what_was_changed_is_cut_again() {
+fn changed_segment_files_are_written_again() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "a.wav");
     dir.run(&["fetch", "a.wav", "--quiet"]).exits(0);
@@ -124,9 +123,9 @@ fn what_was_changed_is_cut_again() {
     assert_eq!(fs::read(dir.path(all[first.len()]["path"].as_str().unwrap())).unwrap(), whole);
 }
 
-/// Probabilities of other audio under the same name are of no use: it is listened to.
+/// Stored probabilities are not used for another file of the same name.
 #[test]
-fn a_source_that_was_replaced_is_listened_to() {
+fn a_source_that_was_replaced_is_analysed_again() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "a.wav");
     dir.run(&["fetch", "a.wav", "--quiet"]).exits(0);
@@ -137,13 +136,13 @@ fn a_source_that_was_replaced_is_listened_to() {
     fresh.copy("speech/wav_s16_16k_mono.wav", "a.wav");
     fresh.run(&[&["fetch", "a.wav"], &set[..]].concat()).exits(0);
     let fresh = fresh.segments(&[]);
-    let recut: Vec<Value> = dir.segments(&[]).into_iter().filter(|row| row["recipe"] == fresh[0]["recipe"]).collect();
+    let new: Vec<Value> = dir.segments(&[]).into_iter().filter(|row| row["recipe"] == fresh[0]["recipe"]).collect();
     let hashes = |rows: &[Value]| rows.iter().map(|row| row["sha256"].clone()).collect::<Vec<_>>();
-    assert_eq!((bounds(&recut), hashes(&recut)), (bounds(&fresh), hashes(&fresh)));
+    assert_eq!((bounds(&new), hashes(&new)), (bounds(&fresh), hashes(&fresh)));
 }
 
 #[test]
-fn only_what_is_named_and_what_has_probabilities_is_cut_anew() {
+fn resegment_selects_named_recordings_with_probabilities() {
     let dir = TestDir::new();
     for name in ["a.wav", "b.wav", "c.wav", "d.wav"] {
         dir.copy("speech/pauses.wav", name);
@@ -162,15 +161,15 @@ fn only_what_is_named_and_what_has_probabilities_is_cut_anew() {
     assert!(
         dir.run(&[&set[..], &["gone.wav"]].concat()).exits(2).stderr.contains("no recording has this id or source")
     );
-    let kept = dir.query_row("SELECT COUNT(*) AS n FROM probabilities");
-    assert_eq!(kept["n"], 4, "two recordings, two recipes");
+    let stored = dir.query_row("SELECT COUNT(*) AS n FROM probabilities");
+    assert_eq!(stored["n"], 4, "two recordings, two recipes");
     dir.run(&["resegment", "a.wav", "b.wav", "--vad-threshold", "0.45", "--keep-probabilities", "false", "--quiet"])
         .exits(0);
-    assert_eq!(dir.query_row("SELECT COUNT(*) AS n FROM probabilities"), kept);
+    assert_eq!(dir.query_row("SELECT COUNT(*) AS n FROM probabilities"), stored);
 }
 
 #[test]
-fn rows_tell_how_they_were_cut() {
+fn rows_have_the_reason_of_each_cut() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "a.wav");
     let rows_of = |set: &[&str]| {
@@ -193,7 +192,7 @@ fn rows_tell_how_they_were_cut() {
 }
 
 #[test]
-fn neighbours_are_joined_and_their_parts_kept() {
+fn joined_segments_list_their_parts() {
     let dir = TestDir::new();
     dir.copy("speech/pauses.wav", "a.wav");
     dir.run(&["fetch", "a.wav", "--quiet"]).exits(0);
@@ -205,12 +204,12 @@ fn neighbours_are_joined_and_their_parts_kept() {
     assert_eq!(chunk["parts"], serde_json::to_value(&parts).unwrap());
     assert_eq!(bounds(std::slice::from_ref(chunk)), [(parts[0].0, parts[parts.len() - 1].1)]);
     let reader = hound::WavReader::open(dir.path(chunk["path"].as_str().unwrap())).unwrap();
-    assert_eq!(i64::from(reader.len()), parts[parts.len() - 1].1 - parts[0].0, "all from first to last");
+    assert_eq!(i64::from(reader.len()), parts[parts.len() - 1].1 - parts[0].0, "the pauses are included");
 }
 
-/// The quieter half goes, the louder stays.
+/// The second half of the recording is 36 dB quieter, and its segments are dropped.
 #[test]
-fn what_is_too_quiet_is_dropped() {
+fn segments_below_min_dbfs_are_dropped() {
     let dir = TestDir::new();
     let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
     let speech: Vec<i16> = reader.samples().map(Result::unwrap).collect();
@@ -228,12 +227,11 @@ fn what_is_too_quiet_is_dropped() {
 }
 
 #[test]
-fn help_says_where_long_speech_is_cut() {
+fn help_describes_the_additional_settings() {
     let dir = TestDir::new();
     let help = dir.run(&["resegment", "--help"]).exits(0).stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    for words in ["least probable window of the second half", "--merge-to", "Only these recordings", "[default: true]"]
-    {
+    for words in ["lowest probability in the second half", "--merge-to", "Only these recordings", "[default: true]"] {
         assert!(help.contains(words), "{words} is missing in\n{help}");
     }
     for wrong in [["--merge-to", "0"], ["--min-dbfs", "3"], ["--max-speech-cut", "loudest"]] {

@@ -1,4 +1,4 @@
-//! Segment files of every kind: formats, rates, channels, none at all.
+//! Segment files: formats, sample rates, channels, and rows without files.
 
 use std::fs;
 
@@ -23,9 +23,9 @@ fn decoded(dir: &TestDir, path: &Value) -> (u32, usize, Vec<f32>) {
     (rate, channels, samples)
 }
 
-/// A recording of `bits` and `rate` in two channels, all of whose samples differ: speech, and the same backwards. It is
-/// as long as the speech, repeated to the rate.
-fn original(dir: &TestDir, name: &str, rate: u32, bits: u16) -> Vec<i32> {
+/// Writes a stereo recording with `rate` and `bits`, and returns its interleaved samples. The channels differ. It lasts as
+/// long as the speech, whose samples are repeated to the rate.
+fn write_stereo(dir: &TestDir, name: &str, rate: u32, bits: u16) -> Vec<i32> {
     let spec = WavSpec { channels: 2, sample_rate: rate, bits_per_sample: bits, sample_format: SampleFormat::Int };
     let speech = speech();
     let times = rate as usize / 16_000;
@@ -46,7 +46,7 @@ fn bounds(row: &Value) -> (usize, usize) {
 }
 
 #[test]
-fn flac_holds_what_wav_holds() {
+fn flac_segments_equal_wav_segments() {
     let dir = TestDir::new();
     write(&dir, "a.wav", &[&speech()]);
     dir.run(&["fetch", "a.wav", "--quiet"]).exits(0);
@@ -65,7 +65,7 @@ fn flac_holds_what_wav_holds() {
 }
 
 #[test]
-fn opus_holds_as_much_in_a_tenth() {
+fn opus_segments_have_the_same_length_in_fewer_bytes() {
     let dir = TestDir::new();
     write(&dir, "a.wav", &[&speech()]);
     dir.run(&["fetch", "a.wav", "--format", "opus", "--quiet"]).exits(0);
@@ -85,12 +85,12 @@ fn opus_holds_as_much_in_a_tenth() {
     assert!(output.stderr.contains("48000"), "{}", output.stderr);
 }
 
-/// What a TTS corpus is made of: the original's own samples, all bits and channels of them.
+/// Segments for a TTS corpus have the original samples, with all bits and channels.
 #[test]
-fn the_source_is_cut_to_the_sample() {
+fn segments_at_the_source_rate_have_the_sources_samples() {
     for (rate, bits, format) in [(48_000, 16, "wav"), (32_000, 24, "wav"), (48_000, 24, "flac"), (16_000, 16, "wav")] {
         let dir = TestDir::new();
-        let samples = original(&dir, "a.wav", rate, bits);
+        let samples = write_stereo(&dir, "a.wav", rate, bits);
         let source = ["--segment-rate", "source", "--segment-channels", "source", "--format", format];
         dir.run(&[&["fetch", "a.wav", "--quiet"], &source[..]].concat()).exits(0);
         let rows = dir.segments(&[]);
@@ -114,11 +114,10 @@ fn the_source_is_cut_to_the_sample() {
     }
 }
 
-/// Each channel of a call by itself, at the call's own rate.
 #[test]
-fn a_channel_is_cut_from_the_source_alone() {
+fn split_channels_at_the_source_rate_have_the_channels_samples() {
     let dir = TestDir::new();
-    let samples = original(&dir, "a.wav", 48_000, 16);
+    let samples = write_stereo(&dir, "a.wav", 48_000, 16);
     dir.run(&["fetch", "a.wav", "--quiet", "--channels", "split", "--segment-rate", "source"]).exits(0);
     let rows = dir.segments(&[]);
     assert!([1, 2].iter().all(|channel| rows.iter().any(|row| row["channel"] == *channel)));
@@ -134,9 +133,9 @@ fn a_channel_is_cut_from_the_source_alone() {
 }
 
 #[test]
-fn segments_are_resampled_where_that_is_asked_for() {
+fn segments_can_be_resampled() {
     let dir = TestDir::new();
-    original(&dir, "a.wav", 48_000, 16);
+    write_stereo(&dir, "a.wav", 48_000, 16);
     dir.run(&["fetch", "a.wav", "--quiet", "--segment-rate", "22050"]).exits(0);
     for row in dir.segments(&[]) {
         let (start, end) = bounds(&row);
@@ -147,7 +146,7 @@ fn segments_are_resampled_where_that_is_asked_for() {
 }
 
 #[test]
-fn rows_can_do_without_files() {
+fn no_audio_writes_rows_only() {
     let dir = TestDir::new();
     write(&dir, "a.wav", &[&speech()]);
     dir.run(&["fetch", "a.wav", "--quiet"]).exits(0);
@@ -163,15 +162,14 @@ fn rows_can_do_without_files() {
     dir.run(&["segments"]).exits(0);
     dir.run(&["verify"]).exits(0);
     dir.run(&["gc", "--older-than", "0s"]).exits(0);
-    // The other way round nothing is decoded either: levels are known.
+    // Resegmenting without files decodes nothing, because the levels are stored.
     fs::remove_file(dir.path("a.wav")).unwrap();
     dir.run(&["resegment", "--no-audio", "--vad-neg-threshold", "0.34", "--quiet"]).exits(0);
     assert_eq!(dir.query_row("SELECT decode_ms FROM recording ORDER BY id DESC LIMIT 1")["decode_ms"], 0.0);
 }
 
-/// A format that cannot hold a recording fails that recording, for good and with a way out.
 #[test]
-fn what_a_format_cannot_hold_is_told() {
+fn the_error_of_an_unsupported_segment_format_has_a_hint() {
     let dir = TestDir::new();
     let voice = speech();
     write(&dir, "three.wav", &[&voice, &voice, &voice]);

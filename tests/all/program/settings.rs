@@ -7,9 +7,9 @@ fn parameters(dir: &TestDir) -> serde_json::Value {
     serde_json::from_str(row["parameters"].as_str().unwrap()).unwrap()
 }
 
-/// Each source of settings, with all the weaker ones set against it.
+/// Each source of settings is tested against all sources of lower precedence.
 #[test]
-fn flags_beat_the_environment_and_so_on() {
+fn flags_override_the_environment_and_then_the_files() {
     let speech = fixture("speech/wav_s16_16k_mono.wav");
     let speech = speech.to_str().unwrap();
     for (flag, variable, dotenv, file, want) in [
@@ -38,7 +38,7 @@ fn flags_beat_the_environment_and_so_on() {
 }
 
 #[test]
-fn the_names_that_pipelines_use_are_read() {
+fn common_environment_variables_are_read() {
     let dir = TestDir::new();
     dir.copy("speech/wav_s16_16k_mono.wav", "audio/a.wav");
     dir.write(".env", "DATABASE_URL=sqlite://queue.db\nOUTPUT_DIR=cut\nAUDIO_FILE_DIR=audio\nLOG_LEVEL=WARNING\n");
@@ -47,9 +47,8 @@ fn the_names_that_pipelines_use_are_read() {
     assert!(!output.stderr.contains("INFO"), "{}", output.stderr);
 }
 
-/// The same model from a file is the same recipe.
 #[test]
-fn a_model_can_be_a_file() {
+fn the_bundled_model_from_a_file_is_the_same_recipe() {
     let dir = TestDir::new();
     let [speech, model] = [fixture("speech/pauses.wav"), fixture("../crates/vad/models/silero_vad_16k_sequence.onnx")];
     let speech = speech.to_str().unwrap();
@@ -73,7 +72,7 @@ fn samples_without_a_header_are_read_as_named() {
             "SELECT group_concat(start_s || '-' || end_s) AS cuts, max(container) AS container, max(parameters) AS parameters
              FROM recording JOIN segment ON recording.id = segment.recording_id WHERE source LIKE '%{source}'"
         );
-        dir.query_row(&query)
+        dir.query_row(Box::leak(query.into_boxed_str()))
     };
     let (raw, own) = (segments("a.pcm"), segments("b.wav"));
     assert!(raw["cuts"].is_string() && raw["cuts"] == own["cuts"], "{raw} {own}");
@@ -82,9 +81,9 @@ fn samples_without_a_header_are_read_as_named() {
 }
 
 #[test]
-fn mistakes_are_named_and_exit_with_2() {
+fn usage_errors_exit_with_2_and_name_the_mistake() {
     let dir = TestDir::new();
-    dir.run(&["fetch"]).exits(0); // makes the database that some of them look into
+    dir.run(&["fetch"]).exits(0); // creates the database that some of the commands need
     for (args, words) in [
         (vec!["fetch", "--workers", "0"], "at least 1 worker"),
         (vec!["fetch", "--workers", "many"], "invalid value 'many'"),
@@ -117,7 +116,7 @@ fn mistakes_are_named_and_exit_with_2() {
 #[test]
 fn a_database_that_cannot_be_used_exits_with_4() {
     let dir = TestDir::new();
-    dir.write("broken.db", "this is no database, but long enough to be looked at as one ".repeat(20));
+    dir.write("broken.db", "not a database, but long enough to be read as one ".repeat(20));
     let output = dir.run(&["--database", "sqlite://broken.db", "status"]).exits(4);
     assert!(output.stderr.contains("broken.db"), "{}", output.stderr);
     let unreachable = "postgres://someone:sesame@127.0.0.1:1/queue";
@@ -126,7 +125,7 @@ fn a_database_that_cannot_be_used_exits_with_4() {
 }
 
 #[test]
-fn help_teaches() {
+fn help_has_defaults_environment_names_and_exit_codes() {
     let dir = TestDir::new();
     let help = dir.run(&["fetch", "--help"]).exits(0).stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" "); // lines are wrapped
@@ -154,7 +153,7 @@ fn a_password_is_never_shown() {
     let url = "postgres://someone:sesame@127.0.0.1:1/queue";
     let output = dir.command(&["fetch", "--help"]).env("DATABASE_URL", url).output().unwrap();
     assert!(!String::from_utf8(output.stdout).unwrap().contains("sesame"));
-    // clap would repeat an address that it cannot read.
+    // clap's own message would repeat an invalid address.
     for args in [
         &["--database", "mysql://someone:sesame@host/db", "status"][..],
         &["--database", "postgres://someone:sesame@host/db?sslmoed=sesame", "status"],
@@ -173,7 +172,7 @@ fn a_password_is_never_shown() {
 }
 
 #[test]
-fn the_log_can_be_json_in_a_file() {
+fn the_log_can_be_written_to_a_file_as_json() {
     let dir = TestDir::new();
     let speech = fixture("speech/wav_s16_16k_mono.wav");
     let output =
@@ -187,7 +186,7 @@ fn the_log_can_be_json_in_a_file() {
 }
 
 #[test]
-fn quiet_is_quiet() {
+fn quiet_prints_nothing() {
     let dir = TestDir::new();
     let output = dir.run(&["fetch", "--quiet", fixture("speech/pauses.wav").to_str().unwrap()]).exits(0);
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{}{}", output.stdout, output.stderr);

@@ -19,17 +19,17 @@ pub async fn distinguishes_new_sources_from_known_ones(db: TestDatabase) {
     assert_eq!(store.add(&[], None).await.unwrap(), Added::default());
 }
 
-pub async fn new_parameters_are_new_work(db: TestDatabase) {
+pub async fn adds_known_sources_again_for_new_parameters(db: TestDatabase) {
     let store = db.with(&["a"]).await;
     let again = new(&["a"]);
-    assert_eq!(store.add(&again, Some("new")).await.unwrap().known, 1, "it waits");
+    assert_eq!(store.add(&again, Some("new")).await.unwrap().known, 1, "it is pending");
     let claim = claim_one(&store).await;
-    assert_eq!(store.add(&again, Some("new")).await.unwrap().known, 1, "it runs");
+    assert_eq!(store.add(&again, Some("new")).await.unwrap().known, 1, "it is running");
     store.complete(&claim.key, outcome(1)).await.unwrap();
     assert_eq!(store.add(&again, Some("recipe")).await.unwrap().known, 1, "it is done");
-    assert_eq!(store.add(&again, None).await.unwrap().known, 1, "it is there");
-    assert_eq!(store.add(&again, Some("new")).await.unwrap().inserted, 1, "it is done, but not for these parameters");
-    assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0], "these have it already");
+    assert_eq!(store.add(&again, None).await.unwrap().known, 1, "without a recipe, any row counts");
+    assert_eq!(store.add(&again, Some("new")).await.unwrap().inserted, 1, "it is not done with these parameters");
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0], "it is done with this recipe");
     assert_eq!(claimed_sources(&store, "new", 9).await, ["a"]);
 }
 
@@ -38,10 +38,10 @@ pub async fn adds_all_or_nothing(db: TestDatabase) {
     store.add(&new(&["a", "", "b"]), None).await.unwrap_err();
     assert!(db.snapshot().await.is_empty());
     store.add(&new(&["a", "b"]), None).await.unwrap();
-    assert_eq!(db.snapshot().await.len(), 2, "the error did not break the store");
+    assert_eq!(db.snapshot().await.len(), 2, "the store works after the error");
 }
 
-pub async fn takes_sources_of_any_spelling(db: TestDatabase) {
+pub async fn accepts_any_characters_in_sources(db: TestDatabase) {
     let long: String = (0..1000).map(|n| char::from_u32(0x1_0000 + n * 7919 % 0x1_0000).unwrap()).collect();
     let mut sources = [
         "it's \"quoted\"; DROP TABLE recording; --.wav",
@@ -52,7 +52,7 @@ pub async fn takes_sources_of_any_spelling(db: TestDatabase) {
         "null",
         "[1,2]",
         "C:\\Ton\\a.wav",
-        &long, // 4,000 bytes that do not pack
+        &long, // 4,000 bytes that cannot be compressed
     ];
     let store = db.open().await;
     assert_eq!(store.add(&new(&sources), None).await.unwrap().inserted, 9);
@@ -65,18 +65,18 @@ pub async fn adds_many_in_their_order(db: TestDatabase) {
     let sources: Vec<String> = (0..25_000).map(|number| format!("{}.wav", number * 7919 % 25_000)).collect();
     let store = db.open().await;
     assert_eq!(store.add(&new(&sources), None).await.unwrap().inserted, 25_000);
-    let mut waiting = Vec::new();
+    let mut pending = Vec::new();
     let mut after = 0;
     loop {
         let page = store.pending("recipe", after, 10_000).await.unwrap();
         let Some((last, _)) = page.last() else { break };
         after = *last;
-        waiting.extend(page.into_iter().map(|(_, source)| source));
+        pending.extend(page.into_iter().map(|(_, source)| source));
     }
-    assert_eq!(waiting, sources);
+    assert_eq!(pending, sources);
 }
 
-pub async fn claims_in_order_and_not_too_early(db: TestDatabase) {
+pub async fn claims_by_priority_and_time(db: TestDatabase) {
     let store = db.with(&["late", "c", "b", "a", "first"]).await;
     db.execute("UPDATE recording SET priority = -1 WHERE source = 'first'").await;
     db.execute("UPDATE recording SET available_at = 5 WHERE source = 'c'").await;
@@ -88,7 +88,7 @@ pub async fn claims_in_order_and_not_too_early(db: TestDatabase) {
     assert_eq!(order, ["first", "b", "a", "c"]);
 }
 
-pub async fn a_claim_shows_in_its_row(db: TestDatabase) {
+pub async fn a_claim_is_written_to_its_row(db: TestDatabase) {
     let store = db.with(&["a", "b"]).await;
     db.execute("UPDATE recording SET error_code = 'old', error = 'old', crashes = 2, attempts = 1, max_attempts = 7")
         .await;
@@ -116,8 +116,8 @@ pub async fn a_claim_shows_in_its_row(db: TestDatabase) {
     }
 }
 
-/// Each of a source's waiting rows would get the claimer's recipe, but a source has it only once.
-pub async fn a_source_is_claimed_once_for_each_recipe(db: TestDatabase) {
+/// A source may have several pending rows. Each would get the claimer's recipe, which a source can have only once.
+pub async fn a_source_is_claimed_once_per_recipe(db: TestDatabase) {
     let store = db.with(&["a", "b"]).await;
     db.execute("INSERT INTO recording (source, recipe) VALUES ('a', 'older'), ('a', 'oldest')").await;
     assert_eq!(claimed_sources(&store, "recipe", 10).await, ["a", "b"]);
@@ -125,14 +125,14 @@ pub async fn a_source_is_claimed_once_for_each_recipe(db: TestDatabase) {
     assert_eq!(
         store.outlook("recipe", prepare_audio::store::Scope::Any).await.unwrap().pending,
         0,
-        "the twins are nothing to wait for"
+        "the source's other rows do not count as pending"
     );
-    assert_eq!(claimed_sources(&store, "another", 10).await, ["a"], "the first twin");
+    assert_eq!(claimed_sources(&store, "another", 10).await, ["a"], "another recipe can claim one of them");
 }
 
-pub async fn skips_what_its_recipe_has_already(db: TestDatabase) {
+pub async fn skips_sources_that_have_the_recipe(db: TestDatabase) {
     let store = db.with(&["a"]).await;
-    // Waiting under the claimer's own recipe, behind a row of no recipe: only the former may have it.
+    // The source has a pending row without a recipe, and one with the claimer's. Only the latter may be claimed.
     db.execute("INSERT INTO recording (source, recipe, priority) VALUES ('a', 'recipe', 9)").await;
     let claim = claim_one(&store).await;
     assert_eq!(db.number(claim.key.id, "priority").await, 9);
@@ -144,11 +144,11 @@ pub async fn skips_what_its_recipe_has_already(db: TestDatabase) {
     }
 }
 
-pub async fn nothing_is_claimed_twice(db: TestDatabase) {
+pub async fn no_source_is_claimed_twice(db: TestDatabase) {
     const RECORDINGS: usize = 400;
     let sources: Vec<String> = (0..RECORDINGS).map(|number| format!("{number}.wav")).collect();
     db.open().await.add(&new(&sources), None).await.unwrap();
-    // Twins make PostgreSQL's workers meet the same source in different rows.
+    // Second rows of a source let workers on PostgreSQL lock different rows of the same source.
     db.execute("INSERT INTO recording (source, recipe) SELECT source, 'older' FROM recording WHERE id % 3 = 0").await;
     let mut workers = Vec::new();
     let stores = [db.open().await, db.open().await];
@@ -158,7 +158,7 @@ pub async fn nothing_is_claimed_twice(db: TestDatabase) {
     let mut seen = HashSet::new();
     for worker in workers {
         for source in worker.await.unwrap() {
-            assert!(seen.insert(source.clone()), "{source} was handed out twice");
+            assert!(seen.insert(source.clone()), "{source} was claimed twice");
         }
     }
     assert_eq!(seen.len(), RECORDINGS);
@@ -166,14 +166,14 @@ pub async fn nothing_is_claimed_twice(db: TestDatabase) {
 
 async fn claim_all(store: Arc<Store>, worker: String) -> Vec<String> {
     let mut sources = Vec::new();
-    // Rows that somebody else is just claiming are passed over, so one empty answer is not the end.
+    // Rows that another worker is claiming at the moment are skipped, so one empty result does not mean the end.
     let mut empty = 0;
     while empty < 5 {
         let claims = store.claim(&claimer(&worker, "recipe"), 3, Isolation::Shared).await.unwrap();
         assert!(claims.len() <= 3);
         empty = if claims.is_empty() { empty + 1 } else { 0 };
         if empty > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await; // until they have it
+            tokio::time::sleep(Duration::from_millis(5)).await; // until the other worker's claim is committed
         }
         sources.extend(claims.into_iter().map(|claim| claim.source));
     }

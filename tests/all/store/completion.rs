@@ -1,15 +1,15 @@
 //! The ways in which an attempt ends.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use prepare_audio::{
-    store::{AfterFailure, Again, Isolation, Selection, State},
+    store::{AfterFailure, Again, Ended, Ending, Isolation, Selection, State},
     types::PreparedRecording,
 };
 
 use crate::support::test_database::{TestDatabase, claim_one, claimed_sources, claimer, outcome};
 
-pub async fn completes_with_all_facts_and_segments(db: TestDatabase) {
+pub async fn completes_with_all_columns_and_segments(db: TestDatabase) {
     let store = db.with(&["a"]).await;
     let key = claim_one(&store).await.key;
     let outcome = outcome(1234);
@@ -39,7 +39,7 @@ pub async fn completes_with_all_facts_and_segments(db: TestDatabase) {
     assert!(db.number(key.id, "finished_at").await >= db.number(key.id, "started_at").await);
     let rows = store.segments(&Selection::All, None, 5000).await.unwrap();
     assert!(rows.iter().all(|row| row.recording_id == key.id && row.source == "a" && row.recipe == "recipe"));
-    // Floating-point numbers come back as they went in, to the last bit.
+    // Floating-point numbers are stored without rounding.
     assert!(rows.iter().map(|row| &row.segment).eq(&outcome.segments));
     let tokens = db.query("SELECT DISTINCT CAST(token AS TEXT) FROM segment").await;
     assert_eq!(tokens, [key.token.to_string()]);
@@ -54,10 +54,10 @@ pub async fn replaces_old_segments(db: TestDatabase) {
     assert_eq!(store.segments(&Selection::Source("a".to_owned()), None, 9).await.unwrap(), [], "no longer done");
     let again = store.claim(&claimer("w", "r"), 2, Isolation::Shared).await.unwrap().remove(0);
     store.complete(&again.key, PreparedRecording::default()).await.unwrap();
-    assert_eq!(db.field(again.key.id, "state").await, "done", "no speech is no failure");
+    assert_eq!(db.field(again.key.id, "state").await, "done", "a recording without speech is done");
     let left = db.query(&format!("SELECT CAST(idx AS TEXT) FROM segment WHERE recording_id = {}", again.key.id)).await;
     assert_eq!(left, [""; 0]);
-    assert_eq!(store.segments(&Selection::All, None, 99).await.unwrap().len(), 5, "those of b");
+    assert_eq!(store.segments(&Selection::All, None, 99).await.unwrap().len(), 5, "the segments of b");
 }
 
 pub async fn completes_all_or_nothing(db: TestDatabase) {
@@ -70,10 +70,57 @@ pub async fn completes_all_or_nothing(db: TestDatabase) {
         store.complete(&key, broken.clone()).await.unwrap_err();
         assert_eq!(db.snapshot().await, before);
     }
-    store.complete(&key, outcome(700)).await.expect("the claim still stands, and the store still works");
+    store.complete(&key, outcome(700)).await.expect("the claim is still valid, and the store still works");
 }
 
-pub async fn gives_up_at_once(db: TestDatabase) {
+pub async fn ends_several_at_once(db: TestDatabase) {
+    let store = db.with(&["done", "failed", "later", "released", "lost", "silent"]).await;
+    let claims = store.claim(&claimer("w", "r"), 9, Isolation::Shared).await.unwrap();
+    let key = |source: &str| claims.iter().find(|claim| claim.source == source).unwrap().key.clone();
+    let failed = |after| Ending::Failed { code: "x".to_owned(), message: "y".to_owned(), after };
+    store.cancel(&Selection::Source("lost".to_owned())).await.unwrap();
+    // In another order than that of the ids, in which they are written.
+    let attempts = [
+        (key("silent"), Ending::Done(Arc::default())),
+        (key("released"), Ending::Released),
+        (key("lost"), Ending::Done(Arc::new(outcome(2)))),
+        (key("later"), failed(AfterFailure::RetryIn(Duration::from_secs(60)))),
+        (key("failed"), failed(AfterFailure::GiveUp)),
+        (key("done"), Ending::Done(Arc::new(outcome(700)))),
+    ];
+    let ended = store.end(attempts).await.unwrap();
+    use Ended::{Done, Failed, Lost, Released};
+    assert_eq!(ended, [Done, Released, Lost, Failed(State::Pending), Failed(State::Failed), Done]);
+    for (source, state) in [
+        ("done", "done"),
+        ("silent", "done"),
+        ("failed", "failed"),
+        ("later", "pending"),
+        ("released", "pending"),
+        ("lost", "cancelled"),
+    ] {
+        assert_eq!(db.field(key(source).id, "state").await, state, "{source}");
+    }
+    let rows = store.segments(&Selection::All, None, 5000).await.unwrap();
+    assert!(rows.iter().all(|row| row.recording_id == key("done").id));
+    assert!(rows.iter().map(|row| &row.segment).eq(&outcome(700).segments));
+    assert_eq!(store.end([]).await.unwrap(), []);
+}
+
+pub async fn a_group_is_written_whole_or_not_at_all(db: TestDatabase) {
+    let store = db.with(&["a", "b"]).await;
+    let claims = store.claim(&claimer("w", "r"), 9, Isolation::Shared).await.unwrap();
+    let mut broken = outcome(3);
+    broken.segments[2].end_sample = 0;
+    let before = db.snapshot().await;
+    let attempts = [Ending::Done(Arc::new(outcome(2))), Ending::Done(Arc::new(broken))];
+    let attempts: Vec<_> = claims.iter().map(|claim| claim.key.clone()).zip(attempts).collect();
+    store.end(attempts).await.unwrap_err();
+    assert_eq!(db.snapshot().await, before);
+    store.complete(&claims[0].key, outcome(2)).await.expect("the claim still stands");
+}
+
+pub async fn fails_without_another_attempt(db: TestDatabase) {
     let store = db.with(&["a"]).await;
     let key = claim_one(&store).await.key;
     let state = store.fail(&key, "no_audio", "it's no \"audio\" → ✗", AfterFailure::GiveUp).await.unwrap();
@@ -90,7 +137,7 @@ pub async fn gives_up_at_once(db: TestDatabase) {
     assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0]);
 }
 
-pub async fn tries_again_later_while_attempts_are_left(db: TestDatabase) {
+pub async fn retries_later_while_attempts_are_left(db: TestDatabase) {
     let store = db.with(&["a"]).await;
     let later = AfterFailure::RetryIn(Duration::from_secs(3600));
     for attempt in 1..=3 {
@@ -100,22 +147,22 @@ pub async fn tries_again_later_while_attempts_are_left(db: TestDatabase) {
         assert_eq!(state, if attempt < 3 { State::Pending } else { State::Failed });
         assert_eq!(claimed_sources(&store, "recipe", 9).await, [""; 0], "not before an hour is over");
         if attempt < 3 {
-            let wait = db.number(claim.key.id, "available_at").await - db.number(claim.key.id, "started_at").await;
-            assert!((3_600_000..3_660_000).contains(&wait), "an hour: {wait}");
+            let delay = db.number(claim.key.id, "available_at").await - db.number(claim.key.id, "started_at").await;
+            assert!((3_600_000..3_660_000).contains(&delay), "an hour: {delay}");
             db.execute("UPDATE recording SET available_at = 0").await;
         }
     }
     let store = db.with(&["b"]).await;
     let key = claim_one(&store).await.key;
     store.fail(&key, "io", "disk", AfterFailure::RetryIn(Duration::ZERO)).await.unwrap();
-    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["b"], "no delay is no delay");
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["b"], "a delay of zero");
     let forever = AfterFailure::RetryIn(Duration::MAX);
     let store = db.with(&["c"]).await;
     let key = claim_one(&store).await.key;
-    assert_eq!(store.fail(&key, "io", "disk", forever).await.unwrap(), State::Pending, "and no overflow");
+    assert_eq!(store.fail(&key, "io", "disk", forever).await.unwrap(), State::Pending, "no overflow");
 }
 
-pub async fn release_takes_the_attempt_back(db: TestDatabase) {
+pub async fn release_does_not_count_the_attempt(db: TestDatabase) {
     let store = db.with(&["a"]).await;
     let first = claim_one(&store).await;
     assert_eq!(store.release(std::slice::from_ref(&first.key)).await.unwrap(), 1);
@@ -124,12 +171,12 @@ pub async fn release_takes_the_attempt_back(db: TestDatabase) {
         ("pending".to_owned(), 0)
     );
     let second = claim_one(&store).await;
-    assert_eq!((second.attempts, second.key.token), (1, 2), "the token never falls: it is the fence");
+    assert_eq!((second.attempts, second.key.token), (1, 2), "the token never decreases, because it is the fence");
     assert_eq!(second.crashes, 0);
     assert_ne!(first.key.claim_id, second.key.claim_id);
 }
 
-pub async fn retry_starts_from_the_beginning(db: TestDatabase) {
+pub async fn retry_resets_attempts_and_errors(db: TestDatabase) {
     let store = db.with(&["failed", "quarantined", "done", "cancelled", "untouched"]).await;
     db.execute(
         "UPDATE recording SET state = source, attempts = 3, crashes = 2, token = 5, error_code = 'x', error = 'x', \
@@ -144,7 +191,7 @@ pub async fn retry_starts_from_the_beginning(db: TestDatabase) {
         .map(|id| id.parse().unwrap())
         .collect();
     assert_eq!(store.retry(Again::These(&[])).await.unwrap(), 0);
-    assert_eq!(store.retry(Again::These(&ids)).await.unwrap(), 3, "those that were named and are not done");
+    assert_eq!(store.retry(Again::These(&ids)).await.unwrap(), 3, "the named ones that are not done");
     for id in &ids[..2] {
         for (column, value) in [
             ("state", "pending"),
@@ -160,6 +207,6 @@ pub async fn retry_starts_from_the_beginning(db: TestDatabase) {
     }
     assert_eq!(store.retry(Again::Unsuccessful).await.unwrap(), 1, "the one that was not named");
     assert_eq!(claimed_sources(&store, "recipe", 9).await, ["cancelled", "failed", "quarantined", "untouched"]);
-    assert_eq!(store.retry(Again::EvenDone(&ids)).await.unwrap(), 1, "what is done, only when asked for");
+    assert_eq!(store.retry(Again::EvenDone(&ids)).await.unwrap(), 1, "a done one only with EvenDone");
     assert_eq!(claimed_sources(&store, "recipe", 9).await, ["done"]);
 }

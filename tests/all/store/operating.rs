@@ -1,4 +1,4 @@
-//! What operators ask for and change: who holds what, cancel, retry.
+//! Operators' queries and changes: running recordings, cancel, retry, priorities, notifications.
 
 use prepare_audio::store::{AfterFailure, Again, Isolation, NewRecording, Selection, State, StoreError};
 
@@ -8,7 +8,7 @@ fn of(source: &str) -> Selection {
     Selection::Source(source.to_owned())
 }
 
-pub async fn cancels_all_but_what_is_done(db: TestDatabase) {
+pub async fn cancels_all_but_done_recordings(db: TestDatabase) {
     let store = db.with(&["pending", "failed", "quarantined", "done", "cancelled", "other"]).await;
     db.execute("UPDATE recording SET state = source WHERE source <> 'other'").await;
     db.execute("INSERT INTO recording (source, recipe) VALUES ('done', 'another')").await;
@@ -23,7 +23,7 @@ pub async fn cancels_all_but_what_is_done(db: TestDatabase) {
     assert_eq!(claimed_sources(&store, "recipe", 9).await, ["other"]);
 }
 
-pub async fn cancels_pending_recordings_only(db: TestDatabase) {
+pub async fn cancels_only_pending_recordings(db: TestDatabase) {
     let store = db.with(&["a", "b", "c", "d"]).await;
     let running = claim_one(&store).await;
     let failed = claim_one(&store).await.key;
@@ -36,8 +36,8 @@ pub async fn cancels_pending_recordings_only(db: TestDatabase) {
     store.complete(&running.key, outcome(1)).await.unwrap();
 }
 
-/// Its worker learns it with the next heartbeat, and its writes come too late, even when another attempt has begun.
-pub async fn cancelling_takes_the_claim_away(db: TestDatabase) {
+/// The worker's next heartbeat does not return the claim, and its writes fail, even after another attempt has begun.
+pub async fn cancelling_invalidates_the_claim(db: TestDatabase) {
     let store = db.with(&["a"]).await;
     let key = claim_one(&store).await.key;
     assert_eq!(store.cancel(&Selection::Id(key.id)).await.unwrap(), 1);
@@ -67,7 +67,7 @@ pub async fn retries_by_error_code(db: TestDatabase) {
     assert_eq!(db.query("SELECT error_code FROM recording WHERE source = 'a'").await, ["disk_full"]);
 }
 
-pub async fn reports_who_holds_what(db: TestDatabase) {
+pub async fn lists_running_recordings_by_worker(db: TestDatabase) {
     let store = db.with(&["a", "b", "c", "waits"]).await;
     let mut keys = Vec::new();
     for worker in ["host-7-ä", "host-8", "host-7-ä"] {
@@ -100,7 +100,7 @@ pub async fn keeps_priority_and_metadata(db: TestDatabase) {
     assert_eq!(store.add(&rows, None).await.unwrap().inserted, 3);
     assert_eq!(store.add(&[new("first", 9, Some("{}"))], None).await.unwrap().known, 1);
     let rows = db.query("SELECT source || ' ' || priority || COALESCE(metadata, '-') FROM recording ORDER BY id").await;
-    assert_eq!(rows, ["last 7-", "plain 0-", &format!("first -3{metadata}")], "what is known stays as it was");
+    assert_eq!(rows, ["last 7-", "plain 0-", &format!("first -3{metadata}")], "a known recording does not change");
     let claim = claim_one(&store).await;
     assert_eq!(claim.source, "first");
     store.complete(&claim.key, outcome(1)).await.unwrap();
@@ -108,17 +108,17 @@ pub async fn keeps_priority_and_metadata(db: TestDatabase) {
     assert_eq!(segment.metadata.as_deref(), Some(metadata));
     let line = serde_json::to_value(&segment).unwrap();
     assert_eq!((&line["metadata"]["speaker"], &line["metadata"]["n"]), (&"Zoë \"Z\"".into(), &1.5.into()));
-    // It belongs to the recording, whatever it is prepared with.
+    // Metadata belong to the source, so rows of other recipes have them, too.
     store.add(&["first".into()], Some("other")).await.unwrap();
     store.resegment(&Selection::All, "third", "model").await.unwrap();
-    let kept = db.query("SELECT metadata FROM recording WHERE source = 'first'").await;
-    assert_eq!(kept, [metadata; 3]);
+    let stored = db.query("SELECT metadata FROM recording WHERE source = 'first'").await;
+    assert_eq!(stored, [metadata; 3]);
     db.execute("UPDATE recording SET metadata = 'no JSON'").await;
     let segment = store.segments(&Selection::All, None, 9).await.unwrap().remove(0);
-    assert_eq!(serde_json::to_value(&segment).unwrap()["metadata"], "no JSON", "a user's own text is no error");
+    assert_eq!(serde_json::to_value(&segment).unwrap()["metadata"], "no JSON", "text that is not JSON is not an error");
 }
 
-pub async fn lists_the_quarantined(db: TestDatabase) {
+pub async fn lists_quarantined_recordings(db: TestDatabase) {
     let store = db.with(&["fails", "crashes"]).await;
     store.fail(&claim_one(&store).await.key, "corrupt", "why", AfterFailure::GiveUp).await.unwrap();
     for time in 0..3 {
@@ -148,29 +148,32 @@ pub async fn reports_how_long_an_isolated_recording_waits(db: TestDatabase) {
     let waits = store.isolated_wait().await.unwrap().unwrap();
     assert!((60..90).contains(&waits.as_secs()), "{waits:?}");
     db.execute("UPDATE recording SET finished_at = 99999999999999 WHERE crashes > 0").await;
-    assert!(store.isolated_wait().await.unwrap().unwrap().is_zero(), "the clock was set back meanwhile");
+    assert!(
+        store.isolated_wait().await.unwrap().unwrap().is_zero(),
+        "a clock that was set back gives no negative time"
+    );
     db.execute("UPDATE recording SET available_at = 99999999999999 WHERE crashes > 0").await;
-    assert_eq!(store.isolated_wait().await.unwrap(), None, "it is not its turn yet");
+    assert_eq!(store.isolated_wait().await.unwrap(), None, "it is not available yet");
     db.execute("UPDATE recording SET available_at = 0 WHERE crashes > 0").await;
     claim_isolated(&store).await;
-    assert_eq!(store.isolated_wait().await.unwrap(), None, "it runs");
+    assert_eq!(store.isolated_wait().await.unwrap(), None, "it is running");
 }
 
-/// By another process, and by a user's own SQL. Within a second, where the machine is not busy with other tests; the test
-/// fails where no notification comes at all, as without a listener.
-pub async fn notifies_of_what_is_added(db: TestDatabase) {
+/// Recordings are added by another process, and by plain SQL. A notification takes up to a second, or longer if the machine
+/// is busy with other tests, so the time limit is long.
+pub async fn notifies_of_added_recordings(db: TestDatabase) {
     use std::time::Duration;
     use tokio::time::timeout;
     const AT_MOST: Duration = Duration::from_secs(5);
     let store = db.with(&["a"]).await;
     let notifications = store.notifications();
     let other = db.open().await;
-    // From then on it listens, and its first notifications are consumed.
+    // Consume the notifications of the start.
     while timeout(Duration::from_millis(700), notifications.next()).await.is_ok() {}
     for number in 0..3 {
         other.add(&[format!("{number}").into()], None).await.unwrap();
         timeout(AT_MOST, notifications.next()).await.expect("a notification");
         db.execute(&format!("INSERT INTO recording (source) VALUES ('own {number}')")).await;
-        timeout(AT_MOST, notifications.next()).await.expect("a notification of a user's own row");
+        timeout(AT_MOST, notifications.next()).await.expect("a notification of plain SQL");
     }
 }

@@ -23,7 +23,7 @@ pub async fn counts_by_state(db: TestDatabase) {
     assert_eq!((counts[0].segments, counts[0].duration_s, counts[0].total_ms), (0, 0.0, 0.0));
 }
 
-pub async fn shows_the_newest_failures_first(db: TestDatabase) {
+pub async fn lists_the_newest_failures_first(db: TestDatabase) {
     let store = db.with(&["old", "new", "fine"]).await;
     for code in ["first", "second"] {
         store.fail(&claim_one(&store).await.key, code, "why", AfterFailure::GiveUp).await.unwrap();
@@ -70,7 +70,7 @@ pub async fn pages_through_segments(db: TestDatabase) {
     assert_eq!(seen.len(), 9);
     assert!(seen.is_sorted());
     let of = |source: &str| Selection::Source(source.to_owned());
-    assert_eq!(store.segments(&of("a"), None, 99).await.unwrap().len(), 6, "one set for each recipe");
+    assert_eq!(store.segments(&of("a"), None, 99).await.unwrap().len(), 6, "the segments of both recipes");
     assert_eq!(store.segments(&Selection::Id(first[0].key.id), None, 99).await.unwrap().len(), 3);
     assert_eq!(store.segments(&Selection::Id(-1), None, 99).await.unwrap(), []);
     for (of, count) in
@@ -80,7 +80,7 @@ pub async fn pages_through_segments(db: TestDatabase) {
     }
 }
 
-/// Whatever the state of the recordings: as long as a row refers to a file, the file has to stay.
+/// Rows of recordings in any state are listed, because a file must stay as long as a row refers to it.
 pub async fn pages_through_referenced_files(db: TestDatabase) {
     let store = db.with(&["a", "b", "c"]).await;
     let mut ids = Vec::new();
@@ -103,9 +103,9 @@ pub async fn pages_through_referenced_files(db: TestDatabase) {
     assert_eq!(seen, want);
 }
 
-pub async fn reports_what_is_left(db: TestDatabase) {
+pub async fn reports_remaining_work(db: TestDatabase) {
     let store = db.open().await;
-    assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook::default(), "nothing to wait for");
+    assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook::default(), "an empty queue");
     let store = db.with(&["a", "b"]).await;
     assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook { pending: 2, running: 0, next_in_ms: Some(0) });
     let claim = claim_one(&store).await;
@@ -113,17 +113,17 @@ pub async fn reports_what_is_left(db: TestDatabase) {
     let left = store.outlook("recipe", Scope::Any).await.unwrap();
     assert_eq!((left.pending, left.running), (1, 1));
     let next = left.next_in_ms.unwrap();
-    assert!((50_000..=60_000).contains(&next), "the lease ends first: {next}");
+    assert!((50_000..=60_000).contains(&next), "the lease ends before the other becomes available: {next}");
     store.complete(&claim.key, outcome(0)).await.unwrap();
     db.execute("INSERT INTO recording (source, recipe, state) VALUES ('b', 'r', 'done')").await;
-    assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook::default(), "r has b, and a waits for nobody");
+    assert_eq!(store.outlook("r", Scope::Any).await.unwrap(), Outlook::default(), "b is done with r, and a is done");
     assert_eq!(store.outlook("another", Scope::Any).await.unwrap().pending, 1, "b");
     db.execute("UPDATE recording SET state = 'cancelled' WHERE recipe = ''").await;
     assert_eq!(store.outlook("recipe", Scope::Any).await.unwrap(), Outlook::default());
 }
 
-/// The changes are numbered from 1 on, one file each.
+/// The schema version equals the number of migrations, which are numbered from 1.
 pub async fn reports_its_schema(db: TestDatabase) {
-    let changes = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite")).unwrap().count();
-    assert_eq!(db.open().await.schema().await.unwrap(), changes as i64);
+    let migrations = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite")).unwrap().count();
+    assert_eq!(db.open().await.schema().await.unwrap(), migrations as i64);
 }

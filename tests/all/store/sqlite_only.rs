@@ -1,4 +1,5 @@
-//! What applies to a file only: many processes at its first start, and dead workers that are detected at once.
+//! Tests of the store that apply only to SQLite: processes that create the file at the same time, and dead workers, which
+//! are detected at once.
 
 use std::{
     io::{BufRead, BufReader},
@@ -7,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use prepare_audio::store;
+use prepare_audio::store::{self, Isolation};
 
-use crate::support::test_database::{TIMEOUT, TestDatabase, claim_isolated, claim_one, runtime};
+use crate::support::test_database::{TIMEOUT, TestDatabase, claim_isolated, claim_one, claimer, runtime};
 
-/// Set for the processes that these tests start, which are this test binary again.
+/// Set for the processes that these tests start. They run this test binary, too.
 const CHILD: &str = "PREPARE_AUDIO_TEST_DATABASE";
 
 fn child(test: &str, db: &TestDatabase) -> Child {
@@ -25,19 +26,19 @@ fn sqlite_database() -> TestDatabase {
 }
 
 #[test]
-#[ignore = "a process that other tests start"]
-fn opens() {
+#[ignore = "runs in a process that other tests start"]
+fn child_opens_the_database() {
     let Ok(url) = std::env::var(CHILD) else {
         return;
     };
     runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
 }
 
-/// 160 of 480 processes failed before the first start had a lock.
+/// Without a lock for the creation of the tables, 160 of 480 processes failed.
 #[test]
-fn many_processes_start_at_once() {
+fn many_processes_create_the_database_at_the_same_time() {
     let db = sqlite_database();
-    let children: Vec<_> = (0..48).map(|_| child("store::sqlite_only::opens", &db)).collect();
+    let children: Vec<_> = (0..48).map(|_| child("store::sqlite_only::child_opens_the_database", &db)).collect();
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -46,8 +47,8 @@ fn many_processes_start_at_once() {
 }
 
 #[test]
-#[ignore = "a process that other tests start"]
-fn holds_a_claim() {
+#[ignore = "runs in a process that other tests start"]
+fn child_holds_a_claim() {
     let Ok(url) = std::env::var(CHILD) else {
         return;
     };
@@ -61,23 +62,63 @@ fn holds_a_claim() {
 }
 
 #[test]
-fn a_dead_worker_is_known_at_once() {
+fn a_dead_worker_is_detected_at_once() {
     let db = sqlite_database();
     let store = runtime().block_on(db.with(&["a"]));
     drop(store);
-    let mut worker = child("store::sqlite_only::holds_a_claim", &db);
+    let mut worker = child("store::sqlite_only::child_holds_a_claim", &db);
     let lines = BufReader::new(worker.stdout.take().unwrap()).lines();
     assert!(lines.map_while(Result::ok).any(|line| line.contains("claimed")));
     runtime().block_on(async {
         let store = db.open().await;
-        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 0, "it lives");
+        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 0, "the worker is alive");
         worker.kill().unwrap();
         worker.wait().unwrap();
         assert_eq!(lock_files(db.folder()), 1);
-        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 1, "its lease has most of a minute to go, but it is dead");
-        assert_eq!(lock_files(db.folder()), 0, "and its lock file is gone");
+        assert_eq!(
+            store.reap(TIMEOUT).await.unwrap().len(),
+            1,
+            "the worker is dead, although its lease has not expired"
+        );
+        assert_eq!(lock_files(db.folder()), 0, "its lock file is removed");
         let again = claim_isolated(&store).await;
         assert_eq!((again.attempts, again.crashes), (2, 1));
+    });
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn works_on_one_of_three_claims() {
+    let Ok(url) = std::env::var(CHILD) else {
+        return;
+    };
+    runtime().block_on(async {
+        let store = store::connect(&url.parse().unwrap()).await.unwrap();
+        let registration = store.register_worker("worker").await.unwrap();
+        let record = registration.work_record().expect("a file is the record");
+        let claims = store.claim(&claimer("worker", "recipe"), 3, Isolation::Shared).await.unwrap();
+        record.begin(0, &claims[0].key);
+        record.begin(1, &claims[1].key);
+        record.end(0);
+        println!("claimed");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    });
+}
+
+#[test]
+fn a_death_counts_for_what_was_worked_on_alone() {
+    let db = sqlite_database();
+    drop(runtime().block_on(db.with(&["over", "in work", "not begun"])));
+    let mut worker = child("store::sqlite_only::works_on_one_of_three_claims", &db);
+    let lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("claimed")));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    runtime().block_on(async {
+        let store = db.open().await;
+        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 3);
+        let rows = "SELECT source || ' ' || crashes || ' ' || attempts || ' ' || state FROM recording ORDER BY id";
+        assert_eq!(db.query(rows).await, ["over 0 0 pending", "in work 1 1 pending", "not begun 0 0 pending"]);
     });
 }
 
@@ -100,16 +141,19 @@ fn lock_files(folder: &Path) -> usize {
 }
 
 #[test]
-fn makes_its_own_folder_and_no_other() {
+fn creates_at_most_one_folder_for_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/new/er/queue.db", folder.path().display());
-    let error = runtime().block_on(store::connect(&url.parse().unwrap())).err().expect("a disk may not be mounted");
+    let error = runtime()
+        .block_on(store::connect(&url.parse().unwrap()))
+        .err()
+        .expect("the disk of a missing folder may not be mounted");
     assert!(error.to_string().contains("new/er/queue.db"), "{error}");
     assert!(!folder.path().join("new").exists());
     let url = format!("sqlite://{}/new/queue.db", folder.path().display());
     runtime().block_on(store::connect(&url.parse().unwrap())).unwrap();
     let foreign = folder.path().join("notes.db");
-    std::fs::write(&foreign, "these are my notes, and they are no database".repeat(100)).unwrap();
+    std::fs::write(&foreign, "notes, which are not a database. ".repeat(100)).unwrap();
     let error = runtime().block_on(store::connect(&foreign.to_str().unwrap().parse().unwrap())).err().unwrap();
     assert_eq!(error.code(), "database_error");
     assert!(error.to_string().contains("notes.db"), "{error}");

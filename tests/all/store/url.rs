@@ -1,4 +1,4 @@
-//! Addresses: what is accepted, what is refused, and that passwords are not shown.
+//! Database addresses: which are accepted, which are refused, and that passwords are not shown.
 
 use prepare_audio::store::DatabaseUrl;
 
@@ -15,7 +15,7 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn takes_sqlite_files() {
+fn accepts_sqlite_files() {
     for (text, path) in [
         ("sqlite://rel.db", "rel.db"),
         ("sqlite:///abs/x.db", "/abs/x.db"),
@@ -34,7 +34,7 @@ fn takes_sqlite_files() {
 }
 
 #[test]
-fn takes_postgres_servers_and_hides_their_passwords() {
+fn accepts_postgres_servers_and_hides_their_passwords() {
     for text in [
         "postgres://me:secret@db.example:5433/queue",
         "postgresql://me:secret@db.example:5433/queue",
@@ -45,11 +45,12 @@ fn takes_postgres_servers_and_hides_their_passwords() {
         let url: DatabaseUrl = text.parse().unwrap();
         assert!(!format!("{url:?} {:?}", url.clone()).contains("secret"));
     }
+    assert_eq!(shown("postgres://me:secret@[::1]/queue"), "postgres://me@[::1]:5432/queue");
     assert_eq!(shown("postgres://me:secret@localhost/queue?host=/run/pg"), "postgres://me@/queue?host=/run/pg");
 }
 
 #[test]
-fn refuses_the_rest_with_a_way_out() {
+fn refuses_other_addresses_with_an_example() {
     for text in ["sqlite::memory:", "sqlite://:memory:", ":memory:", "sqlite://", "sqlite:"] {
         assert!(refused(text).contains("sqlite://queue.db"), "{text}");
     }
@@ -61,6 +62,8 @@ fn refuses_the_rest_with_a_way_out() {
         "postgres://me:secret@host/q?sslmode=perhaps",
         "postgres://me:sec/ret:secret@host:x/q",
         "postgres://me@host/queue?passwort=secret",
+        "postgres://me:secret@host/queue?connect_timeout=soon",
+        "postgres://me:secret@one:5432,two:5432/queue?target_session_attrs=read-write",
         "sqlite://queue.db?password=secret",
     ] {
         refused(text);

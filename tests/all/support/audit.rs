@@ -1,6 +1,6 @@
-//! Whether a run kept its promises: nothing lost, nothing done twice, no row whose file is missing or different.
+//! Checks the promises of a run: nothing is lost, nothing is done twice, and every row's file exists and matches.
 //!
-//! [`watch`] before the run, [`audit`] after it. Neither may be called from within a runtime.
+//! Call [`watch`] before the run and [`audit`] after it. Neither may be called from within a runtime.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,13 +17,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-/// One segment as far as a run decides it: first sample, one past the last, hash of its file.
-pub type SourceCut = (i64, i64, String);
+/// The properties of a segment that must not depend on disturbances: first sample, one past the last, hash of its file.
+pub type ExpectedSegment = (i64, i64, String);
 
-/// What each source has to turn into.
-pub type Expected = HashMap<String, Vec<SourceCut>>;
+/// The expected segments of each source.
+pub type Expected = HashMap<String, Vec<ExpectedSegment>>;
 
-/// Notes each time that a recording becomes done, even where the second writing looks the same as the first.
+/// Records each time that a recording becomes done, even if the second write is equal to the first.
 const WATCH: [&str; 2] = [
     "CREATE TABLE IF NOT EXISTS made_done (recording_id BIGINT NOT NULL, token BIGINT NOT NULL);
      CREATE INDEX IF NOT EXISTS made_done_recording ON made_done (recording_id);
@@ -37,34 +37,34 @@ const WATCH: [&str; 2] = [
      FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION made_done()",
 ];
 
-/// What an audit found. Each list says what is wrong in words, one line for each violation.
+/// The result of an audit. Each list describes its violations, one per line.
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// Sources that are not done by exactly one row, or whose segments are not those of an undisturbed run.
+    /// Sources without exactly one row that is done, or whose segments differ from those of an undisturbed run.
     pub lost: Vec<String>,
-    /// Recordings that were made done more than once, or hold rows of a claim that is not the one that ended them.
+    /// Recordings that became done more than once, or have segment rows of another claim than their last one.
     pub double: Vec<String>,
-    /// Segment rows whose file is missing or different, and files that nothing explains.
+    /// Segment rows whose file is missing or different, and unexpected files.
     pub bad: Vec<String>,
     /// Expected sources whose row is done.
     pub done: usize,
-    /// Segment rows.
+    /// Number of segment rows.
     pub segments: usize,
-    /// Temporary files that were left behind. They cost room only.
+    /// Number of temporary files that were left behind. They only occupy space.
     pub temporary: usize,
-    /// Segment files without a row, as a process leaves that dies between the two. They cost room only.
+    /// Number of segment files without a row, which a process leaves that dies between the two. They only occupy space.
     pub orphans: usize,
 }
 
 impl Audit {
-    /// How many promises were broken.
+    /// Number of violations.
     pub fn violations(&self) -> usize {
         self.lost.len() + self.double.len() + self.bad.len()
     }
 
-    /// Fails unless all three are zero.
+    /// Fails if there is a violation.
     #[track_caller]
-    pub fn is_clean(&self) {
+    pub fn assert_clean(&self) {
         assert_eq!(self.violations(), 0, "{self}");
     }
 }
@@ -89,7 +89,7 @@ struct Recording {
     state: String,
     token: i64,
     segments: i64,
-    made_done: i64,
+    times_done: i64,
 }
 
 struct Segment {
@@ -102,27 +102,27 @@ struct Segment {
 }
 
 impl Segment {
-    fn cut(&self) -> SourceCut {
+    fn expectation(&self) -> ExpectedSegment {
         (self.start_sample, self.end_sample, self.sha256.clone())
     }
 }
 
-/// Has the database count how often each recording becomes done. Its tables have to be there.
+/// Makes the database count how often each recording becomes done. The tables must exist already.
 pub fn watch(url: &DatabaseUrl) {
     execute(url, WATCH);
 }
 
-/// What each done source of an undisturbed run turned into.
-pub fn cuts(url: &DatabaseUrl) -> Expected {
+/// The segments of each done source, after an undisturbed run.
+pub fn expected_segments(url: &DatabaseUrl) -> Expected {
     let mut of = segments(url);
     let done = recordings(url, false).into_iter().filter(|recording| recording.state == "done");
-    done.map(|r| (r.source, of.remove(&r.id).unwrap_or_default().iter().map(Segment::cut).collect())).collect()
+    done.map(|r| (r.source, of.remove(&r.id).unwrap_or_default().iter().map(Segment::expectation).collect())).collect()
 }
 
-/// Looks at every row and every file, and prints what was found. Rows of other sources than the expected ones are left
-/// alone, but for their files.
+/// Checks every row and every file, and prints the result. Of sources that are not in `expected`, only the claims and the
+/// files are checked.
 ///
-/// `output` is the folder that the run wrote to; paths in rows that are not absolute start beside it.
+/// `output` is the folder that the run wrote to. Relative paths in rows are relative to its parent.
 pub fn audit(url: &DatabaseUrl, output: &Path, expected: &Expected) -> Audit {
     let (recordings, segments) = (recordings(url, true), segments(url));
     let mut audit = Audit { segments: segments.values().map(Vec::len).sum(), ..Audit::default() };
@@ -130,21 +130,27 @@ pub fn audit(url: &DatabaseUrl, output: &Path, expected: &Expected) -> Audit {
     for recording in &recordings {
         rows.entry(&recording.source).or_default().push(recording);
     }
-    for (source, cuts) in expected {
-        audit.source(source, cuts, rows.get(source.as_str()).map_or(&[], Vec::as_slice), &segments);
+    for (source, wanted) in expected {
+        audit.check_source(source, wanted, rows.get(source.as_str()).map_or(&[], Vec::as_slice), &segments);
     }
     for recording in &recordings {
-        audit.claims(recording, segments.get(&recording.id).map_or(&[], Vec::as_slice));
+        audit.check_claims(recording, segments.get(&recording.id).map_or(&[], Vec::as_slice));
     }
-    let referenced = audit.files(output, segments.values().flatten());
-    audit.left_over(output, &referenced);
+    let referenced = audit.check_files(output, segments.values().flatten());
+    audit.check_other_files(output, &referenced);
     println!("audit: {audit}");
     audit
 }
 
 impl Audit {
-    /// Exactly one row, done, with the segments of an undisturbed run.
-    fn source(&mut self, source: &str, cuts: &[SourceCut], rows: &[&Recording], segments: &HashMap<i64, Vec<Segment>>) {
+    /// The source has exactly one row, which is done and has the segments of an undisturbed run.
+    fn check_source(
+        &mut self,
+        source: &str,
+        expected: &[ExpectedSegment],
+        rows: &[&Recording],
+        segments: &HashMap<i64, Vec<Segment>>,
+    ) {
         let [row] = rows else {
             let kind = if rows.is_empty() { &mut self.lost } else { &mut self.double };
             return kind.push(format!("{source} has {} rows", rows.len()));
@@ -153,20 +159,21 @@ impl Audit {
             return self.lost.push(format!("{source} is {}", row.state));
         }
         self.done += 1;
-        let found: Vec<SourceCut> = segments.get(&row.id).into_iter().flatten().map(Segment::cut).collect();
-        if found != cuts {
-            self.lost.push(format!("{source} was cut into {found:?}, undisturbed into {cuts:?}"));
+        let found: Vec<ExpectedSegment> =
+            segments.get(&row.id).into_iter().flatten().map(Segment::expectation).collect();
+        if found != expected {
+            self.lost.push(format!("{source} has segments {found:?}, after an undisturbed run {expected:?}"));
         }
     }
 
-    /// Done once, and every segment written by the claim that made it so.
-    fn claims(&mut self, row: &Recording, segments: &[Segment]) {
+    /// The recording became done once, and that claim wrote all of its segments.
+    fn check_claims(&mut self, row: &Recording, segments: &[Segment]) {
         let (id, token) = (row.id, row.token);
-        if row.made_done > 1 || row.state == "done" && row.made_done != 1 {
-            self.double.push(format!("recording {id} was made done {} times", row.made_done));
+        if row.times_done > 1 || row.state == "done" && row.times_done != 1 {
+            self.double.push(format!("recording {id} became done {} times", row.times_done));
         }
         if row.state == "done" && row.segments != segments.len() as i64 {
-            self.double.push(format!("recording {id} says {} segments and has {}", row.segments, segments.len()));
+            self.double.push(format!("recording {id} counts {} segments and has {}", row.segments, segments.len()));
         }
         for (position, segment) in segments.iter().enumerate() {
             if segment.token != token {
@@ -174,13 +181,13 @@ impl Audit {
                 self.double.push(format!("recording {id} has token {token}, its segment {position} token {other}"));
             }
             if segment.idx != position as i64 {
-                self.double.push(format!("recording {id} has a segment {} in place {position}", segment.idx));
+                self.double.push(format!("recording {id} has a segment {} at position {position}", segment.idx));
             }
         }
     }
 
-    /// Every row's file is there and is the one that the row speaks of. Returns all that rows speak of.
-    fn files<'s>(&mut self, output: &Path, segments: impl Iterator<Item = &'s Segment>) -> HashSet<PathBuf> {
+    /// Every row's file exists and has the row's length and hash. Returns the paths of all rows.
+    fn check_files<'s>(&mut self, output: &Path, segments: impl Iterator<Item = &'s Segment>) -> HashSet<PathBuf> {
         let mut referenced = HashSet::new();
         for segment in segments {
             let path = output.parent().unwrap_or(output).join(&segment.path);
@@ -190,11 +197,11 @@ impl Audit {
                 Ok(bytes) if bytes.len() as i64 != length => {
                     self.bad.push(format!("{} has {} bytes, not {length}", path.display(), bytes.len()));
                 }
-                Ok(bytes) if hex(&bytes) != segment.sha256 => {
+                Ok(bytes) if hex::encode(Sha256::digest(&bytes)) != segment.sha256 => {
                     self.bad.push(format!("{} has another hash than its row", path.display()));
                 }
                 Ok(_) if !path.starts_with(output) => {
-                    self.bad.push(format!("{} lies outside of the output", path.display()));
+                    self.bad.push(format!("{} is outside of the output folder", path.display()));
                 }
                 Ok(_) => {}
             }
@@ -203,8 +210,8 @@ impl Audit {
         referenced
     }
 
-    /// What lies in the output and no row speaks of.
-    fn left_over(&mut self, output: &Path, referenced: &HashSet<PathBuf>) {
+    /// Files that no row refers to are temporary files or orphans.
+    fn check_other_files(&mut self, output: &Path, referenced: &HashSet<PathBuf>) {
         let entries = walkdir::WalkDir::new(output).into_iter().filter_map(Result::ok);
         for path in entries.filter(|entry| !entry.file_type().is_dir()).map(walkdir::DirEntry::into_path) {
             let name = path.file_name().unwrap().to_string_lossy();
@@ -215,27 +222,23 @@ impl Audit {
             } else if path.extension().is_some_and(|end| end == "wav") {
                 self.orphans += 1;
             } else {
-                self.bad.push(format!("{} is nothing that a run writes", path.display()));
+                self.bad.push(format!("{} is a file that no run writes", path.display()));
             }
         }
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn recordings(url: &DatabaseUrl, is_watched: bool) -> Vec<Recording> {
-    let made_done = if is_watched { "(SELECT COUNT(*) FROM made_done m WHERE m.recording_id = r.id)" } else { "1" };
+    let times_done = if is_watched { "(SELECT COUNT(*) FROM made_done m WHERE m.recording_id = r.id)" } else { "1" };
     let all = rows(
         url,
         &format!(
-            "SELECT r.id, r.source, r.state, r.token, COALESCE(r.segments, -1), CAST({made_done} AS BIGINT)
+            "SELECT r.id, r.source, r.state, r.token, COALESCE(r.segments, -1), CAST({times_done} AS BIGINT)
              FROM recording r ORDER BY r.id"
         ),
     );
     let recording =
-        |(id, source, state, token, segments, made_done)| Recording { id, source, state, token, segments, made_done };
+        |(id, source, state, token, segments, times_done)| Recording { id, source, state, token, segments, times_done };
     all.into_iter().map(recording).collect()
 }
 
@@ -252,7 +255,7 @@ fn segments(url: &DatabaseUrl) -> HashMap<i64, Vec<Segment>> {
     of
 }
 
-/// The rows that `sql` gives, as any program could read them.
+/// The rows that `sql` returns. It is run without the store.
 pub fn rows<T>(url: &DatabaseUrl, sql: &str) -> Vec<T>
 where
     T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
@@ -266,8 +269,8 @@ where
                 connection.close().await.unwrap();
                 rows
             }
-            DatabaseUrl::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
+            DatabaseUrl::Postgres(address) => {
+                let mut connection = address.options().connect().await.unwrap();
                 let rows = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
                 rows
@@ -276,7 +279,7 @@ where
     })
 }
 
-/// Runs statements, spelt for SQLite and for PostgreSQL.
+/// Runs the first text on SQLite, the second on PostgreSQL.
 pub fn execute(url: &DatabaseUrl, [for_sqlite, for_postgres]: [&'static str; 2]) {
     super::test_database::runtime().block_on(async {
         match url {
@@ -285,8 +288,8 @@ pub fn execute(url: &DatabaseUrl, [for_sqlite, for_postgres]: [&'static str; 2])
                 connection.execute(sqlx::raw_sql(for_sqlite)).await.unwrap();
                 connection.close().await.unwrap();
             }
-            DatabaseUrl::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
+            DatabaseUrl::Postgres(address) => {
+                let mut connection = address.options().connect().await.unwrap();
                 connection.execute(sqlx::raw_sql(for_postgres)).await.unwrap();
                 connection.close().await.unwrap();
             }

@@ -1,10 +1,11 @@
-//! Shared by all tests: directories, databases, servers, recordings, and the audit of a finished run.
+//! Code that all tests share: directories, databases, servers, recordings, and the audit of a finished run.
 
 pub mod audit;
 pub mod ogg;
 pub mod onnx;
 #[cfg(target_os = "linux")]
 pub mod peak_memory;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod recordings;
 pub mod test_database;

@@ -1,10 +1,10 @@
-//! The sums of Ogg pages (RFC 3533), put right after a page was changed: a reader passes over pages whose sum is wrong, and
-//! what was changed would never be looked at.
+//! Corrects the checksums of changed Ogg pages (RFC 3533). A reader skips pages with a wrong checksum, so it would never
+//! parse what a test changed.
 
-/// A page's head before its table of segments.
-const HEAD: usize = 27;
+/// Length of a page's header before its segment table.
+const HEADER: usize = 27;
 
-/// Puts right the sum of each page that is whole, where `bytes` are Ogg.
+/// Corrects the checksum of each complete page if `bytes` are an Ogg file.
 pub fn fix_checksums(bytes: &mut [u8]) {
     if !bytes.starts_with(b"OggS") {
         return;
@@ -14,8 +14,8 @@ pub fn fix_checksums(bytes: &mut [u8]) {
         match length(page) {
             Some(len) => {
                 page[22..26].fill(0);
-                let sum = sum(&page[..len]);
-                page[22..26].copy_from_slice(&sum.to_le_bytes());
+                let checksum = checksum(&page[..len]);
+                page[22..26].copy_from_slice(&checksum.to_le_bytes());
                 at += len;
             }
             None => at += 1,
@@ -23,20 +23,20 @@ pub fn fix_checksums(bytes: &mut [u8]) {
     }
 }
 
-/// How long the page is that begins here, if one does and is whole.
+/// The length of the page at the start of `bytes`; `None` if there is no complete page.
 fn length(bytes: &[u8]) -> Option<usize> {
-    let head = bytes.get(..HEAD).filter(|head| head.starts_with(b"OggS"))?;
-    let table = bytes.get(HEAD..HEAD + usize::from(head[26]))?;
-    let len = HEAD + table.len() + table.iter().map(|&len| usize::from(len)).sum::<usize>();
+    let header = bytes.get(..HEADER).filter(|header| header.starts_with(b"OggS"))?;
+    let table = bytes.get(HEADER..HEADER + usize::from(header[26]))?;
+    let len = HEADER + table.len() + table.iter().map(|&len| usize::from(len)).sum::<usize>();
     (len <= bytes.len()).then_some(len)
 }
 
-/// CRC-32 with the polynomial 0x04c11db7, high bit first, from 0.
-pub fn sum(bytes: &[u8]) -> u32 {
+/// CRC-32 with the polynomial 0x04c11db7, most significant bit first, initial value 0.
+pub fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |sum, &byte| sum << 8 ^ TABLE[usize::from((sum >> 24) as u8 ^ byte)])
 }
 
-/// The sum of each byte.
+/// The checksum of each byte.
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;

@@ -7,16 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Waits for its end, no longer than `patience`: its exit code, and the most memory that it ever held, kB. The system's own
-/// mark of that is read, which never falls.
-pub fn wait_with_peak(process: &mut Child, patience: Duration) -> (Option<i32>, u64) {
+/// Waits until `process` ends. Returns its exit code and its peak memory in kB. A process that has not ended after `limit`
+/// is killed, and has no exit code.
+///
+/// The peak is the kernel's own high-water mark, so no peak between two polls is missed.
+pub fn wait_with_peak(process: &mut Child, limit: Duration) -> (Option<i32>, u64) {
     let (begun, mut peak) = (Instant::now(), 0);
     loop {
         peak = peak.max(high_water(process.id()).unwrap_or(0));
         if let Some(status) = process.try_wait().unwrap() {
             return (status.code(), peak);
         }
-        if begun.elapsed() > patience {
+        if begun.elapsed() > limit {
             process.kill().unwrap();
             process.wait().unwrap();
             return (None, peak);

@@ -1,10 +1,10 @@
 //! A temporary PostgreSQL server, started from the installed binaries.
 //!
 //! `test.sh` starts one server for the whole run and names its socket's directory in [`SHARED`]. Without it, each test
-//! process starts a server of its own, which costs about two seconds a process.
+//! process starts its own server, which takes about two seconds.
 //!
-//! A shell owns the server and waits for the end of its own standard input, which the starting process holds open.
-//! So the server stops and its directory is removed however the tests end: passed, failed, or killed.
+//! A shell owns the server and waits for the end of its own standard input, which the starting process keeps open. So the
+//! server stops and its directory is removed whether the tests pass, fail or are killed.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, postgres::PgConnectOptions
 /// Names the socket directory of a server that is already running.
 const SHARED: &str = "PREPARE_AUDIO_TEST_POSTGRES";
 
-/// Stands in every address of the test server, which asks for none: it must never turn up in a message.
+/// A password in every address of the test server, which requires none. It must never appear in a message.
 pub const PASSWORD: &str = "gold-und-silber";
 
 const REQUIRE: &str = "PREPARE_AUDIO_REQUIRE_POSTGRES";
@@ -44,7 +44,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// The shared server, or one for this process. `None`, with a message, where PostgreSQL is not installed.
+    /// The shared server, or one for this process. `None`, with a message, if PostgreSQL is not installed.
     pub fn get() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<Server>> = OnceLock::new();
         SERVER
@@ -57,7 +57,7 @@ impl Server {
             .as_ref()
     }
 
-    /// A separate server with PostgreSQL's default durability, and its data on the disk of `folder`.
+    /// A separate server with PostgreSQL's default durability, whose data is in `folder`.
     #[allow(dead_code, reason = "used by benches/queue.rs")]
     pub fn durable(folder: &Path) -> Option<Self> {
         find_binaries().map(|binaries| Self::start(&binaries, folder, &[])).or_else(skip)
@@ -73,6 +73,11 @@ impl Server {
         self.url(&name)
     }
 
+    /// The folder of its socket.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn url(&self, database: &str) -> String {
         format!("postgres://postgres:{PASSWORD}@localhost/{database}?host={}", self.folder.display())
     }
@@ -81,10 +86,10 @@ impl Server {
         PgConnectOptions::from_str(&self.url(database)).unwrap()
     }
 
-    /// Starts a server that keeps its data on the disk of `place`; its socket's path has to be short.
-    fn start(binaries: &Path, place: &Path, settings: &[&str]) -> Self {
-        let new = |place: &Path| tempfile::Builder::new().prefix("pa-pg-").tempdir_in(place).unwrap().keep();
-        let (folder, data) = (new(&std::env::temp_dir()), new(place));
+    /// Starts a server whose data is in `parent`. Its socket is elsewhere, because the socket's path must be short.
+    fn start(binaries: &Path, parent: &Path, settings: &[&str]) -> Self {
+        let new = |parent: &Path| tempfile::Builder::new().prefix("pa-pg-").tempdir_in(parent).unwrap().keep();
+        let (folder, data) = (new(&std::env::temp_dir()), new(parent));
         let mut shell = Command::new("sh");
         shell.args(["-c", RUN, "sh"]).arg(binaries).args([&folder, &data]).args(settings).current_dir(&folder);
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -93,13 +98,13 @@ impl Server {
             [&folder, &data].iter().for_each(|folder| chown(folder, Some(uid), Some(gid)).unwrap());
             shell.uid(uid).gid(gid);
         }
-        let shell = shell.spawn().expect("a shell is there");
+        let shell = shell.spawn().expect("sh starts");
         let mut server = Self { folder, shell: Some(shell) };
         server.wait();
         server
     }
 
-    /// Returns when the server takes connections.
+    /// Waits until the server accepts connections.
     fn wait(&mut self) {
         let begun = Instant::now();
         while !self.answers() {
@@ -116,39 +121,40 @@ impl Server {
         let options = self.options("postgres");
         let connect =
             || super::test_database::runtime().block_on(async move { options.connect().await?.close().await });
-        // In a thread of its own: the first test to ask may be inside a runtime already.
+        // In another thread, because the caller may be inside a runtime already.
         self.folder.join(".s.PGSQL.5432").exists() && std::thread::spawn(connect).join().unwrap().is_ok()
     }
 }
 
-/// The folder that holds `initdb` and `postgres`.
+/// The folder with `initdb` and `postgres`.
 pub fn find_binaries() -> Option<PathBuf> {
-    let told = Command::new("pg_config").arg("--bindir").output().ok();
-    let told = told.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    let configured = Command::new("pg_config").arg("--bindir").output().ok();
+    let configured = configured.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let debian =
         fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
-    told.into_iter()
+    configured
+        .into_iter()
         .chain(std::env::split_paths(&path))
         .chain(debian)
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-/// Says what is left out, or fails where nothing may be.
+/// Prints that tests are skipped, or fails if they are required.
 pub fn skip<T>() -> Option<T> {
     if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") {
         panic!("{REQUIRE}=1, but PostgreSQL (initdb and postgres) is not installed");
     }
-    // Not eprintln!, which the test harness swallows when the test passes.
+    // Not eprintln!, whose output the test harness discards if the test passes.
     let _ = writeln!(
         std::io::stderr(),
-        "\n!!! PostgreSQL is not installed: EVERY TEST ON POSTGRESQL IS LEFT OUT.\n\
+        "\n!!! PostgreSQL is not installed: EVERY TEST ON POSTGRESQL IS SKIPPED.\n\
          !!! Install it (initdb and postgres), or set {REQUIRE}=1 to make this a failure.\n"
     );
     None
 }
 
-/// User and group to run the server under, when the tests run as root.
+/// User and group to run the server as, if the tests run as root.
 pub fn unprivileged_user() -> Option<(u32, u32)> {
     let id = Command::new("id").arg("-u").output().ok()?;
     if String::from_utf8_lossy(&id.stdout).trim() != "0" {

@@ -1,22 +1,22 @@
-//! Recordings of speech, and the segments that an undisturbed run writes for them.
+//! Generates recordings of speech, and computes the segments that an undisturbed run writes for them.
 
 use std::{fs, path::Path, sync::OnceLock};
 
 use super::{
-    audit::{self, Expected, SourceCut},
+    audit::{self, Expected, ExpectedSegment},
     test_dir::{TestDir, fixture},
 };
 
-/// Different recordings that there are; all others are further names of these.
+/// Number of different recordings. All others are hard links to these.
 const VARIANTS: usize = 20;
 
-/// A recording's bytes, and what an undisturbed run makes of it.
+/// A recording's bytes, and its segments after an undisturbed run.
 struct Variant {
     bytes: Vec<u8>,
-    cuts: Vec<SourceCut>,
+    segments: Vec<ExpectedSegment>,
 }
 
-/// Writes the recordings into the directory's folder `in`; returns their sources, and what is to come of each.
+/// Writes `count` recordings into the directory's folder `in`. Returns their sources and their expected segments.
 pub fn create_recordings(dir: &TestDir, count: usize) -> (Vec<String>, Expected) {
     fs::create_dir_all(dir.path("in")).unwrap();
     for (n, variant) in variants().iter().enumerate() {
@@ -26,7 +26,7 @@ pub fn create_recordings(dir: &TestDir, count: usize) -> (Vec<String>, Expected)
     let name = |n: usize| {
         let source = format!("in/{n:05}.wav");
         fs::hard_link(dir.path(name(n % VARIANTS)), dir.path(&source)).unwrap();
-        expected.insert(source.clone(), variants()[n % VARIANTS].cuts.clone());
+        expected.insert(source.clone(), variants()[n % VARIANTS].segments.clone());
         source
     };
     ((0..count).map(name).collect(), expected)
@@ -36,27 +36,27 @@ fn name(variant: usize) -> String {
     format!("variants/{variant:02}.wav")
 }
 
-/// All variants, as they are prepared once for the whole test binary.
+/// All variants. They are prepared once per process.
 fn variants() -> &'static [Variant] {
-    static VARIANTS_OF_ALL: OnceLock<Vec<Variant>> = OnceLock::new();
-    VARIANTS_OF_ALL.get_or_init(|| {
+    static PREPARED: OnceLock<Vec<Variant>> = OnceLock::new();
+    PREPARED.get_or_init(|| {
         let dir = TestDir::new();
         fs::create_dir(dir.path("variants")).unwrap();
         (0..VARIANTS).for_each(|n| write(&dir.path(name(n)), n));
         let database = format!("sqlite://{}", dir.path("undisturbed.db").display());
         dir.run(&["fetch", "variants", "--quiet", "--database", &database]).exits(0);
-        let mut cuts = audit::cuts(&database.parse().unwrap());
+        let mut expected = audit::expected_segments(&database.parse().unwrap());
         let variant = |n| {
             let path = dir.path(name(n));
-            let cuts = cuts.remove(path.to_str().unwrap()).expect("it was prepared");
-            assert!(!cuts.is_empty(), "each recording has a segment");
-            Variant { bytes: fs::read(path).unwrap(), cuts }
+            let segments = expected.remove(path.to_str().unwrap()).expect("it was prepared");
+            assert!(!segments.is_empty(), "each recording has a segment");
+            Variant { bytes: fs::read(path).unwrap(), segments }
         };
         (0..VARIANTS).map(variant).collect()
     })
 }
 
-/// Some seconds of speech, of another length and with another beginning each.
+/// Writes some seconds of speech. Each number has another length and another start.
 fn write(path: &Path, number: usize) {
     let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
     let mut writer = hound::WavWriter::create(path, reader.spec()).unwrap();

@@ -3,33 +3,44 @@
 use std::{sync::Arc, time::Duration};
 
 use prepare_audio::{
-    store::{self, Claim, ClaimKey, Claimer, DatabaseUrl, Isolation, NewRecording, Scope, Store},
+    store::{self, Claim, ClaimKey, Claimer, DatabaseUrl, Exclusion, Isolation, NewRecording, Scope, Store},
     types::{PackedProbabilities, PreparedRecording, Segment},
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use super::postgres::Server;
+use super::{pgbouncer::Pooler, postgres::Server};
 
 /// A database used by one test only.
 pub struct TestDatabase {
     /// Its address.
     pub url: DatabaseUrl,
+    /// The same without a pooler in between.
+    direct: DatabaseUrl,
     folder: TempDir,
 }
 
 impl TestDatabase {
-    /// An SQLite file that is not there yet.
+    /// An SQLite file that does not exist yet.
     pub async fn sqlite() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("queue.db").display());
-        Some(Self { url: url.parse().unwrap(), folder })
+        let url: DatabaseUrl = format!("sqlite://{}", folder.path().join("queue.db").display()).parse().unwrap();
+        Some(Self { url: url.clone(), direct: url, folder })
     }
 
-    /// An empty database of the test server; none where PostgreSQL is not installed.
+    /// An empty database of the test server; `None` if PostgreSQL is not installed.
     pub async fn postgres() -> Option<Self> {
-        let url = Server::get()?.database().await;
-        Some(Self { url: url.parse().unwrap(), folder: tempfile::tempdir().unwrap() })
+        let url: DatabaseUrl = Server::get()?.database().await.parse().unwrap();
+        Some(Self { url: url.clone(), direct: url, folder: tempfile::tempdir().unwrap() })
+    }
+
+    /// The same through PgBouncer in transaction mode; none where one of them is not installed.
+    pub async fn pooled() -> Option<Self> {
+        let server = Server::get()?;
+        let pooler = Pooler::get(server)?;
+        let direct = server.database().await;
+        let url = pooler.url(&direct).parse().unwrap();
+        Some(Self { url, direct: direct.parse().unwrap(), folder: tempfile::tempdir().unwrap() })
     }
 
     /// A folder for the test's files.
@@ -42,7 +53,7 @@ impl TestDatabase {
         store::connect(&self.url).await.unwrap()
     }
 
-    /// Opens it with these sources in it.
+    /// Opens it and adds these sources.
     pub async fn with(&self, sources: &[&str]) -> Arc<Store> {
         let store = self.open().await;
         let recordings: Vec<NewRecording> = sources.iter().map(|&source| source.into()).collect();
@@ -55,10 +66,10 @@ impl TestDatabase {
         self.query(sql).await;
     }
 
-    /// The first column of each row that `sql` gives, which must be text.
+    /// The first column of each row that `sql` returns, which must be text. It bypasses the store.
     pub async fn query(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
-        match &self.url {
+        match &self.direct {
             DatabaseUrl::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(30));
                 let mut connection = options.connect().await.unwrap();
@@ -66,8 +77,8 @@ impl TestDatabase {
                 connection.close().await.unwrap();
                 rows.iter().map(|row| row.get(0)).collect()
             }
-            DatabaseUrl::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
+            DatabaseUrl::Postgres(address) => {
+                let mut connection = address.options().connect().await.unwrap();
                 let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
                 rows.iter().map(|row| row.get(0)).collect()
@@ -75,7 +86,7 @@ impl TestDatabase {
         }
     }
 
-    /// One column of one recording as text; "-" stands for NULL.
+    /// One column of one recording as text; "-" if it is NULL.
     pub async fn field(&self, id: i64, column: &str) -> String {
         let sql = format!("SELECT COALESCE(CAST({column} AS TEXT), '-') FROM recording WHERE id = {id}");
         self.query(&sql).await.pop().unwrap()
@@ -86,7 +97,7 @@ impl TestDatabase {
         self.field(id, column).await.parse().unwrap()
     }
 
-    /// All columns that a write under a lost claim could change, one line for each row.
+    /// All columns that a write under a lost claim could change, one line per row.
     pub async fn snapshot(&self) -> Vec<String> {
         let columns = [
             "id",
@@ -116,10 +127,10 @@ impl TestDatabase {
     }
 }
 
-/// How long a live worker may go without a heartbeat.
+/// How long a live worker may last without a heartbeat.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A multi-threaded runtime like the program's.
+/// A multi-threaded runtime, like the program's.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
@@ -132,6 +143,7 @@ pub fn claimer(worker: &str, recipe: &str) -> Claimer {
         lease: Duration::from_secs(60),
         scope: Scope::Any,
         max_attempts: None,
+        without: Exclusion::default(),
     }
 }
 
@@ -157,7 +169,7 @@ pub async fn claimed_sources(store: &Arc<Store>, recipe: &str, limit: usize) -> 
     sources
 }
 
-/// The facts of a recording of `number` segments, none of them a round number.
+/// A prepared recording with `number` segments. Its numbers are not round, so that rounding errors show.
 pub fn outcome(number: u64) -> PreparedRecording {
     let segments = (0..number).map(|idx| Segment {
         idx,
@@ -200,7 +212,7 @@ pub fn outcome(number: u64) -> PreparedRecording {
     }
 }
 
-/// Keys that no longer match the row of `key`: each differs in one part.
+/// Keys that do not match the row of `key`: each differs in one part.
 pub fn stale_keys(key: &ClaimKey) -> [ClaimKey; 4] {
     let of = |id, token, claim_id: &str| ClaimKey { id, token, claim_id: claim_id.to_owned() };
     [

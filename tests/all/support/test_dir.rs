@@ -17,12 +17,12 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-/// One of them.
+/// The path of a fixture.
 pub fn fixture(name: &str) -> PathBuf {
     fixtures().join(name)
 }
 
-/// The expected values that the official package made; `name` is a file of fixtures/expected.
+/// Expected values that the official package computed; `name` is a file in fixtures/expected.
 pub fn expected(name: &str) -> Value {
     let text = fs::read_to_string(fixture("expected").join(name)).unwrap();
     serde_json::from_str(&text).unwrap()
@@ -75,7 +75,7 @@ impl TestDir {
         self.folder.path().join(name)
     }
 
-    /// Writes a file, with its folders.
+    /// Writes a file, and creates its folders.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -108,12 +108,12 @@ impl TestDir {
         self.run(&["status", "--json"]).exits(0).json()
     }
 
-    /// How many recordings are in `state`.
+    /// The number of recordings in `state`.
     pub fn count(&self, state: &str) -> i64 {
         count_in(&self.status(), state)
     }
 
-    /// Runs SQL on the database file in this directory, as a user would; returns the first row, or null.
+    /// Runs SQL on the database file in this directory, without the store. Returns the first row, or null.
     pub fn query_row(&self, sql: &'static str) -> Value {
         let options = SqliteConnectOptions::new().filename(self.path("prepare-audio.db"));
         runtime().block_on(async {
@@ -123,7 +123,7 @@ impl TestDir {
             let mut values = Map::new();
             let Some(row) = row else { return Value::Null };
             for (index, column) in row.columns().iter().enumerate() {
-                // The type of the value, not of the column: an expression has none.
+                // The type of the value, because a column that is an expression has no type.
                 let kind = row.try_get_raw(index).unwrap().type_info().name().to_owned();
                 let value = match kind.as_str() {
                     "INTEGER" => row.get::<Option<i64>, _>(index).into(),
@@ -142,7 +142,7 @@ impl TestDir {
         self.run(&args).exits(0).json_lines()
     }
 
-    /// All files below `name` with their content, sorted by path, without the list of databases of an output folder.
+    /// All files below `name` with their content, sorted by path. The output folder's list of databases is left out.
     pub fn files(&self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let root = self.path(name);
         let mut files: Vec<_> = walkdir::WalkDir::new(&root)
@@ -155,7 +155,7 @@ impl TestDir {
         files
     }
 
-    /// Recordings of about a minute each, made of the fixtures' speech, all different, in `folder`.
+    /// Writes `count` different recordings of about a minute into `folder`, made from the fixtures' speech.
     pub fn long_recordings(&self, folder: &str, count: usize) {
         let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
         let spec = reader.spec();
@@ -173,7 +173,7 @@ impl TestDir {
     }
 }
 
-/// How many recordings the JSON of `status` has in `state`.
+/// The number of recordings in `state` according to the JSON of `status`.
 pub fn count_in(status: &Value, state: &str) -> i64 {
     let states = status["states"].as_array().unwrap();
     states.iter().find(|s| s["state"] == state).map_or(0, |s| s["recordings"].as_i64().unwrap())

@@ -35,8 +35,8 @@ impl MatroskaReader {
     fn next_readable(&mut self) -> Result<Option<Packet>> {
         for _ in 0..MOST_FAILURES {
             match self.inner.next_packet() {
-                Err(Error::DecodeError(cause)) => {
-                    tracing::debug!(cause, "skipped a Matroska block");
+                Err(error) if is_of_block(&error) => {
+                    tracing::debug!(%error, "skipped a Matroska block");
                     self.report.regions.fetch_add(1, Relaxed);
                 }
                 // A Segment of unknown size ends with the file.
@@ -49,6 +49,16 @@ impl MatroskaReader {
             }
         }
         self.inner.next_packet()
+    }
+}
+
+/// Whether an error concerns a single block. One that ends early, such as in the sizes of its laced frames, is reported like
+/// the end of the file, but with this message.
+fn is_of_block(error: &Error) -> bool {
+    match error {
+        Error::DecodeError(_) => true,
+        Error::IoError(error) => error.kind() == io::ErrorKind::UnexpectedEof && error.to_string() == "buffer underrun",
+        _ => false,
     }
 }
 

@@ -4,7 +4,7 @@ use symphonia::core::{
     audio::GenericAudioBufferRef,
     codecs::{
         CodecInfo,
-        audio::{AudioCodecParameters, AudioDecoder, FinalizeResult},
+        audio::{AudioCodecParameters, AudioDecoder, FinalizeResult, well_known::CODEC_ID_AAC},
     },
     errors::Result,
     packet::PacketRef,
@@ -20,13 +20,18 @@ pub(super) struct PanicSafeDecoder {
     inner: Box<dyn AudioDecoder>,
     /// Whether it panicked, and must be replaced.
     is_poisoned: bool,
+    /// Whether it is replaced after a packet that does not decode, too.
+    is_replaced_after_failure: bool,
     make: Make,
 }
 
 impl PanicSafeDecoder {
     /// A decoder created by `make`.
     pub fn of(make: Make) -> Result<Self> {
-        Ok(Self { inner: guard(&make)?, is_poisoned: false, make })
+        let inner = guard(&make)?;
+        // The channel layout is that of the first packet. If that is damaged, no other packet decodes.
+        let is_replaced_after_failure = inner.codec_params().codec == CODEC_ID_AAC;
+        Ok(Self { inner, is_poisoned: false, is_replaced_after_failure, make })
     }
 }
 
@@ -49,7 +54,7 @@ impl AudioDecoder for PanicSafeDecoder {
         }
         self.is_poisoned = true;
         let decoded = guard(|| Ok(self.inner.decode_ref(packet).map(|_| ())))?;
-        self.is_poisoned = false;
+        self.is_poisoned = decoded.is_err() && self.is_replaced_after_failure;
         decoded.map(|()| self.inner.last_decoded())
     }
 

@@ -84,7 +84,7 @@ impl SampleClock {
         if self.anchor.is_none() {
             self.anchor = self.start_anchor(time, rate);
         }
-        let missing = self.missing(time, rate);
+        let missing = self.missing(time, rate, frames);
         self.position += missing;
         if self.anchor.is_none_or(|(_, _, of)| of != rate) {
             // The first packet may be trimmed, so that only its end is certain.
@@ -110,8 +110,8 @@ impl SampleClock {
         is_first_gap.then_some((start, 0, rate))
     }
 
-    fn missing(&mut self, time: PacketTime, rate: u32) -> u64 {
-        let was_damaged = std::mem::take(&mut self.is_after_damage) || time.is_near_loss;
+    fn missing(&mut self, time: PacketTime, rate: u32, frames: u64) -> u64 {
+        let was_damaged = std::mem::take(&mut self.is_after_damage);
         let Some((pts, at, _)) = self.anchor.filter(|&(_, _, of)| of == rate) else { return 0 };
         let Some(drift) = self.frames_between(pts, time.start, rate).and_then(|frames| {
             i64::try_from(at).ok()?.checked_add(frames)?.checked_sub(i64::try_from(self.position).ok()?)
@@ -126,7 +126,13 @@ impl SampleClock {
             return 0;
         }
         let is_exact = self.precision == Precision::Exact;
-        let tolerance = in_frames(if is_exact || was_damaged { EXACT_TOLERANCE_S } else { COARSE_TOLERANCE_S });
+        let (exact, coarse) = (in_frames(EXACT_TOLERANCE_S), in_frames(COARSE_TOLERANCE_S));
+        let tolerance = match time.is_near_loss {
+            _ if is_exact || was_damaged => exact,
+            // Jitter may be half a packet. A lost packet is a whole one.
+            true => i64::try_from(frames / 4 * 3).unwrap_or(coarse).clamp(exact, coarse),
+            false => coarse,
+        };
         // If the clock of the time stamps is slower than that of the samples, only the jump is a gap.
         let missing = if is_exact { drift } else { drift.min(jump) };
         let missing = if missing > tolerance { missing } else { 0 };
@@ -232,8 +238,8 @@ mod tests {
     fn small_losses_are_filled_where_bytes_were_skipped() {
         let mut clock = clock(Precision::Coarse, 1_000);
         let time = |start| PacketTime { is_near_loss: true, ..at(start, 20) };
-        let gaps = [0, 20, 60, 80, 140].map(|start| clock.pass(time(start), 48_000, 960));
-        assert_eq!(gaps, [0, 0, 960, 0, 1_920]);
+        let gaps = [0, 20, 60, 80, 140, 170, 180].map(|start| clock.pass(time(start), 48_000, 960));
+        assert_eq!(gaps, [0, 0, 960, 0, 1_920, 0, 0], "the last two jitter");
     }
 
     #[test]

@@ -208,8 +208,13 @@ impl SymphoniaDecoder {
         };
         self.damage.packets += 1;
         match outcome {
-            // The first packet of Vorbis after a gap has no samples, it only prepares the next one. Its time is not used.
-            PacketOutcome::Samples { len: 0, .. } => Ok(None),
+            PacketOutcome::Samples { len: 0, .. } => {
+                // The first packet of Vorbis only prepares the next one. Of other codecs, such a packet is damaged.
+                if self.info.codec != "vorbis" {
+                    self.clock.packet_lost();
+                }
+                Ok(None)
+            }
             PacketOutcome::Samples { rate, channels, len } => {
                 let silence = self.clock.pass(time, rate, (len / channels) as u64);
                 let skipped = self.packets.timeline.skip(time.pts, rate, silence);

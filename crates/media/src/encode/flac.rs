@@ -7,10 +7,10 @@ use flac_codec::{
     encode::{FlacSampleWriter, Options},
 };
 
-use super::{Buffered, EncodeError, Sample, SegmentSpec, unsupported};
+use super::{EncodeError, Output, Sample, SegmentSpec, unsupported};
 
 pub(super) fn write<'s, S: Sample>(
-    out: Buffered<'_>,
+    out: Output<'_>,
     spec: &SegmentSpec,
     frames: u64,
     blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, io};
 
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
-use super::{Buffered, EncodeError, OPUS_RATES, Sample, SegmentSpec, Write, bitrate, unsupported};
+use super::{EncodeError, OPUS_RATES, Output, Sample, SegmentSpec, Write, bitrate, unsupported};
 use crate::libopus::{Encoder, RATE};
 
 /// The serial number of the stream. Any number will do, since the file has no other stream.
@@ -14,7 +14,7 @@ const SERIAL: u32 = 1;
 const PACKETS_PER_PAGE: usize = 50;
 
 pub(super) fn write<'s, S: Sample>(
-    out: Buffered<'_>,
+    out: Output<'_>,
     spec: &SegmentSpec,
     blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
 ) -> Result<(), EncodeError> {
@@ -34,7 +34,7 @@ pub(super) fn write<'s, S: Sample>(
 }
 
 struct Stream<'a> {
-    pages: PacketWriter<'static, Buffered<'a>>,
+    pages: PacketWriter<'static, Output<'a>>,
     encoder: Encoder,
     channels: usize,
     /// Samples at 48 kHz for each sample of the file.
@@ -51,7 +51,7 @@ struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    fn begin(out: Buffered<'a>, spec: &SegmentSpec, bits: u32) -> Result<Self, EncodeError> {
+    fn begin(out: Output<'a>, spec: &SegmentSpec, bits: u32) -> Result<Self, EncodeError> {
         let encoder = Encoder::new(spec.rate, spec.channels.into(), bits).map_err(unsupported)?;
         let step = u64::from(RATE / spec.rate);
         let skip = u16::try_from(encoder.delay() as u64 * step).map_err(unsupported)?;

@@ -3,22 +3,22 @@
 use std::path::PathBuf;
 
 /// How to install ONNX Runtime.
-const HOW_TO_GET_IT: &str = "`pip install onnxruntime` in a Python environment that is active (or onnxruntime-gpu, for \
-    CUDA); or unpack a release of https://github.com/microsoft/onnxruntime/releases and put its library beside \
-    the program or its path into ORT_DYLIB_PATH";
+const HOW_TO_GET_IT: &str = "`pip install onnxruntime` in an active Python environment (onnxruntime-gpu for CUDA); or \
+    unpack a release of https://github.com/microsoft/onnxruntime/releases and put its library beside the program, or \
+    its path into ORT_DYLIB_PATH";
 
 /// An error of the engine that computes through ONNX Runtime.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
     /// No library was found.
-    #[error("ONNX Runtime was not found; looked {looked}. To get it: {HOW_TO_GET_IT}")]
+    #[error("ONNX Runtime was not found; searched {searched}. To get it: {HOW_TO_GET_IT}")]
     Missing {
-        /// The places, in words, with the reasons why the libraries found there cannot be used.
-        looked: String,
+        /// The places, as text, with the reasons why the libraries found there cannot be used.
+        searched: String,
     },
     /// A library was found and cannot be used.
-    #[error("cannot use {} as ONNX Runtime: {reason}. To get another one: {HOW_TO_GET_IT}", path.display())]
+    #[error("cannot use {} as ONNX Runtime: {reason}. To get another: {HOW_TO_GET_IT}", path.display())]
     Unusable {
         /// The library's file.
         path: PathBuf,
@@ -27,8 +27,8 @@ pub enum OnnxError {
     },
     /// The loaded library cannot compute on this device.
     #[error(
-        "the ONNX Runtime in {} has no CUDA, only {offered}. For CUDA: `pip install onnxruntime-gpu`, or a \
-         release whose name has `gpu` in it, named in ORT_DYLIB_PATH",
+        "the ONNX Runtime in {} has no CUDA, only {offered}. For CUDA: `pip install onnxruntime-gpu`, or set \
+         ORT_DYLIB_PATH to the library of a release with `gpu` in its name",
         library.display()
     )]
     NoCuda {

@@ -14,18 +14,18 @@ const INT64: i32 = 7;
 /// Cells of the LSTM: half of the state.
 const CELLS: usize = STATE / 2;
 
-const EXPECTED: &str = "input [1, 576], state [2, 1, 128], sr -> output, stateN (Silero VAD v5 and v6, a window a \
-    call), or input [n, 576], h [1, 1, 128], c [1, 1, 128] -> speech_probs, hn, cn (many windows a call)";
+const EXPECTED: &str = "input [1, 576], state [2, 1, 128], sr -> output, stateN (Silero VAD v5 and v6, one window per \
+    call), or input [n, 576], h [1, 1, 128], c [1, 1, 128] -> speech_probs, hn, cn (many windows per call)";
 
 /// The two ways in which Silero VAD v5 and v6 are exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interface {
-    /// `input, state, sr -> output, stateN`: one window a call. The official package's main file.
+    /// `input, state, sr -> output, stateN`: one window per call. The official package's main file.
     PerWindow {
         /// Whether the model has the input `sr`. Files for 16 kHz only do not have it.
         has_rate: bool,
     },
-    /// `input, h, c -> speech_probs, hn, cn`: any number of windows a call.
+    /// `input, h, c -> speech_probs, hn, cn`: any number of windows per call.
     Batched,
 }
 
@@ -33,7 +33,7 @@ impl Interface {
     /// The interface of the model in an ONNX file.
     pub fn of(bytes: &[u8]) -> Result<Self, VadError> {
         let model = ModelProto::decode(bytes).map_err(|error| VadError::NotOnnx(error.to_string()))?;
-        let graph = model.graph.ok_or_else(|| VadError::NotOnnx("it holds no graph".into()))?;
+        let graph = model.graph.ok_or_else(|| VadError::NotOnnx("it contains no graph".into()))?;
         let recognised = graph.recognise();
         recognised.ok_or_else(|| OnnxError::Interface { found: graph.describe(), expected: EXPECTED }.into())
     }
@@ -145,8 +145,8 @@ impl Port {
     fn fits(&self, element: i32, shape: &[Option<usize>]) -> bool {
         let Some(tensor) = self.tensor().filter(|tensor| tensor.element == element) else { return false };
         let Some(own) = &tensor.shape else { return true };
-        let same = |(own, wanted): (&Dimension, &Option<usize>)| match (own.size, wanted) {
-            (Some(own), Some(wanted)) => usize::try_from(own) == Ok(*wanted),
+        let same = |(own, expected): (&Dimension, &Option<usize>)| match (own.size, expected) {
+            (Some(own), Some(expected)) => usize::try_from(own) == Ok(*expected),
             _ => true,
         };
         own.dims.len() == shape.len() && own.dims.iter().zip(shape).all(same)

@@ -38,7 +38,7 @@ pub(super) struct Candidate {
     pub origin: Origin,
 }
 
-/// The places that are searched, in words.
+/// The places that are searched, as text for a message.
 pub(super) const PLACES: &str = "beside the program, where the system's loader looks, and in the Python environments \
     of VIRTUAL_ENV, CONDA_PREFIX, PATH and ~/.local";
 
@@ -50,8 +50,8 @@ const NAMES: [&str; 2] = ["libonnxruntime.dylib", "libonnxruntime.1.dylib"];
 #[cfg(not(any(target_os = "windows", target_os = "macos")))]
 const NAMES: [&str; 2] = ["libonnxruntime.so", "libonnxruntime.so.1"];
 
-/// All candidates, the best first. A library that the user names is the only one: silently using another one would hide
-/// a mistake.
+/// All candidates, the best first. If the user names a library, it is the only candidate, because silently using another
+/// one would hide a mistake.
 pub(super) fn candidates() -> Vec<Candidate> {
     let program = env::current_exe().ok();
     candidates_of(|name| env::var_os(name).filter(|value| !value.is_empty()), program.as_deref())
@@ -59,8 +59,8 @@ pub(super) fn candidates() -> Vec<Candidate> {
 
 fn candidates_of(variable: impl Fn(&str) -> Option<OsString>, program: Option<&Path>) -> Vec<Candidate> {
     if let Some(named) = variable("ORT_DYLIB_PATH") {
-        // The system's loader searches its own places for a name without a folder. A file of that name in the current
-        // folder is more likely meant.
+        // For a name without a folder, the system's loader searches its own folders. A file of that name in the current
+        // folder is more likely the one that the user means.
         let named = PathBuf::from(named);
         let path = if named.exists() { std::path::absolute(&named).unwrap_or(named) } else { named };
         return vec![Candidate { path, origin: Origin::Variable }];

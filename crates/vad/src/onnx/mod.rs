@@ -39,8 +39,8 @@ pub struct OnnxModel {
 }
 
 impl OnnxModel {
-    /// Checks the file, loads the library, and computes one window of silence, so that what cannot work fails here and not
-    /// in the first recording.
+    /// Checks the file, loads the library, and computes one window of silence, so that an unusable model or library fails
+    /// here and not in the first recording.
     ///
     /// # Errors
     /// If the file is not such a model, the library is missing, or the library cannot compute the model.

@@ -80,16 +80,16 @@ impl Runtime {
 /// The first candidate that can be loaded. The error also names those that exist and cannot be loaded, because one of
 /// them may be the one that the user meant.
 fn first_of(candidates: Vec<Candidate>) -> Result<Runtime, OnnxError> {
-    let mut looked = library::PLACES.to_owned();
+    let mut searched = library::PLACES.to_owned();
     for Candidate { path, origin } in candidates {
         match ort::init_from(&path) {
             Ok(builder) => return Ok(Runtime { environment: environment(builder)?, path, origin }),
             Err(LoadDynamicError::Dlopen { .. }) if origin == Origin::System => {} // most likely not installed
             Err(error) if origin == Origin::Variable => return Err(OnnxError::Unusable { path, reason: why(&error) }),
-            Err(error) => looked += &format!("; {} cannot be used: {}", path.display(), why(&error)),
+            Err(error) => searched += &format!("; {} cannot be used: {}", path.display(), why(&error)),
         }
     }
-    Err(OnnxError::Missing { looked })
+    Err(OnnxError::Missing { searched })
 }
 
 fn why(error: &LoadDynamicError) -> String {
@@ -97,17 +97,18 @@ fn why(error: &LoadDynamicError) -> String {
         // The cause has the loader's message.
         LoadDynamicError::Dlopen { error, .. } => error.source().map_or_else(|| error.to_string(), ToString::to_string),
         LoadDynamicError::MissingApi { .. } => "it is another library (it has no function OrtGetApiBase)".into(),
-        LoadDynamicError::InvalidVersionString => "it does not tell its version".into(),
+        LoadDynamicError::InvalidVersionString => "it does not report a valid version".into(),
         LoadDynamicError::BadVersion { version_str, .. } => {
             format!("its version is {version_str}, and 1.{} or newer is needed", ort::MINOR_VERSION)
         }
     }
 }
 
-/// The library's log goes to `tracing` at the level debug: every failure is also returned as an error.
+/// Creates the environment. The library's log goes to `tracing` at the level debug, because every failure is also returned
+/// as an error.
 fn environment(builder: EnvironmentBuilder) -> Result<Environment, OnnxError> {
-    let log = |level: LogLevel, _: &str, _: &str, place: &str, message: &str| {
-        tracing::debug!(?level, place, "ONNX Runtime: {message}");
+    let log = |level: LogLevel, _: &str, _: &str, location: &str, message: &str| {
+        tracing::debug!(?level, location, "ONNX Runtime: {message}");
     };
     let builder = builder.with_name("prepare-audio").with_telemetry(false).with_logger(Arc::new(log));
     let environment = builder.build().map_err(|error| OnnxError::Refused(error.to_string()))?;
@@ -115,7 +116,7 @@ fn environment(builder: EnvironmentBuilder) -> Result<Environment, OnnxError> {
     Ok(environment)
 }
 
-/// `ort` reports whether one provider is available. The provider's name is an associated constant, hence a type each.
+/// The available providers. `ort` can check one provider, whose name is an associated constant, so each needs a type.
 fn providers() -> Vec<&'static str> {
     macro_rules! availability {
         ($($name:literal)*) => {

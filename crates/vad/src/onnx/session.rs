@@ -12,7 +12,7 @@ use super::{Device, INPUT, Interface, OnnxError, Runtime, STATE, windows::Window
 use crate::SAMPLE_RATE;
 
 /// Windows per call, if the model takes many: 4 s, the length of the blocks in which recordings are decoded. More windows
-/// gain nothing.
+/// per call are not faster.
 const BLOCK: usize = 128;
 
 /// Computes the speech probability of each window of a recording, as [`SileroDetector`](crate::SileroDetector) does.
@@ -58,7 +58,7 @@ impl OnnxDetector {
         self.compute(probabilities)
     }
 
-    /// Computes one window of silence, to find out whether the session works.
+    /// Computes one window of silence, to check that the session works.
     pub(super) fn try_out(mut self) -> Result<(), OnnxError> {
         let mut probabilities = Vec::new();
         self.push(&[0.0], &mut probabilities)?;
@@ -147,14 +147,14 @@ fn many(
     Ok(())
 }
 
-/// A view: nothing is copied.
+/// A view of the values. Nothing is copied.
 fn tensor<'v, const N: usize>(shape: [usize; N], values: &'v [f32]) -> Result<SessionInputValue<'v>, OnnxError> {
     TensorRef::from_array_view((shape, values)).map(Into::into).map_err(failed)
 }
 
 /// An output's values, if there are `count` of them.
 fn values<'o>(outputs: &'o SessionOutputs<'_>, name: &str, count: usize) -> Result<&'o [f32], OnnxError> {
-    let output = outputs.get(name).ok_or_else(|| OnnxError::Run(format!("the model gave no {name}")))?;
+    let output = outputs.get(name).ok_or_else(|| OnnxError::Run(format!("the model returned no {name}")))?;
     let (shape, values) = output.try_extract_tensor::<f32>().map_err(failed)?;
     if values.len() != count {
         return Err(OnnxError::Run(format!("the model's {name} is {shape:?}, expected {count} values")));

@@ -6,12 +6,12 @@ use crate::{CONTEXT, WINDOW};
 /// The context of the first window, followed by the samples that are not computed yet.
 pub(super) struct Windows {
     samples: Vec<f32>,
-    /// The maximal length, context included.
+    /// The maximum length, context included.
     capacity: usize,
 }
 
 impl Windows {
-    /// Room for `windows` windows at once.
+    /// Space for `windows` windows at a time.
     pub fn new(windows: usize) -> Self {
         let capacity = CONTEXT + windows * WINDOW;
         let mut samples = Vec::with_capacity(capacity);
@@ -25,7 +25,7 @@ impl Windows {
         self.samples.resize(CONTEXT, 0.0);
     }
 
-    /// Takes as many samples as there is room for, and returns the rest.
+    /// Takes as many samples as fit, and returns the rest.
     pub fn fill<'s>(&mut self, samples: &'s [f32]) -> &'s [f32] {
         let (taken, rest) = samples.split_at(samples.len().min(self.capacity - self.samples.len()));
         self.samples.extend_from_slice(taken);
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_are_whole_and_have_their_context() {
+    fn windows_are_complete_and_include_their_context() {
         let samples: Vec<f32> = (0..3 * WINDOW + 7).map(|n| n as f32).collect();
         let (mut windows, mut found, mut rest) = (Windows::new(2), Vec::new(), &samples[..]);
         while !rest.is_empty() {

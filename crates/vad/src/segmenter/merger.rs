@@ -3,7 +3,7 @@
 use super::super::{DetectorSpec, Parameters};
 use super::SpeechSegment;
 
-/// Segments that were joined: from the start of the first to the end of the last, with all that lies between.
+/// Joined segments: from the start of the first to the end of the last, including the pauses between them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
     /// The chunk as one segment. Its probabilities are those of all its segments' windows; its `cut` is that of its last
@@ -36,9 +36,9 @@ impl Chunk {
 /// becomes a chunk immediately.
 #[derive(Debug, Clone)]
 pub struct Merger {
-    /// In samples.
+    /// Maximum length in samples.
     limit: Option<f64>,
-    /// The chunk that may still take a segment.
+    /// The chunk that the next segment may be added to.
     open: Option<Chunk>,
 }
 
@@ -48,7 +48,7 @@ impl Merger {
         Self { limit: parameters.merge_to_s.map(|seconds| seconds * f64::from(spec.sample_rate)), open: None }
     }
 
-    /// Takes the next segment. Appends the chunk that is thereby complete, if any.
+    /// Takes the next segment. Appends the chunk that this completes, if any.
     pub fn push(&mut self, segment: SpeechSegment, chunks: &mut Vec<Chunk>) {
         let Some(limit) = self.limit else {
             chunks.push(segment.into());
@@ -61,7 +61,7 @@ impl Merger {
     }
 
     /// Informs the merger that no later segment starts before sample `next`, which is
-    /// [`Segmenter::needed_from`](super::Segmenter::needed_from). Appends the chunk if no later segment can join it.
+    /// [`Segmenter::needed_from`](super::Segmenter::needed_from). Appends the chunk if no later segment can be added to it.
     pub fn advance(&mut self, next: u64, chunks: &mut Vec<Chunk>) {
         let Some(limit) = self.limit else { return };
         let is_full = |open: &mut Chunk| next.saturating_sub(open.speech.start) as f64 >= limit;

@@ -1,6 +1,6 @@
-//! From probabilities to speech segments, as `get_speech_timestamps` of silero-vad 6.2.3, but one window at a time.
+//! From probabilities to speech segments, as in `get_speech_timestamps` of silero-vad 6.2.3, but one window at a time.
 //!
-//! - [`tracker`] finds where speech begins and ends.
+//! - [`tracker`] finds the starts and ends of speech.
 //! - [`padder`] adds the padding.
 //! - [`merger`] joins segments into longer chunks. It is separate: a caller that wants chunks runs it on the segments.
 //!
@@ -26,8 +26,8 @@ pub struct SpeechSegment {
     pub start: u64,
     /// The sample after the last, padding included.
     pub end: u64,
-    /// The mean probability of the segment's windows before padding. Windows in the padding are silence and say nothing
-    /// about how certain the model was.
+    /// The mean probability of the segment's windows before padding. Windows in the padding are silence, so they do not
+    /// show how certain the model was.
     pub mean_probability: f32,
     /// The minimum of the same probabilities.
     pub min_probability: f32,
@@ -70,11 +70,11 @@ impl CutReason {
     }
 }
 
-/// What [`Segmenter::push_events`] reports. Events alternate: a `Started`, then the `Ended` of the same segment.
+/// An event that [`Segmenter::push_events`] reports. Each `Started` is followed by the `Ended` of the same segment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SegmentEvent {
-    /// A segment has begun. It is reported once it is certain, which is when its speech is longer than
-    /// `min_speech_duration_ms`; `at` lies that far in the past.
+    /// A segment has started. It is reported once it is certain, which is when its speech is longer than
+    /// `min_speech_duration_ms`. So `at` is in the past by that time.
     Started {
         /// The first sample, padding included: the `start` of the segment that ends next.
         at: u64,
@@ -129,19 +129,19 @@ impl Segmenter {
     /// A segmenter at the start of a recording, for the probabilities of a detector with the specification `spec`.
     ///
     /// # Errors
-    /// [`VadError::Parameter`] or [`VadError::Spec`] where a value is out of its range.
+    /// [`VadError::Parameter`] or [`VadError::Spec`] if a value is out of its range.
     pub fn new(parameters: &Parameters, spec: DetectorSpec) -> Result<Self, VadError> {
         parameters.validate()?;
         spec.validate()?;
         Ok(Self { spec, tracker: Tracker::new(parameters, &spec), padder: Padder::new(parameters, &spec) })
     }
 
-    /// Takes the probability of the next window. Appends the segments that are thereby decided, at most two.
+    /// Takes the probability of the next window. Appends the segments that become final with it, at most two.
     pub fn push(&mut self, probability: f32, segments: &mut Vec<SpeechSegment>) {
         self.advance(probability, |event| segments.extend(ended(event)));
     }
 
-    /// Takes the probability of the next window. Appends the events that are thereby decided.
+    /// Takes the probability of the next window. Appends the events that become certain with it.
     pub fn push_events(&mut self, probability: f32, events: &mut Vec<SegmentEvent>) {
         self.advance(probability, |event| events.push(event));
     }
@@ -157,7 +157,7 @@ impl Segmenter {
         self.end(total_samples, |event| events.push(event));
     }
 
-    /// Discards the recording: the segmenter is ready for the next one.
+    /// Discards the current recording. The segmenter is then ready for the next one.
     pub fn reset(&mut self) {
         self.tracker.reset();
         self.padder.finish(0, |_| {});
@@ -180,12 +180,12 @@ impl Segmenter {
         }
         match self.tracker.ongoing() {
             Some(speech) if speech.is_certain => self.padder.start(speech.start, emit),
-            _ => self.padder.advance(self.next_start(), self.tracker.least_samples(), emit),
+            _ => self.padder.advance(self.next_start(), self.tracker.min_samples(), emit),
         }
     }
 
     fn end(&mut self, total_samples: u64, mut emit: impl FnMut(SegmentEvent)) {
-        debug_assert_eq!(self.spec.windows(total_samples), self.tracker.windows(), "one probability a window");
+        debug_assert_eq!(self.spec.windows(total_samples), self.tracker.windows(), "one probability per window");
         if let Some(segment) = self.tracker.finish(total_samples) {
             self.padder.add(segment, &mut emit);
         }

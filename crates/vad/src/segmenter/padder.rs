@@ -1,11 +1,11 @@
-//! Adds the padding to segments. Neighbours that are too close share the gap between them in proportion to their
-//! padding. For equal paddings that is half the gap, rounded down, as in the official package.
+//! Adds the padding to segments. If the gap between two segments is too short for both paddings, it is divided in
+//! proportion to them. For equal paddings that is half the gap, rounded down, as in the official package.
 
 use super::super::statistics::Statistics;
 use super::super::{DetectorSpec, Parameters};
 use super::{CutReason, SegmentEvent, SpeechSegment, UnpaddedSegment};
 
-/// Holds a segment back until its padded end is final, which depends on where the next segment begins.
+/// Delays a segment until its padded end is final, which depends on the start of the next segment.
 ///
 /// The events alternate: `Started` for a segment, then `Ended` for the same one.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(super) struct Padder {
     started: Option<u64>,
 }
 
-/// A segment whose start has its padding and whose end has not.
+/// A segment whose start is padded and whose end is not padded yet.
 #[derive(Debug, Clone)]
 struct HeldSegment {
     start: u64,

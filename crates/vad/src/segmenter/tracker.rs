@@ -1,4 +1,4 @@
-//! Finds where speech begins and ends, before padding.
+//! Finds the starts and ends of speech, before padding.
 //!
 //! The algorithm is that of `get_speech_timestamps` of silero-vad 6.2.3 (`silero_vad/utils_vad.py`), rewritten as a state
 //! machine that takes one window at a time. [`CutPolicy::Quietest`] is an addition.
@@ -57,7 +57,7 @@ struct Speech {
     /// Whether it is the rest of longer speech that was cut at its quietest window. Then it becomes a segment however
     /// short it is.
     is_rest: bool,
-    /// Of all its windows.
+    /// The statistics of all its windows.
     statistics: Statistics,
     /// The current silence: the end of the speech if it lasts long enough.
     silence: Option<Silence>,
@@ -70,9 +70,9 @@ struct Speech {
 #[derive(Debug, Clone, Copy)]
 struct Silence {
     start: u64,
-    /// Of the speech's windows before the silence.
+    /// The statistics of the speech's windows before the silence.
     before: Statistics,
-    /// Of those among them from the quietest window on.
+    /// The statistics of those among them from the quietest window on.
     since_quietest: Statistics,
 }
 
@@ -81,9 +81,9 @@ struct Silence {
 struct Quietest {
     at: u64,
     probability: f32,
-    /// Of the speech's windows before it.
+    /// The statistics of the speech's windows before it.
     before: Statistics,
-    /// Of itself and the windows after it.
+    /// The statistics of itself and the windows after it.
     since: Statistics,
 }
 
@@ -100,7 +100,7 @@ impl Pause {
     }
 }
 
-/// Speech that has not ended yet, as the padder needs it.
+/// The part of [`Speech`] that the padder needs.
 pub(super) struct OngoingSpeech {
     pub start: u64,
     /// Whether it is long enough to become a segment whatever follows.
@@ -135,13 +135,13 @@ impl Tracker {
         self.windows * self.settings.hop
     }
 
-    /// The least number of samples that the recording has: of the last window, only the first sample is certain. Must not
-    /// be called before the first window.
-    pub fn least_samples(&self) -> u64 {
+    /// The minimum number of samples of the recording: only the first sample of the last window is certain. Must not be
+    /// called before the first window.
+    pub fn min_samples(&self) -> u64 {
         (self.windows - 1) * self.settings.hop + 1
     }
 
-    /// Takes a window. Returns the segment that it decides, if any.
+    /// Takes a window. Returns the segment that ends with it, if any.
     pub fn push(&mut self, probability: f32) -> Option<UnpaddedSegment> {
         let at = self.position();
         self.windows += 1;
@@ -169,7 +169,7 @@ impl Tracker {
     pub fn ongoing(&self) -> Option<OngoingSpeech> {
         let speech = self.speech.as_ref()?;
         // If the recording ends now, within the last window, the speech ends there too.
-        let end = speech.silence.map_or(self.least_samples(), |silence| silence.start);
+        let end = speech.silence.map_or(self.min_samples(), |silence| silence.start);
         Some(OngoingSpeech { start: speech.start, is_certain: speech.is_long_enough(end, &self.settings) })
     }
 
@@ -196,14 +196,14 @@ impl Tracker {
             }
         }
         if is_silence {
-            // Only one of the two can return a segment. Speech that goes on after a cut had a pause, so silence cannot
-            // end it immediately, and this silence has only begun.
+            // Only one of the two can return a segment. After a cut at a pause, the remaining speech starts after that
+            // pause, and this silence has only started, so it cannot end the speech at this window.
             segment = segment.or(self.add_silence(at));
         }
         segment
     }
 
-    /// Ends speech that is too long, at its pause if there is one. What follows the pause goes on as new speech.
+    /// Ends speech that is too long, at its pause if there is one. The part after the pause continues as new speech.
     fn cut_at_pause(&mut self, at: u64) -> Option<UnpaddedSegment> {
         let speech = self.speech.take()?;
         let Some(pause) = &speech.pause else {
@@ -215,7 +215,7 @@ impl Tracker {
         Some(speech.ending(pause.silence.start, pause.silence.before, cut))
     }
 
-    /// Ends speech that is too long, at its quietest window. That window begins the rest, which goes on as new speech.
+    /// Ends speech that is too long, at its quietest window. That window starts the rest, which continues as new speech.
     fn cut_at_quietest(&mut self, at: u64, is_silence: bool) -> Option<UnpaddedSegment> {
         let speech = self.speech.as_mut()?;
         let silence = if is_silence { Some(*speech.silence_since(at)) } else { speech.silence };

@@ -20,7 +20,7 @@ pub struct SileroDetector {
     model: SileroModel,
     level: SimdLevel,
     token: Token,
-    /// The context of the next window, then the samples that are not computed yet, then room up to a whole block.
+    /// The context of the next window, then the samples that are not computed yet, then free space up to a whole block.
     samples: Vec<f32>,
     /// The number of samples that are not computed yet.
     waiting: usize,
@@ -33,8 +33,8 @@ pub struct SileroDetector {
 }
 
 impl SileroDetector {
-    /// Windows that are computed together by default: enough that the weights are read seldom, and few enough that the
-    /// activations stay in the second-level cache.
+    /// The number of windows that are computed together by default: enough that the weights are read rarely, and few
+    /// enough that the activations stay in the L2 cache.
     pub const BLOCK: usize = 48;
 
     /// A detector with the best SIMD level of this processor.
@@ -98,9 +98,9 @@ impl SileroDetector {
     /// Takes the next samples (16 kHz, mono, in -1..=1) and appends a probability for each window that they complete.
     pub fn push(&mut self, mut samples: &[f32], probabilities: &mut Vec<f32>) {
         while !samples.is_empty() {
-            let room = &mut self.samples[CONTEXT + self.waiting..];
-            let taken = samples.len().min(room.len());
-            room[..taken].copy_from_slice(&samples[..taken]);
+            let free = &mut self.samples[CONTEXT + self.waiting..];
+            let taken = samples.len().min(free.len());
+            free[..taken].copy_from_slice(&samples[..taken]);
             self.waiting += taken;
             samples = &samples[taken..];
             self.compute(probabilities);

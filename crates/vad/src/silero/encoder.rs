@@ -1,7 +1,7 @@
 //! The convolutions and the LSTM's input half, as matrix products over a block of windows.
 //!
-//! A convolution of three taps over so few points in time is written as one product for each output time. Taps that would
-//! only be multiplied by padding are left out (2 of 12 in the first layer, 1 of 6 in the second, 1 of 3 in the third
+//! A convolution of three taps over at most four points in time is computed as one product for each output time. Taps that
+//! would only be multiplied by padding are left out (2 of 12 in the first layer, 1 of 6 in the second, 1 of 3 in the third
 //! and 2 of 3 in the fourth).
 
 use super::level::Token;
@@ -37,7 +37,7 @@ impl Encoder {
         }
     }
 
-    /// From magnitudes, evaluated for the first convolution, to gates, for as many windows as `activations` has room for.
+    /// From magnitudes, evaluated for the first convolution, to gates, for the number of windows of `activations`.
     pub fn run(&self, token: Token, batches: &[Evaluated], activations: &mut Activations) {
         let Activations { products, first, second, third, fourth, gates } = activations;
         token.run(InTiles(FirstConvolution { weights: &self.first, batches, products, output: first }));
@@ -74,7 +74,7 @@ impl Encoder {
     }
 }
 
-/// Some taps of a convolution as one product: its inputs are the channels of consecutive times, one after the other.
+/// `count` taps of a convolution, from `first`, as one product. Its inputs are the channels of consecutive times.
 fn taps(convolution: &Convolution, first: usize, count: usize) -> Packed {
     let inputs = convolution.inputs;
     let weight = |k: usize, output: usize| convolution.at(output, k % inputs, first + k / inputs);
@@ -93,7 +93,7 @@ pub(super) struct Activations {
 }
 
 impl Activations {
-    /// Room for a number of windows.
+    /// Allocates space for a number of windows.
     pub fn new(windows: usize) -> Self {
         let mut activations = Self {
             products: Vec::new(),

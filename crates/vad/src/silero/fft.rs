@@ -26,13 +26,14 @@ fn root(k: usize, n: usize) -> [f32; 2] {
 /// Powers 1, 2 and 3 of a root of unity.
 type Roots = [[f32; 2]; 3];
 
-/// Tables that depend on nothing but the window's shape.
+/// Tables that depend only on the window's shape.
 pub(super) struct Fft {
-    /// Half of the window: the halves that the last step divides by are taken here, where they are exact.
+    /// The window divided by 2. The last step of the transform needs this factor, and here the division is exact.
     window: [[f32; 2]; POINTS],
-    /// For each place in a quarter of the passes over 128 and over 32 points.
+    /// The roots for each position in a quarter of the passes over 128 and over 32 points.
     passes: [Vec<Roots>; 2],
-    /// For each frequency k up to the middle: e^(-2 pi i k / 256), and where the transform leaves frequencies k and 128 - k.
+    /// For each frequency k up to the middle: e^(-2 pi i k / 256), and the positions of the frequencies k and 128 - k in the
+    /// transform's output.
     unpack: Vec<([f32; 2], usize, usize)>,
 }
 
@@ -40,12 +41,12 @@ impl Fft {
     /// Tables for frames that are multiplied by `window` first.
     pub fn new(window: &[f32]) -> Self {
         let pass = |size: usize| (0..size / 4).map(|j| [root(j, size), root(2 * j, size), root(3 * j, size)]).collect();
-        // Each pass sorts frequencies by their rest: two by four, the last by eight, of which the halves by their parity.
-        let place = |k: usize| (k % 4) * 32 + (k / 4 % 4) * 8 + k / 16;
+        // Each pass orders the frequencies by their remainder: the first two modulo 4, the last modulo 8.
+        let position = |k: usize| (k % 4) * 32 + (k / 4 % 4) * 8 + k / 16;
         Self {
             window: std::array::from_fn(|n| [window[2 * n] / 2.0, window[2 * n + 1] / 2.0]),
             passes: [pass(128), pass(32)],
-            unpack: (1..=POINTS / 2).map(|k| (root(k, FRAME), place(k), place(POINTS - k))).collect(),
+            unpack: (1..=POINTS / 2).map(|k| (root(k, FRAME), position(k), position(POINTS - k))).collect(),
         }
     }
 
@@ -90,22 +91,22 @@ impl Fft {
         let [re, im] = points[0];
         write(0, direct(simd.add_f32s(re, im)));
         write(BINS - 1, direct(simd.sub_f32s(re, im)));
-        for (k, (root, here, mirrored)) in self.unpack.iter().enumerate() {
-            let (a, b) = (points[*here], points[*mirrored]);
+        for (k, (root, position, mirrored)) in self.unpack.iter().enumerate() {
+            let (a, b) = (points[*position], points[*mirrored]);
             let even = [simd.add_f32s(a[0], b[0]), simd.sub_f32s(a[1], b[1])];
             // -i times the difference of a and the conjugate of b
-            let odd = turn(simd, [simd.add_f32s(a[1], b[1]), simd.sub_f32s(b[0], a[0])], *root);
+            let odd = multiply(simd, [simd.add_f32s(a[1], b[1]), simd.sub_f32s(b[0], a[0])], *root);
             write(k + 1, magnitude(simd, add(simd, even, odd)));
             write(POINTS - k - 1, magnitude(simd, sub(simd, even, odd)));
         }
     }
 }
 
-/// Four points a quarter apart to the four rests of their frequencies, turned for the next pass.
+/// The transform of four points that are a quarter apart, multiplied by the twiddle factors of the next pass.
 #[inline(always)]
 fn by_four<S: Simd>(simd: S, [a, b, c, d]: [Complex<S::f32s>; 4], roots: &Roots) -> [Complex<S::f32s>; 4] {
     let [w, x, y, z] = transform_four(simd, [a, b, c, d]);
-    [w, turn(simd, x, roots[0]), turn(simd, y, roots[1]), turn(simd, z, roots[2])]
+    [w, multiply(simd, x, roots[0]), multiply(simd, y, roots[1]), multiply(simd, z, roots[2])]
 }
 
 /// The Fourier transform of four points.
@@ -126,7 +127,7 @@ fn by_eight<S: Simd>(simd: S, p: [Complex<S::f32s>; 8]) -> [Complex<S::f32s>; 8]
     let [a, b, c, d]: [_; 4] = std::array::from_fn(|n| sub(simd, p[n], p[n + 4]));
     let half = simd.splat_f32s(FRAC_1_SQRT_2);
     let scale = |[re, im]: Complex<S::f32s>| [simd.mul_f32s(re, half), simd.mul_f32s(im, half)];
-    // Odd frequencies: the differences, turned by an eighth of a circle each.
+    // Odd frequencies: the differences, multiplied by the powers of e^(-2 pi i / 8).
     let b = scale([simd.add_f32s(b[0], b[1]), simd.sub_f32s(b[1], b[0])]);
     let c = [c[1], simd.neg_f32s(c[0])];
     let d = scale([simd.sub_f32s(d[1], d[0]), simd.neg_f32s(simd.add_f32s(d[0], d[1]))]);
@@ -146,7 +147,7 @@ fn sub<S: Simd>(simd: S, a: Complex<S::f32s>, b: Complex<S::f32s>) -> Complex<S:
 
 /// Product with the same complex number in every lane.
 #[inline(always)]
-fn turn<S: Simd>(simd: S, [x, y]: Complex<S::f32s>, [re, im]: [f32; 2]) -> Complex<S::f32s> {
+fn multiply<S: Simd>(simd: S, [x, y]: Complex<S::f32s>, [re, im]: [f32; 2]) -> Complex<S::f32s> {
     let (re, im) = (simd.splat_f32s(re), simd.splat_f32s(im));
     [simd.negate_mul_add_e_f32s(y, im, simd.mul_f32s(x, re)), simd.mul_add_e_f32s(y, re, simd.mul_f32s(x, im))]
 }

@@ -1,4 +1,4 @@
-//! SIMD levels, chosen at run time so that one binary runs on every processor.
+//! SIMD levels, selected at run time so that one binary runs on every CPU.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use pulp::{Scalar, Simd, WithSimd};
 
 /// A set of vector instructions that the engine has kernels for.
 ///
-/// All levels run the same Rust code, written once over [`pulp::Simd`]; they differ in the width of a vector and
-/// whether a product is rounded before it is added, so their probabilities differ by rounding (far below 1e-5).
+/// All levels run the same Rust code, written once over [`pulp::Simd`]. They differ in the width of a vector and in
+/// whether a product is rounded before it is added, so their probabilities differ by rounding errors (far below 1e-5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SimdLevel {
     /// x86-64 with AVX-512 (F, BW, CD, DQ, VL): 16 values at once.
@@ -16,29 +16,29 @@ pub enum SimdLevel {
     Avx2,
     /// 64-bit ARM: 4 values at once.
     Neon,
-    /// No vector instructions, for every processor.
+    /// No vector instructions, for every CPU.
     Plain,
 }
 
 impl SimdLevel {
     const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Plain];
 
-    /// The best level of this processor.
+    /// The best level of this CPU.
     pub fn detect() -> Self {
         Self::ALL.into_iter().find(|level| level.is_available()).unwrap_or(Self::Plain)
     }
 
-    /// All levels of this processor, the best first.
+    /// All levels of this CPU, the best first.
     pub fn available() -> Vec<Self> {
         Self::ALL.into_iter().filter(|level| level.is_available()).collect()
     }
 
-    /// Whether this processor has it.
+    /// Whether this CPU has it.
     pub fn is_available(self) -> bool {
         self.token().is_some()
     }
 
-    /// The proof that this processor has the level, which the kernels need.
+    /// The proof that this CPU has the level. The kernels need it.
     pub(super) fn token(self) -> Option<Token> {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -65,7 +65,7 @@ impl fmt::Display for SimdLevel {
     }
 }
 
-/// A level that this processor is known to have.
+/// A level that this CPU is known to have.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Token {
     #[cfg(target_arch = "x86_64")]
@@ -78,7 +78,7 @@ pub(super) enum Token {
 }
 
 impl Token {
-    /// The level of every processor.
+    /// The level that every CPU has.
     pub const PLAIN: Self = Self::Plain(Scalar);
 
     /// Runs a kernel, compiled for this level.

@@ -1,8 +1,8 @@
 //! The LSTM's step from one window to the next, and the probability.
 //!
-//! The input's half of the gates is computed before, for a whole block of windows (encoder.rs). What remains needs
-//! the previous window's output: a product of 128 values with 128 x 512 weights (256 kB, read anew for each window), and
-//! the gates' curves.
+//! The gates' sums over the input are computed before, for a whole block of windows (encoder.rs). The rest needs the
+//! previous window's output: a product of 128 values with 128 x 512 weights (256 kB, read again for each window), and the
+//! gates' activation functions.
 
 use pulp::{Simd, WithSimd};
 
@@ -11,13 +11,13 @@ use super::matmul::{Row, load};
 use super::weights::Weights;
 use super::{GATES, HIDDEN};
 
-/// Cells whose gates lie together.
+/// Cells whose gates are stored together.
 const CELLS: usize = 16;
 /// Gates of these cells: input, output, forget, cell, 16 each.
 const WIDE: usize = GATES * CELLS;
 
-/// Column of a gate's sum in the order the step reads them: 16 cells' input gates, then their output gates, and so on.
-/// Returns the row of that sum in the ONNX file, where each gate has 128 rows.
+/// The row in the ONNX file, where each gate has 128 rows, of a gate's sum. `column` is its index in the order in which the
+/// step reads the sums: the input gates of 16 cells, then their output gates, and so on.
 pub(super) fn onnx_row(column: usize) -> usize {
     let (block, gate, cell) = (column / WIDE, column % WIDE / CELLS, column % CELLS);
     gate * HIDDEN + block * CELLS + cell
@@ -46,7 +46,7 @@ impl Recurrence {
     }
 }
 
-/// What the LSTM remembers of a recording.
+/// The LSTM's state, which is passed from window to window.
 #[derive(Clone)]
 pub(super) struct State {
     output: Row<HIDDEN>,

@@ -1,17 +1,17 @@
-//! The two curves of the LSTM, on vectors.
+//! The LSTM's activation functions, tanh and sigmoid, on vectors.
 //!
-//! Both rest on one exponential: the argument is split into n ln 2 + r, e^r is a polynomial (Cephes' `expf`, within
-//! 2 units of the last place), and 2^n is added to the exponent's bits.
+//! Both use one exponential function: the argument is split into n ln 2 + r, e^r is a polynomial (Cephes' `expf`, within
+//! 2 units in the last place), and n is added to the exponent's bits.
 
 use pulp::Simd;
 
 /// 1.5 * 2^23: adding it rounds to the nearest integer and leaves that integer in the low bits.
 const ROUNDING: f32 = 12_582_912.0;
-/// ln 2 in two parts; the first has few bits, so that its product with an integer is exact.
+/// ln 2 in two parts. The first has few bits, so that its product with an integer is exact.
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// e^r = 1 + r + r^2 * (these, the highest power first), for r within half of ln 2.
 const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_5e-2, 1.666_666_5e-1, 0.5];
-/// Beyond it e^x leaves the range of normal numbers; the curves are flat long before.
+/// Beyond this, e^x is outside of the range of normal numbers. Both functions are constant long before.
 const LIMIT: f32 = 87.0;
 
 /// e^x, for x clamped to +-87.
@@ -38,9 +38,9 @@ pub(super) fn times_sigmoid<S: Simd>(simd: S, value: S::f32s, x: S::f32s) -> S::
     simd.div_f32s(value, simd.add_f32s(simd.splat_f32s(1.0), exp(simd, simd.neg_f32s(x))))
 }
 
-/// tanh(value) times the sigmoid of x, as (e^2v - 1) / ((e^2v + 1) (1 + e^-x)): a division costs as much as an exponential, so
-/// the two share one. Within 2e-7, which is all that a sum of order 1 needs. The product below may become infinite
-/// where x is far below zero; the result is zero then, as it should be.
+/// tanh(value) times the sigmoid of x, as (e^2v - 1) / ((e^2v + 1) (1 + e^-x)). A division is as slow as an exponential, so
+/// both functions share one. The result is within 2e-7, which is sufficient for sums of order 1. The denominator may
+/// become infinite if x is far below zero; the result is then zero, which is correct.
 #[inline(always)]
 pub(super) fn tanh_times_sigmoid<S: Simd>(simd: S, value: S::f32s, x: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);

@@ -1,18 +1,18 @@
 //! Matrix products with fixed weights.
 //!
 //! The weights are stored in panels of 32 output columns, row after row, in the order in which they are read. A tile of a
-//! few windows by a few vectors of columns is summed in registers: each weight that is loaded serves all windows of
-//! the tile, each input value all its columns. Every output is summed over k in ascending order, in parts, by itself,
-//! whatever tile it falls into; so it does not depend on which windows are computed together.
+//! few windows by a few vectors of columns is summed in registers: each weight is loaded once for all windows of the tile,
+//! and each input value once for all its columns. Every output is summed separately, over k in ascending order, in parts,
+//! whatever tile it is in. So it does not depend on which windows are computed together.
 
 use pulp::{Simd, WithSimd};
 
 /// Output columns of a panel: two vectors of AVX-512, two cache lines.
 pub(super) const PANEL: usize = 32;
 
-/// Products that are summed in a row before they are added to the output's sum. A single sum of the second convolution's
-/// 384 products loses low bits: probabilities were up to 3.3e-5 from those computed in float64 on fixtures/speech, and are
-/// within 8.1e-6 this way (ONNX Runtime: 9.7e-6).
+/// The number of products that are summed before they are added to the output's sum. A single sum of the second
+/// convolution's 384 products loses low bits: on fixtures/speech, probabilities differed by up to 3.3e-5 from those in
+/// float64, and with parts by up to 8.1e-6 (ONNX Runtime: 9.7e-6).
 const PART: usize = 48;
 
 /// A row of numbers that starts on a cache line.
@@ -52,7 +52,7 @@ pub(super) trait Tiled {
     fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S);
 }
 
-/// Runs a tiled kernel in tiles that fit the registers: 32 with AVX-512 and NEON, 16 with AVX2.
+/// Runs a tiled kernel with tiles that fit into the registers, of which AVX-512 and NEON have 32, and AVX2 has 16.
 pub(super) struct InTiles<K>(pub K);
 
 impl<K: Tiled> WithSimd for InTiles<K> {
@@ -69,12 +69,12 @@ impl<K: Tiled> WithSimd for InTiles<K> {
     }
 }
 
-/// What a product does with a sum at its end.
+/// The activation function of a product.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Finish {
     /// Negative sums become zero.
     Relu,
-    /// Nothing.
+    /// Sums stay unchanged.
     Linear,
 }
 
@@ -90,7 +90,8 @@ pub(super) struct Product<'a, const DEPTH: usize, const IN: usize, const OUT: us
 }
 
 impl<const DEPTH: usize, const IN: usize, const OUT: usize> Tiled for Product<'_, DEPTH, IN, OUT> {
-    /// Tiles of `ROWS` windows by `VECTORS` vectors, and of one window where fewer are left.
+    /// Tiles of `ROWS` windows by `VECTORS` vectors. Where fewer windows are left at the end, the last tile computes some
+    /// windows a second time, to the same bits: a tile of one window takes half as long as a whole one.
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S) {
         let windows = self.input.len();
@@ -103,8 +104,12 @@ impl<const DEPTH: usize, const IN: usize, const OUT: usize> Tiled for Product<'_
                 for first in (0..whole).step_by(ROWS) {
                     self.tile::<S, ROWS, VECTORS>(simd, weights, column, bias, first, to);
                 }
-                for first in whole..windows {
-                    self.tile::<S, 1, VECTORS>(simd, weights, column, bias, first, to);
+                if windows - whole > 1 && windows >= ROWS {
+                    self.tile::<S, ROWS, VECTORS>(simd, weights, column, bias, windows - ROWS, to);
+                } else {
+                    for first in whole..windows {
+                        self.tile::<S, 1, VECTORS>(simd, weights, column, bias, first, to);
+                    }
                 }
             }
         }

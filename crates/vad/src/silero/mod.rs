@@ -18,7 +18,7 @@
 //! matrix products (matmul.rs). The order in which an output is summed never depends on the block's size, so the
 //! probabilities are the same, bit for bit, whether samples arrive one by one or all at once.
 //!
-//! What limits each stage, and what was tried: docs/vad-engine.md of the repository.
+//! docs/vad-engine.md in the repository describes what limits each stage, and what was tried.
 //!
 //! The model is by the Silero team, <https://github.com/snakers4/silero-vad>, MIT licence.
 
@@ -38,15 +38,15 @@ pub use detector::SileroDetector;
 pub use level::SimdLevel;
 pub use model::SileroModel;
 
-/// Samples of a Fourier frame.
+/// Samples per frame of the Fourier transform.
 const FRAME: usize = 256;
-/// Samples from one frame to the next.
+/// Samples from the start of one frame to the start of the next.
 const HOP: usize = 128;
-/// Frames of a window.
+/// Frames per window.
 const FRAMES: usize = 4;
-/// Magnitudes of a frame: frequencies from 0 to 8 kHz, both included.
+/// Magnitudes per frame: frequencies from 0 to 8 kHz, inclusive.
 const BINS: usize = FRAME / 2 + 1;
 /// Cells of the LSTM.
 const HIDDEN: usize = 128;
-/// Gates of a cell.
+/// Gates per cell.
 const GATES: usize = 4;

@@ -12,7 +12,7 @@ const INPUT: usize = CONTEXT + WINDOW;
 /// The same with the mirrored samples at its right end.
 const PADDED: usize = INPUT + CONTEXT;
 
-/// Windows that are transformed side by side.
+/// The number of windows that are transformed at a time.
 pub(super) const GROUP: usize = 16;
 
 /// Rows that are transposed at a time.
@@ -54,7 +54,7 @@ impl WithSimd for Stft<'_> {
 }
 
 impl Stft<'_> {
-    /// One frame of as many windows as a vector has lanes: the vectors at place `v` of every row.
+    /// One frame of as many windows as a vector has lanes: the vectors at index `v` of every row.
     #[inline(always)]
     fn one_frame<S: Simd>(&mut self, simd: S, frame: usize, v: usize) {
         let samples = self.transposed[frame * HOP..frame * HOP + FRAME].as_chunks::<2>().0;
@@ -68,7 +68,7 @@ impl Stft<'_> {
 /// Turns windows into lanes and mirrors the last samples: after sample 575 come 574, 573, ... 511.
 #[inline(always)]
 fn transpose(samples: &[f32], windows: usize, out: &mut Transposed) {
-    // Some rows of all windows at a time, so that the rows stay in the first-level cache while they fill.
+    // Some rows of all windows at a time, so that the rows stay in the L1 cache while they are filled.
     for (block, rows) in out[..INPUT].as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
         for lane in 0..windows.min(GROUP) {
             let Some(samples) = samples[lane * WINDOW + block * ROWS..].first_chunk::<ROWS>() else { return };

@@ -48,7 +48,7 @@ impl Weights {
             let bias = file.tensor(&format!("encoder.{index}.bias"), &[outputs])?;
             Ok(Convolution { inputs, weight, bias })
         };
-        // The exporter numbers the LSTM's weights; their place among the node's inputs is what ONNX defines.
+        // The exporter gives the LSTM's weights arbitrary numbers as names, but ONNX defines their order in the node's inputs.
         let [_, input, recurrence, bias, ..] = file.inputs_of("LSTM")? else {
             let found = "an LSTM node without bias".into();
             return Err(VadError::WrongModel { found, expected: "inputs X, W, R and B".into() });
@@ -72,10 +72,11 @@ impl Weights {
     }
 }
 
-/// The window, if the file's transform is a windowed Fourier transform. Only such a transform can be replaced by an FFT.
+/// The window function, if the file's transform is a windowed Fourier transform. Only such a transform can be replaced by
+/// an FFT.
 ///
-/// Row k of the basis is window * cos(2 pi k n / 256), row 129 + k is -window * sin(2 pi k n / 256); so row 0 is the
-/// window itself.
+/// Row k of the basis is window * cos(2 pi k n / 256), and row 129 + k is -window * sin(2 pi k n / 256). So row 0 is the
+/// window function itself.
 fn window_of(basis: &[f32]) -> Result<Vec<f32>, VadError> {
     let window = &basis[..FRAME];
     for bin in 0..BINS {
@@ -85,7 +86,7 @@ fn window_of(basis: &[f32]) -> Result<Vec<f32>, VadError> {
             let sine = basis[(BINS + bin) * FRAME + n] as f64 + window[n] as f64 * angle.sin();
             if cosine.abs().max(sine.abs()) > 1e-5 {
                 return Err(VadError::WrongModel {
-                    found: format!("stft.forward_basis_buffer that is no Fourier transform (bin {bin}, sample {n})"),
+                    found: format!("stft.forward_basis_buffer that is not a Fourier transform (bin {bin}, sample {n})"),
                     expected: "a windowed Fourier transform".into(),
                 });
             }

@@ -1,5 +1,5 @@
-//! What the native engine allocates: a small state for each detector, and nothing during detection.
-#![allow(unsafe_code)] // an allocator cannot be written without
+//! The native engine's allocations: a small state for each detector, and nothing during detection.
+#![allow(unsafe_code)] // an allocator cannot be written without it
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -9,8 +9,8 @@ use std::{
 use prepare_audio_vad::{SileroDetector, SileroModel, SimdLevel};
 
 thread_local! {
-    // Counted for each thread, because other tests allocate in the same process at the same time. The cells need
-    // neither lazy initialisation nor a destructor, so the allocator may use them.
+    // Counted per thread, because other tests allocate in the same process at the same time. The cells need neither lazy
+    // initialisation nor a destructor, so the allocator may use them.
     static CALLS: Cell<usize> = const { Cell::new(0) };
     static BYTES: Cell<usize> = const { Cell::new(0) };
 }

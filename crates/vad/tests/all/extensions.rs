@@ -17,7 +17,7 @@ fn boundaries(segments: &[SpeechSegment]) -> Vec<(u64, u64)> {
     segments.iter().map(|segment| (segment.start, segment.end)).collect()
 }
 
-/// A second at most, which is 31 windows with the one that Silero leaves as room; no padding.
+/// Speech is cut after about a second: 31 windows, because Silero subtracts one window from the maximum. No padding.
 fn quietest() -> Parameters {
     Parameters {
         max_speech_duration_s: 32.0 * WINDOW as f64 / 16_000.0,
@@ -28,7 +28,7 @@ fn quietest() -> Parameters {
 }
 
 #[test]
-fn long_speech_is_cut_where_it_is_least_probable() {
+fn long_speech_is_cut_at_the_lowest_probability() {
     let mut track = vec![0.9; 50];
     track[4] = 0.36; // quieter, but in the first half
     track[20] = 0.6;
@@ -39,11 +39,11 @@ fn long_speech_is_cut_where_it_is_least_probable() {
     assert_eq!((segments[0].windows, segments[0].min_probability), (20, 0.36));
     assert_eq!((segments[1].windows, segments[1].min_probability), (30, 0.6));
     let official = Parameters { max_speech_cut: MaxSpeechCut::Official, ..quietest() };
-    assert_eq!(boundaries(&segments_of(&official, &track))[0], (0, 32 * 512), "wherever it is");
+    assert_eq!(boundaries(&segments_of(&official, &track))[0], (0, 32 * 512), "at the current window");
 }
 
 #[test]
-fn a_pause_at_the_end_is_where_long_speech_ends() {
+fn long_speech_ends_at_a_pause_that_has_not_ended() {
     let track = [vec![0.9; 30], vec![0.2, 0.1], vec![0.9; 18]].concat();
     let segments = segments_of(&quietest(), &track);
     assert_eq!(
@@ -54,11 +54,11 @@ fn a_pause_at_the_end_is_where_long_speech_ends() {
     let parameters = Parameters { min_silence_duration_ms: 1000, ..quietest() };
     let track = [vec![0.9; 30], vec![0.2, 0.1, 0.1], vec![0.9; 17]].concat();
     let segments = segments_of(&parameters, &track);
-    assert_eq!(boundaries(&segments), [(0, 30 * 512), (33 * 512, 50 * 512)], "it lasts: nothing but silence is lost");
+    assert_eq!(boundaries(&segments), [(0, 30 * 512), (33 * 512, 50 * 512)], "only the silence is left out");
 }
 
 #[test]
-fn the_rest_of_long_speech_is_kept_however_short() {
+fn the_rest_of_long_speech_is_kept_even_if_it_is_short() {
     let mut track = vec![0.9; 50];
     track[31] = 0.5;
     track[34..].fill(0.0);
@@ -66,7 +66,7 @@ fn the_rest_of_long_speech_is_kept_however_short() {
     assert_eq!(boundaries(&segments), [(0, 31 * 512), (31 * 512, 34 * 512)]);
 }
 
-/// Neighbours that are far apart get their paddings, close ones share the gap in proportion.
+/// Segments that are far apart get their full padding. If they are close, the gap is divided in proportion.
 #[test]
 fn each_end_has_its_own_padding() {
     let with = |start, end, gap| {
@@ -98,7 +98,7 @@ fn chunks_of(parameters: &Parameters, track: &[f32]) -> Vec<Chunk> {
         let known = chunks.len();
         segments.drain(..).for_each(|segment| merger.push(segment, &mut chunks));
         merger.advance(segmenter.needed_from(), &mut chunks);
-        assert!(chunks[known..].iter().all(|chunk| chunk.speech.start >= needed), "its samples are forgotten");
+        assert!(chunks[known..].iter().all(|chunk| chunk.speech.start >= needed), "its samples are still needed");
         needed = merger.needed_from(segmenter.needed_from());
     }
     segmenter.finish((track.len() * WINDOW) as u64, &mut segments);
@@ -110,9 +110,9 @@ fn chunks_of(parameters: &Parameters, track: &[f32]) -> Vec<Chunk> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// No segment lost or split, their order kept, no chunk too long, and none that could have taken the next segment.
+    /// No segment is lost or split, their order is kept, no chunk is too long, and no chunk could include the next segment.
     #[test]
-    fn chunks_hold_all_segments(track in track(), limit in 0.1..20.0, pad in 0_u32..300) {
+    fn chunks_contain_all_segments(track in track(), limit in 0.1..20.0, pad in 0_u32..300) {
         let parameters = Parameters { merge_to_s: Some(limit), speech_pad_ms: pad, ..Parameters::default() };
         let segments = segments_of(&parameters, &track);
         let chunks = chunks_of(&parameters, &track);
@@ -125,7 +125,7 @@ proptest! {
             prop_assert!(chunk.parts.len() == 1 || (whole.1 - whole.0) as f64 <= samples);
         }
         for pair in chunks.windows(2) {
-            prop_assert!((pair[1].parts[0].1 - pair[0].speech.start) as f64 > samples, "greedy");
+            prop_assert!((pair[1].parts[0].1 - pair[0].speech.start) as f64 > samples, "the next segment does not fit");
         }
         let windows = |all: &[SpeechSegment]| all.iter().map(|segment| segment.windows).sum::<u64>();
         let whole: Vec<_> = chunks.iter().map(|chunk| chunk.speech).collect();
@@ -139,10 +139,10 @@ proptest! {
         prop_assert_eq!(chunks_of(&parameters, &track), chunks);
     }
 
-    /// The rule, said anew over the whole track: with silence that never ends speech, speech above the threshold from
-    /// the first window on is cut at the last of the least probable windows of each second half.
+    /// Another implementation of the rule, over the whole track: speech without silence is cut at the window with the
+    /// lowest probability of each second half; of equal ones, at the last.
     #[test]
-    fn cuts_are_the_least_probable_of_the_second_half(track in prop::collection::vec(0.5..1.0_f32, 1..300)) {
+    fn cuts_are_at_the_lowest_probability_of_the_second_half(track in prop::collection::vec(0.5..1.0_f32, 1..300)) {
         let (longest, mut start, mut want) = (31, 0, Vec::new());
         for at in 0..track.len() {
             if at - start > longest {
@@ -158,7 +158,7 @@ proptest! {
         prop_assert_eq!(boundaries(&segments_of(&quietest(), &track)), want);
     }
 
-    /// However it is cut, no window of speech is lost, and no segment is longer than what was asked for.
+    /// No window of speech is lost, and no segment is longer than the maximum.
     #[test]
     fn the_quietest_cut_loses_no_speech(track in track(), windows in 3_u32..80, silence in 0_u32..500) {
         let parameters = Parameters {

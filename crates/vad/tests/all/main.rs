@@ -1,7 +1,7 @@
 //! Tests of the crate's public interface, as one binary so that it is linked once.
 //!
 //! They read the workspace's `fixtures/`, so they are not part of the published package.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests may panic
 
 mod allocations;
 mod extensions;
@@ -17,7 +17,7 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
 }
 
-/// The largest distance between two lists of probabilities of the same length.
+/// The largest difference between two lists of probabilities of the same length.
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)

@@ -1,4 +1,4 @@
-//! The native engine: the official package's probabilities at every SIMD level, for blocks of any size.
+//! The native engine has the official package's probabilities at every SIMD level and for blocks of any size.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,11 @@ use proptest::prelude::*;
 
 use crate::{fixture, largest_difference};
 
-/// How far a probability may be from the official package's.
+/// The maximum difference from the official package's probabilities.
 const TOLERANCE: f32 = 1e-5;
 
-/// The signal of ../golden/make_probabilities.py.
-fn babble() -> Vec<f32> {
+/// The signal of ../golden/make_probabilities.py: synthetic vowels with pauses.
+fn vowels() -> Vec<f32> {
     const SYLLABLE: i64 = 3200;
     const VOWELS: [[i64; 3]; 6] = [
         [30763, 29167, 18450],
@@ -63,8 +63,8 @@ fn numbers(text: &str) -> Vec<f32> {
 }
 
 #[test]
-fn every_level_gives_the_official_probabilities() {
-    let (samples, expected) = (babble(), numbers(include_str!("../golden/probabilities.csv")));
+fn every_simd_level_has_the_official_probabilities() {
+    let (samples, expected) = (vowels(), numbers(include_str!("../golden/probabilities.csv")));
     for level in SimdLevel::available() {
         let detector = SileroDetector::with_level(&model(), level).expect("available");
         let difference = largest_difference(&probabilities(detector, &samples), &expected);
@@ -73,7 +73,7 @@ fn every_level_gives_the_official_probabilities() {
     }
 }
 
-/// Real speech of a synthesiser, where the official package's own probabilities lie beside it.
+/// Speech of a synthesiser, with the official package's probabilities in fixtures/expected.
 #[test]
 fn fixtures_have_the_official_probabilities() {
     for name in ["a/same.wav", "pauses.wav", "wav_s16_16k_mono.wav"] {
@@ -92,8 +92,8 @@ fn fixtures_have_the_official_probabilities() {
 }
 
 #[test]
-fn a_reset_detector_is_as_new() {
-    let samples = &babble()[..50_000];
+fn a_reset_detector_equals_a_new_one() {
+    let samples = &vowels()[..50_000];
     let mut detector = SileroDetector::new(&model());
     let expected = probabilities(SileroDetector::new(&model()), samples);
     for _ in 0..2 {
@@ -106,15 +106,15 @@ fn a_reset_detector_is_as_new() {
 }
 
 #[test]
-fn no_samples_give_no_probabilities() {
+fn an_empty_recording_has_no_probabilities() {
     assert!(probabilities(SileroDetector::new(&model()), &[]).is_empty());
     assert_eq!(probabilities(SileroDetector::new(&model()), &[0.0]).len(), 1);
     assert_eq!(probabilities(SileroDetector::new(&model()), &[0.0; WINDOW]).len(), 1);
 }
 
 #[test]
-fn single_samples_give_the_same_bits() {
-    let samples = &babble()[..5 * WINDOW + 7];
+fn pushing_single_samples_does_not_change_a_bit() {
+    let samples = &vowels()[..5 * WINDOW + 7];
     let mut detector = SileroDetector::new(&model());
     let mut found = Vec::new();
     for sample in samples {
@@ -128,12 +128,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn pieces_and_blocks_change_no_bit(
+    fn the_sizes_of_pieces_and_blocks_do_not_change_a_bit(
         block in 1_usize..100,
         pieces in prop::collection::vec(1_usize..20_000, 1..20),
         skipped in 0_usize..100_000,
     ) {
-        let samples = &babble()[skipped..];
+        let samples = &vowels()[skipped..];
         let samples = &samples[..pieces.iter().sum::<usize>().min(samples.len())];
         for level in SimdLevel::available() {
             let expected = probabilities(SileroDetector::with_level(&model(), level).expect("available"), samples);
@@ -155,7 +155,7 @@ fn bundled_path() -> PathBuf {
 }
 
 #[test]
-fn the_same_file_from_outside_is_the_same_model() {
+fn the_bundled_model_from_a_file_is_the_same_model() {
     let (bundled, loaded) = (model(), SileroModel::from_file(&bundled_path()).expect("the same file"));
     assert_eq!((bundled.name(), bundled.sha256()), (loaded.name(), loaded.sha256()));
 }
@@ -169,21 +169,21 @@ fn load(content: &[u8]) -> Result<SileroModel, VadError> {
 }
 
 #[test]
-fn a_cut_off_file_is_an_error() {
+fn a_truncated_model_is_an_error() {
     let whole = std::fs::read(bundled_path()).expect("the model");
     for length in (0..whole.len()).step_by(9973) {
-        let error = load(&whole[..length]).expect_err("cut off");
+        let error = load(&whole[..length]).expect_err("truncated");
         assert!(matches!(error, VadError::NotOnnx(_) | VadError::WrongModel { .. }), "{length}: {error}");
     }
 }
 
 #[test]
-fn another_architecture_is_refused_by_name() {
+fn the_error_for_another_architecture_names_the_missing_weight() {
     let mut file = std::fs::read(bundled_path()).expect("the model");
     let name = b"encoder.2.weight";
-    let places: Vec<_> = (0..file.len() - name.len()).filter(|i| file[*i..].starts_with(name)).collect();
-    for place in places {
-        file[place] = b'E';
+    let positions: Vec<_> = (0..file.len() - name.len()).filter(|i| file[*i..].starts_with(name)).collect();
+    for position in positions {
+        file[position] = b'E';
     }
     let message = load(&file).expect_err("renamed").to_string();
     assert!(message.contains("expected a weight encoder.2.weight [64, 64, 3]"), "{message}");
@@ -191,13 +191,13 @@ fn another_architecture_is_refused_by_name() {
 
 proptest! {
     #[test]
-    fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn random_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(load(&bytes).is_err());
     }
 }
 
 #[test]
-fn a_tuned_model_has_its_own_name_and_identity() {
+fn another_model_has_its_own_name_and_identity() {
     let mut file = std::fs::read(bundled_path()).expect("the model");
     let middle = file.len() / 2; // within the weights
     file[middle] ^= 1;
@@ -206,12 +206,12 @@ fn a_tuned_model_has_its_own_name_and_identity() {
     assert_ne!(tuned.sha256(), model().sha256());
 }
 
-/// Golden values on real speech, in the folder `shared` beside the checkout. Without it, the test reports that and passes.
+/// Golden values for real speech are in the folder `shared` beside the checkout. Without it, the test is skipped.
 #[test]
-fn golden_files_of_the_official_package() {
+fn real_speech_has_the_official_probabilities_and_segments() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let Ok(golden) = std::fs::read_to_string(shared.join("golden/segments.json")) else {
-        eprintln!("LEFT OUT: no golden values in {}", shared.display());
+        eprintln!("SKIPPED: no golden values in {}", shared.display());
         return;
     };
     let golden: serde_json::Value = serde_json::from_str(&golden).expect("JSON");

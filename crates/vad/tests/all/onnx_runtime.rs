@@ -1,4 +1,4 @@
-//! ONNX Runtime as the engine: the native engine's probabilities, from both kinds of graph.
+//! ONNX Runtime has the native engine's probabilities, with both kinds of graph.
 
 use std::path::Path;
 
@@ -12,15 +12,15 @@ use crate::{fixture, largest_difference};
 #[path = "../../../../tests/all/support/onnx.rs"]
 mod support;
 
-/// How far probabilities may differ if only the size of the pieces does.
+/// The maximum difference of probabilities for pieces of different sizes.
 const TOLERANCE: f32 = 1e-5;
 
-/// How far the engines may differ on any audio. Against the same graph in 64-bit floating point, ONNX Runtime was up to
-/// 9.7e-6 off on these files and the native engine up to 8.1e-6, in different directions: the pauses of lossy formats are
-/// nearly silent, and there the model magnifies rounding errors.
+/// The maximum difference between the engines. Compared with the same graph in float64, ONNX Runtime differed by up to
+/// 9.7e-6 on these files and the native engine by up to 8.1e-6, in different directions. The pauses of lossy formats are
+/// nearly silent, and there the model amplifies rounding errors.
 const BETWEEN_ENGINES: f32 = 2e-5;
 
-/// Every fixture with speech in it, with its samples at 16 kHz.
+/// Every fixture with speech: its name, and its samples at 16 kHz.
 fn speech() -> Vec<(String, Vec<f32>)> {
     let files = walkdir::WalkDir::new(fixture("speech")).into_iter().map(Result::unwrap);
     let files = files.filter(|entry| entry.file_type().is_file());
@@ -46,7 +46,7 @@ fn detectors(Onnx { per_window, .. }: &Onnx) -> [(&'static str, Detector); 3] {
     ]
 }
 
-/// The probabilities if the samples arrive in pieces of these lengths, which repeat.
+/// The probabilities if the samples arrive in pieces of these lengths, which are repeated.
 fn probabilities(detector: &mut Detector, mut samples: &[f32], pieces: &[usize]) -> Vec<f32> {
     let mut probabilities = Vec::new();
     detector.reset();
@@ -63,7 +63,7 @@ fn probabilities(detector: &mut Detector, mut samples: &[f32], pieces: &[usize])
 }
 
 #[test]
-fn both_graphs_give_the_native_engines_probabilities() {
+fn both_graphs_have_the_native_engines_probabilities() {
     let Some(onnx) = onnx() else { return };
     let [(_, mut native), others @ ..] = detectors(&onnx);
     let speech = speech();
@@ -72,7 +72,7 @@ fn both_graphs_give_the_native_engines_probabilities() {
         let mut largest = 0.0_f32;
         for (name, samples) in &speech {
             let want = probabilities(&mut native, samples, &[samples.len()]);
-            assert!(want.iter().any(|probability| *probability > 0.5), "{name} holds speech");
+            assert!(want.iter().any(|probability| *probability > 0.5), "{name} has speech");
             let found = probabilities(&mut detector, samples, &[samples.len()]);
             let difference = largest_difference(&found, &want);
             assert!(difference < BETWEEN_ENGINES, "{kind}, {name}: {difference:e}");
@@ -83,7 +83,7 @@ fn both_graphs_give_the_native_engines_probabilities() {
 }
 
 #[test]
-fn the_size_of_pieces_changes_nothing() {
+fn the_size_of_pieces_does_not_change_the_probabilities() {
     let Some(onnx) = onnx() else { return };
     let samples = samples(&fixture("speech/wav_s16_16k_mono.wav"));
     for (kind, mut detector) in detectors(&onnx) {
@@ -97,7 +97,7 @@ fn the_size_of_pieces_changes_nothing() {
     }
 }
 
-/// As in a run, where each worker has its own session.
+/// In a run, each worker has its own session.
 #[test]
 fn sessions_work_in_parallel() {
     let Some(_) = onnx() else { return };

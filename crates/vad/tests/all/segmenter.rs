@@ -1,4 +1,4 @@
-//! The segmenter against the official package, and its invariants on random input.
+//! The segmenter equals the official package, and keeps its invariants on random input.
 
 use std::io::Read;
 
@@ -30,7 +30,7 @@ fn segments_of(parameters: &Parameters, probabilities: &[f32], total: u64) -> Ve
     segments
 }
 
-/// The segments of the events, each of which must have begun where its start was reported.
+/// The segments of the events. Each must have the start that was reported before.
 fn segments_of_events(segmenter: &mut Segmenter, probabilities: &[f32], total: u64) -> Vec<SpeechSegment> {
     let mut events = Vec::new();
     for probability in probabilities {
@@ -57,7 +57,7 @@ fn equals_the_official_package() {
         let segments = segments_of(&case.parameters, &case.probabilities(), case.total);
         let found: Vec<_> = segments.iter().map(|segment| (segment.start, segment.end)).collect();
         assert_eq!(found, case.segments, "case {count}: {line}");
-        // With events, and by a segmenter that has ended another recording before.
+        // With events, also from a segmenter that has finished another recording before.
         let mut used = Segmenter::new(&case.parameters, SILERO_16K).expect("valid parameters");
         for _ in 0..2 {
             assert_eq!(
@@ -71,7 +71,7 @@ fn equals_the_official_package() {
     assert_eq!(count, 6000);
 }
 
-/// Parameters as people set them, with what goes beyond the official package and without.
+/// Valid parameters, with and without those that the official package does not have.
 fn parameters() -> impl Strategy<Value = Parameters> {
     let pad = prop::option::of(0_u32..1500);
     let cut = prop_oneof![Just(MaxSpeechCut::Official), Just(MaxSpeechCut::Quietest)];
@@ -83,7 +83,7 @@ fn parameters() -> impl Strategy<Value = Parameters> {
     })
 }
 
-/// The official package's parameters: thresholds in order.
+/// The official package's parameters. The negative threshold is at most the threshold.
 fn official() -> impl Strategy<Value = Parameters> {
     let limit = prop_oneof![Just(f64::INFINITY), 0.01..5.0];
     (0.05..0.95, 0.0..1.0, 0_u32..1000, limit, 0_u32..1000, 0_u32..1500, 0_u32..300, any::<bool>()).prop_map(
@@ -101,7 +101,7 @@ fn official() -> impl Strategy<Value = Parameters> {
     )
 }
 
-/// Stretches of one probability each.
+/// Probabilities that stay constant for up to 39 windows.
 fn track() -> impl Strategy<Value = Vec<f32>> {
     let stretch = (prop_oneof![Just(0.0_f32), Just(1.0), 0.0..1.0_f32], 1_usize..40);
     prop::collection::vec(stretch, 0..30)
@@ -121,14 +121,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn events_give_the_same_segments(parameters in parameters(), (track, total) in recording()) {
+    fn events_have_the_same_segments(parameters in parameters(), (track, total) in recording()) {
         let mut segmenter = Segmenter::new(&parameters, SILERO_16K).expect("valid");
         let segments = segments_of_events(&mut segmenter, &track, total);
         prop_assert_eq!(segments, segments_of(&parameters, &track, total));
     }
 
     #[test]
-    fn segments_are_in_order_and_inside(parameters in parameters(), (track, total) in recording()) {
+    fn segments_are_in_order_and_within_the_recording(parameters in parameters(), (track, total) in recording()) {
         let mut end = 0;
         for segment in segments_of(&parameters, &track, total) {
             prop_assert!(end <= segment.start && segment.start < segment.end && segment.end <= total, "{:?}", segment);
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_needed_is_never_asked_for(parameters in parameters(), (track, total) in recording()) {
+    fn no_segment_starts_before_needed_from(parameters in parameters(), (track, total) in recording()) {
         let (mut segmenter, mut segments) = (Segmenter::new(&parameters, SILERO_16K).expect("valid"), Vec::new());
         let mut needed = 0;
         for probability in track {
@@ -151,9 +151,9 @@ proptest! {
         prop_assert!(segments.iter().all(|segment| segment.start >= needed));
     }
 
-    /// A segment that was given out does not depend on what follows.
+    /// A segment that was returned does not depend on later windows.
     #[test]
-    fn a_decision_stands(parameters in parameters(), (track, _) in recording(), (other, _) in recording()) {
+    fn returned_segments_are_final(parameters in parameters(), (track, _) in recording(), (other, _) in recording()) {
         let (mut segmenter, mut decided) = (Segmenter::new(&parameters, SILERO_16K).expect("valid"), Vec::new());
         for probability in &track {
             segmenter.push(*probability, &mut decided);
@@ -165,7 +165,7 @@ proptest! {
         }
     }
 
-    /// Without padding, a segment's windows are known, and so are their statistics.
+    /// Without padding, a segment's windows are known, so their statistics can be computed directly.
     #[test]
     fn statistics_are_those_of_the_windows(parameters in parameters(), (track, total) in recording()) {
         let parameters = Parameters {
@@ -185,7 +185,7 @@ proptest! {
 }
 
 #[test]
-fn decides_before_the_end() {
+fn segments_are_returned_before_the_end() {
     let mut segmenter = Segmenter::new(&Parameters::default(), SILERO_16K).expect("valid");
     let mut segments = Vec::new();
     let track = [vec![1.0; 20], vec![0.0; 5]].concat();
@@ -198,7 +198,7 @@ fn decides_before_the_end() {
 }
 
 #[test]
-fn infinity_survives_json() {
+fn infinity_is_null_in_json() {
     let parameters = Parameters::default();
     let text = serde_json::to_string(&parameters).expect("JSON");
     assert!(text.contains(r#""max_speech_duration_s":null"#), "{text}");
@@ -209,7 +209,7 @@ fn infinity_survives_json() {
 }
 
 #[test]
-fn refuses_what_makes_no_sense() {
+fn parameters_out_of_range_are_errors() {
     let wrong = [
         Parameters { threshold: 1.5, ..Parameters::default() },
         Parameters { threshold: f64::NAN, ..Parameters::default() },

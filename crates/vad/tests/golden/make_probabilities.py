@@ -1,9 +1,9 @@
-"""Makes probabilities.csv: the official package's probabilities for a signal made of integers.
+"""Makes probabilities.csv: the official package's probabilities for a synthetic signal, computed with integers.
 
     python make_probabilities.py        needs silero-vad 6.2.3 with onnxruntime
 
-`signal()` is written again in tests/all/native_engine.rs, so that no audio has to be kept. It babbles: a pulse train of changing
-pitch through three resonances that glide from vowel to vowel, with pauses of faint noise between the syllables.
+tests/all/native_engine.rs computes the same signal, so that no audio file is needed. It is a pulse train of changing pitch
+through three resonances that move from vowel to vowel, with pauses of faint noise between the syllables.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Makes segmenter_cases.jsonl.gz: random probability tracks and parameters with the official package's answers.
+"""Makes segmenter_cases.jsonl.gz: random probabilities and parameters, with the official package's segments.
 
     python make_segmenter_cases.py        needs silero-vad 6.2.3
 
-One JSON object a line: `parameters` (as prepare-audio names them), `total` (samples), `track` (one character a window:
+One JSON object per line: `parameters` (as prepare-audio names them), `total` (samples), `track` (one character per window:
 chr(48 + level), the probability is float32(level) / float32(63)) and `segments` ([start, end] in samples).
 """
 
@@ -24,7 +24,7 @@ def probability(level: int) -> float:
 
 
 def make_track(rng: random.Random, threshold: float, neg_threshold: float) -> list[int]:
-    """Dwells in speech, silence and between the thresholds, with a few stray windows."""
+    """Alternates between speech, silence and levels between the thresholds, with a few random windows."""
     length = rng.choice([0, 1, 2, 5, rng.randrange(40), rng.randrange(200), rng.randrange(600)])
     kind = rng.choices(["dwell", "noise", "speech", "silence", "alternate"], [84, 3, 3, 3, 7])[0]
     high, low = round(threshold * LEVELS), round(neg_threshold * LEVELS)

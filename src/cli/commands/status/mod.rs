@@ -13,7 +13,7 @@ use serde_json::json;
 use self::throughput::{Rates, Sample, Window};
 use crate::cli::{args::GlobalArgs, database, format};
 
-/// Failures that are shown.
+/// Number of failures that are shown.
 const FAILURES: usize = 10;
 /// Interval of --watch.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -23,10 +23,10 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print it as JSON
+    /// Print the status as JSON
     #[arg(long)]
     pub json: bool,
-    /// Show it again every two seconds until Ctrl-C, with the rates of the last minute and the time that is left
+    /// Repeat every two seconds until Ctrl-C, with the rates of the last minute and the remaining time
     #[arg(long)]
     pub watch: bool,
 }
@@ -77,9 +77,9 @@ fn as_text(states: &[StateCount], failures: &[Failure], rates: Option<Rates>) ->
     if warned > 0 {
         let recordings = format::count(warned as u64, "recording");
         text += &format!(
-            "\n{recordings} prepared with warnings (damage, channels that cancel each other): see `warnings` in "
+            "\n{recordings} prepared with warnings (damage, channels that cancel each other); they are in the column \
+             `warnings` of the table recording\n"
         );
-        text += "the table recording\n";
     }
     if !failures.is_empty() {
         text += &failures_text(failures, states);
@@ -92,10 +92,10 @@ fn rates_text(rates: &Rates) -> String {
     let left = match rates.left_s {
         Some(0.0) => "nothing left to do".into(),
         Some(seconds) => format!("about {} left", format::time(seconds)),
-        None => "nothing is getting done".into(),
+        None => "no recording ended in this time".into(),
     };
     format!(
-        "\nlately: {recordings_per_minute:.1} recordings a minute, {audio_x_real_time:.0} times real time; {left}\n"
+        "\nlast minute: {recordings_per_minute:.1} recordings per minute, {audio_x_real_time:.0} times real time; {left}\n"
     )
 }
 
@@ -106,7 +106,7 @@ fn state_row(count: &StateCount) -> Vec<String> {
     vec![name, count.recordings.to_string(), known(count.duration_s), known(count.speech_s), segments]
 }
 
-/// Seconds of audio for each second that a worker spent.
+/// Seconds of audio per second of a worker's time.
 fn speed(states: &[StateCount]) -> Option<f64> {
     let audio: f64 = states.iter().map(|s| s.duration_s).sum();
     let spent: f64 = states.iter().map(|s| s.total_ms).sum::<f64>() / 1000.0;

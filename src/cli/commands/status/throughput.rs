@@ -13,11 +13,11 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub struct Sample {
     /// Time since the first sample.
     pub at: Duration,
-    /// Recordings that are done, failed or quarantined.
+    /// Number of recordings that are done, failed or quarantined.
     pub ended: i64,
     /// Audio of the done recordings, seconds.
     pub audio_s: f64,
-    /// Recordings that are pending or running.
+    /// Number of recordings that are pending or running.
     pub left: i64,
 }
 
@@ -26,11 +26,11 @@ pub struct Sample {
 pub struct Rates {
     /// Time between the samples, seconds.
     pub over_s: f64,
-    /// Recordings that ended in a minute, done or failed.
+    /// Recordings that ended, done or failed, per minute.
     pub recordings_per_minute: f64,
-    /// Seconds of audio that all workers together prepared in a second.
+    /// Seconds of audio that all workers together prepared per second.
     pub audio_x_real_time: f64,
-    /// Time for the remaining recordings at this rate; `None` at a rate of 0.
+    /// Time for the remaining recordings at this rate, seconds; `None` if the rate is 0.
     pub left_s: Option<f64>,
 }
 
@@ -57,7 +57,7 @@ impl Sample {
 impl Window {
     /// Adds the newest sample and returns the rates; `None` for the first sample.
     pub fn add(&mut self, new: Sample) -> Option<Rates> {
-        // Fewer ended than before: recordings were made pending again, so the earlier samples do not compare.
+        // Fewer have ended than before: recordings were made pending again, so earlier samples are not comparable.
         if self.0.back().is_some_and(|last| new.ended < last.ended || new.audio_s < last.audio_s) {
             self.0.clear();
         }
@@ -87,7 +87,7 @@ fn rates(old: &Sample, new: &Sample) -> Option<Rates> {
 mod tests {
     use super::*;
 
-    /// Samples `(second, ended, audio, left)` and the rates after the last one: `(a minute, x real time, left)`.
+    /// Samples `(second, ended, audio, left)`, and the rates after the last one: `(per minute, x real time, left)`.
     type Case = (&'static [(u64, i64, f64, i64)], Option<(f64, f64, Option<f64>)>);
 
     #[test]
@@ -99,9 +99,9 @@ mod tests {
             (&[(0, 0, 0.0, 1), (2, 1, 60.0, 0)], Some((30.0, 30.0, Some(0.0)))),
             // A slow beginning more than a minute ago no longer counts.
             (&[(0, 0, 0.0, 99), (60, 0, 0.0, 99), (120, 60, 600.0, 39)], Some((60.0, 10.0, Some(39.0)))),
-            // Two samples suffice, however far apart they are.
+            // Two samples are enough, however far apart they are.
             (&[(0, 0, 0.0, 9), (300, 5, 0.0, 4)], Some((1.0, 0.0, Some(240.0)))),
-            // Recordings were made pending again: the window starts anew.
+            // Recordings were made pending again: the window starts over.
             (&[(0, 9, 90.0, 0), (2, 4, 40.0, 5)], None),
             (&[(0, 9, 90.0, 0), (2, 4, 40.0, 5), (4, 5, 50.0, 4)], Some((30.0, 5.0, Some(8.0)))),
         ];

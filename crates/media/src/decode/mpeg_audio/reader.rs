@@ -33,7 +33,6 @@ pub(in crate::decode) struct MpegAudioReader<'s> {
     /// Bytes before the first frame.
     leading: u64,
     skipped_bytes: SkippedBytes,
-    syntax: Syntax,
     part: Part,
     /// The frame that began the part, if it holds audio.
     first: Option<Frame>,
@@ -59,7 +58,6 @@ impl<'s> MpegAudioReader<'s> {
             leading: if leading > frame.header.len as u64 { leading } else { 0 },
             skipped_bytes: SkippedBytes::new(),
             frames,
-            syntax,
             part,
             first: info.is_none().then_some(frame),
             media_info: MediaInfo::from_track(&track),
@@ -139,9 +137,10 @@ impl<'s> MpegAudioReader<'s> {
         Ok(Some(frame))
     }
 
-    /// The end of the file. ADTS has no header with a length, so a cut frame is the sign of a truncated file.
+    /// The end of the file. Where no header has the length, a cut frame is the sign of a truncated file.
     fn end<T>(&self) -> Result<Option<T>> {
-        if self.syntax == Syntax::Adts && self.frames.is_cut() {
+        let has_length = self.part.info.is_some_and(|info| info.frames.is_some());
+        if self.frames.is_cut() && !has_length {
             return Err(Error::IoError(io::ErrorKind::UnexpectedEof.into()));
         }
         Ok(None)
