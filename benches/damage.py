@@ -2,9 +2,13 @@
 """Measures the effect of damage on recordings: benches/damage.py [PROGRAM]
 
 For each format, this makes a recording of 10 minutes from fixtures/long, overwrites 1, 10 and 100 kB with noise at five
-positions, and prints a Markdown table: the missing seconds, and the displacement of the segments that are 5 s or more away
+positions, and prints a section of docs/formats.md: the missing seconds, and the displacement of the segments that are 5 s or more away
 from the damage, compared with the undamaged file. Both are maxima over the five positions. For comparison, it has the same
-figures for ffmpeg's output, segmented by the same program. Needs ffmpeg."""
+figures for ffmpeg's output, segmented by the same program. Needs ffmpeg.
+
+  cargo build --release
+  benches/damage.py target/release/prepare-audio >> docs/formats.md           after benches/formats.py has written the rest
+"""
 import json, os, pathlib, sqlite3, subprocess, sys, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -24,6 +28,14 @@ FORMATS = {
     "Opus in Matroska": ("mka", ["-c:a", "libopus", "-b:a", "32k"]),
     "Vorbis in WebM": ("webm", ["-ar", "44100", "-c:a", "libvorbis", "-q:a", "4"]),
 }
+HEAD = """
+## Damage
+
+Noise over 1, 10 and 100 kB of a recording of 10 minutes, at 10, 30, 50, 70 and 90% of the file. Made by `benches/damage.py`.
+*Missing* is the audio that is replaced by silence or cut off at the end. *Displaced* is the largest shift of a segment that
+is 5 s or more away from the damage. Both are the maxima over the five positions. Beside them is ffmpeg's decode of the same
+file, where missing audio shortens the recording; 99 means that no segment is left.
+"""
 PLACES = [0.1, 0.3, 0.5, 0.7, 0.9]
 SECONDS = 600
 
@@ -42,16 +54,14 @@ def noise(length):
 
 def prepare(files, work):
     """Length, lost seconds and segments of each file."""
-    for old in work.glob("queue.db*"):
-        old.unlink()
-    queue = work / "queue.db"
-    subprocess.run([PROGRAM, "fetch", *map(str, files), "--database", f"sqlite://{queue}", "--output", str(work / "out"), "--no-audio",
-                    "--quiet", "--decoder", "symphonia"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    rows = sqlite3.connect(queue)
-    found = {}
-    for id, source, length, lost in rows.execute("SELECT id, source, duration_s, lost_s FROM recording"):
-        cuts = rows.execute("SELECT start_s, end_s FROM segment WHERE recording_id = ? ORDER BY 1", (id,)).fetchall()
-        found[os.path.basename(source)] = (length or 0.0, lost or 0.0, cuts)
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        queue = pathlib.Path(folder) / "queue.db"
+        subprocess.run([PROGRAM, "fetch", *map(str, files), "--database", f"sqlite://{queue}", "--output", folder + "/out", "--no-audio",
+                        "--quiet", "--decoder", "symphonia"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        rows, found = sqlite3.connect(queue), {}
+        for id, source, length, lost in rows.execute("SELECT id, source, duration_s, lost_s FROM recording"):
+            cuts = rows.execute("SELECT start_s, end_s FROM segment WHERE recording_id = ? ORDER BY 1", (id,)).fetchall()
+            found[os.path.basename(source)] = (length or 0.0, lost or 0.0, cuts)
     return found
 
 
@@ -66,6 +76,7 @@ def displaced(whole, cuts, begin, end):
 
 
 def main():
+    print(HEAD)
     print("| format | overwritten | missing, s | ffmpeg | displaced, s | ffmpeg |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     (
         "Input",
         &["sources", "strict"],
-        &["audio_dir", "priority", "audio_track", "decoder", "max_duration", "max_bytes"],
+        &["audio_dir", "priority", "audio_track", "raw", "decoder", "max_duration", "max_bytes"],
     ),
     (
         "Segments",

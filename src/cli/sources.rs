@@ -24,12 +24,13 @@ pub struct Search {
 }
 
 impl Search {
-    /// Searches what `names` name: files, folders, patterns, lists.
-    pub fn start(names: &[String], base: &BaseArgs, priority: i64) -> Self {
+    /// Searches what `names` name: files, folders, patterns, lists. With `raw`, folders are searched for files without a header,
+    /// too.
+    pub fn start(names: &[String], base: &BaseArgs, priority: i64, raw: bool) -> Self {
         let (sender, batches) = mpsc::channel(1);
         let (names, base) = (names.to_owned(), base.clone());
         let search = tokio::task::spawn_blocking(move || {
-            let resolver = Resolver::new(base.audio_dir.as_deref(), &base.output)?;
+            let resolver = Resolver::new(base.audio_dir.as_deref(), &base.output)?.taking_raw(raw);
             let mut batch = Vec::new();
             let found = resolver.find(&names, &mut io::stdin().lock(), &mut |recording| {
                 batch.push(NewRecording { priority, ..recording });

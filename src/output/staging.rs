@@ -230,8 +230,8 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), Wri
     Ok(())
 }
 
-/// A part of publishing a claim's files.
-type Step = dyn Fn(&mut Staging) -> Result<(), WriteError>;
+/// One step of publishing a claim's files.
+type Step = fn(&mut Staging) -> Result<(), WriteError>;
 
 /// Publishes the files of several claims; returns the result of each, in the same order. All files are synced, then all are
 /// renamed to their final names, then the folders are synced: after the first sync of each kind the file system has little
@@ -241,8 +241,8 @@ type Step = dyn Fn(&mut Staging) -> Result<(), WriteError>;
 pub fn publish(mut claims: Vec<Staging>) -> Vec<Result<(), WriteError>> {
     let mut outcomes: Vec<Result<(), WriteError>> = claims.iter().map(|_| Ok(())).collect();
     let writes: Vec<bool> = claims.iter().map(Staging::has_files).collect();
-    let steps: [&Step; 3] =
-        [&|staging| staging.sync_files(), &Staging::rename_all, &|staging| Ok(sync_folder(&staging.folder)?)];
+    let steps: [Step; 3] =
+        [|staging| staging.sync_files(), |staging| staging.rename_all(), |staging| Ok(sync_folder(&staging.folder)?)];
     for step in steps {
         for ((staging, outcome), writes) in claims.iter_mut().zip(&mut outcomes).zip(&writes) {
             if *writes && outcome.is_ok() {

@@ -39,12 +39,6 @@ pub(super) struct Assigned {
     pub permits: Vec<OwnedSemaphorePermit>,
 }
 
-/// The result of a claim.
-type Claimed = (IsolatedQueue, Result<Vec<Reserved>, RunError>);
-
-/// How many claims were to begin, and those of them that are still valid.
-type Begun = (usize, Vec<ClaimKey>);
-
 /// A claim in reserve.
 struct Reserved {
     claim: Claim,
@@ -80,6 +74,12 @@ pub(super) async fn claim_all(
     outcome.and(returned.map(|released| run.report.count(|r| r.released += released)))
 }
 
+/// What a claim returns: the state of the recordings that have to run alone, and the claims.
+type Claiming = (IsolatedQueue, Result<Vec<Reserved>, RunError>);
+
+/// How many claims were to be begun, and those of them that are still valid.
+type Begun = (usize, Vec<ClaimKey>);
+
 /// Passes recordings to the workers, and claims more before they are idle.
 struct Feeder<'r> {
     run: &'r Arc<Run>,
@@ -92,7 +92,7 @@ struct Feeder<'r> {
     /// Claims before those, which a worker may begin. Where the database records what was begun, their rows are updated.
     begun: VecDeque<Reserved>,
     /// The claim that is under way, in a task of its own, because it must not be dropped half way.
-    claiming: Option<JoinHandle<Claimed>>,
+    claiming: Option<JoinHandle<Claiming>>,
     /// The first claims in reserve are being begun: how many, and those of them that are still valid.
     beginning: Option<JoinHandle<Result<Begun, StoreError>>>,
     /// `None` while a claim is under way.
@@ -332,7 +332,7 @@ impl IsolatedQueue {
 ///
 /// These come last, because a process that one of them crashes should have done all other work before; but not later
 /// than after [`ISOLATED_WAIT`].
-async fn claim(run: Arc<Run>, limit: usize, mut isolated: IsolatedQueue) -> Claimed {
+async fn claim(run: Arc<Run>, limit: usize, mut isolated: IsolatedQueue) -> Claiming {
     let claims = claim_by(&run, limit, &mut isolated).await;
     (isolated, claims)
 }

@@ -37,6 +37,7 @@ pub struct Resolver {
     base: Option<PathBuf>,
     current: PathBuf,
     output: PathBuf,
+    takes_raw: bool,
 }
 
 /// A search in progress.
@@ -64,7 +65,13 @@ impl Resolver {
     pub fn new(base: Option<&Path>, output: &Path) -> io::Result<Self> {
         let current = env::current_dir()?;
         let [base, output] = [base, Some(output)].map(|path| path.map(|path| normalise(&current.join(path))));
-        Ok(Self { base, output: output.unwrap_or_default(), current })
+        Ok(Self { base, output: output.unwrap_or_default(), current, takes_raw: false })
+    }
+
+    /// Sets whether a search of folders takes files without a header (`.pcm`, `.ulaw` and others) as well.
+    #[must_use]
+    pub fn taking_raw(self, takes_raw: bool) -> Self {
+        Self { takes_raw, ..self }
     }
 
     /// Finds what each of `names` stands for, in this order, and passes each recording to `receive` as it is found; `-`
@@ -156,7 +163,7 @@ impl Resolver {
 
     fn folder(&self, folder: &Path, search: &mut Search) -> Result<(), End> {
         walk::for_each_file(folder, Hidden::Skipped, self.is_output(), |path| {
-            if !walk::is_audio_name(&path) {
+            if !walk::is_audio_name(&path, self.takes_raw) {
                 search.found.skipped += 1;
                 return Ok(());
             }
@@ -239,7 +246,8 @@ mod tests {
     }
 
     fn resolver(current: &Path, base: Option<&Path>) -> Resolver {
-        Resolver { base: base.map(Path::to_owned), current: current.to_owned(), output: current.join("segments") }
+        let (base, current) = (base.map(Path::to_owned), current.to_owned());
+        Resolver { base, output: current.join("segments"), current, takes_raw: false }
     }
 
     fn find(resolver: &Resolver, names: &[&str], stdin: &str) -> Result<(Vec<String>, Found), SourceError> {
@@ -271,6 +279,14 @@ mod tests {
     }
 
     #[test]
+    fn files_without_a_header_are_taken_on_request() {
+        let root = tree();
+        fs::write(root.path().join("call.ULAW"), "x").unwrap();
+        let found = |raw| sources(&resolver(root.path(), None).taking_raw(raw), &["."]).len();
+        assert_eq!((found(false), found(true)), (3, 4));
+    }
+
+    #[test]
     fn a_file_is_the_same_source_however_it_is_named() {
         let root = tree();
         let here = resolver(root.path(), None);
@@ -297,7 +313,7 @@ mod tests {
         assert_eq!(sources(&here, &["*.wav"]), below(root.path(), &["a.wav"]));
         assert_eq!(sources(&here, &["**/*.flac"]), below(root.path(), &["sub/deep/d.flac"]));
         assert_eq!(sources(&here, &["**/*.wav"]), below(root.path(), &["a.wav"]), "no hidden folder");
-        assert_eq!(sources(&here, &[".c*/*.wav"]), below(root.path(), &[".cache/e.wav"]), "as it was asked for");
+        assert_eq!(sources(&here, &[".c*/*.wav"]), below(root.path(), &[".cache/e.wav"]), "the pattern names it");
         assert!(matches!(find(&here, &["*.opus"], ""), Err(SourceError::NoMatch(_))));
         assert!(matches!(find(&here, &["{a"], ""), Err(SourceError::Pattern(..))));
     }

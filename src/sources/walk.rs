@@ -14,6 +14,9 @@ const EXTENSIONS: &[&str] = &[
     "opus", "ra", "rf64", "sph", "spx", "ts", "w64", "wav", "wave", "weba", "webm", "wma", "wmv", "wv",
 ];
 
+/// Further extensions that a search takes if the format of files without a header is known.
+const RAW_EXTENSIONS: [&str; 5] = ["alaw", "pcm", "raw", "ulaw", "vox"];
+
 /// Folders in which file servers keep data of their own: thumbnails and extended attributes under the names of the recordings.
 const SERVER_FOLDERS: [&str; 2] = ["@eaDir", ".AppleDouble"];
 
@@ -27,10 +30,10 @@ pub(super) enum Hidden {
     Searched,
 }
 
-/// Whether a file's name ends as those of recordings do.
-pub(super) fn is_audio_name(path: &Path) -> bool {
+/// Whether a file's name ends as those of recordings do; with `takes_raw`, also as those of files without a header.
+pub(super) fn is_audio_name(path: &Path, takes_raw: bool) -> bool {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    EXTENSIONS.binary_search(&extension.as_str()).is_ok()
+    EXTENSIONS.binary_search(&extension.as_str()).is_ok() || takes_raw && RAW_EXTENSIONS.contains(&extension.as_str())
 }
 
 /// Passes on all files below `folder`, except those below `without`, sorted in groups of [`SORTED_AT_ONCE`].

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use prepare_audio_media::{
-    AudioError, AudioStream, ChannelChoice, Damage, DecodeOptions, DecoderChoice, MediaInput, SegmentFileSettings,
-    TrackChoice, find_ffmpeg, is_dual_mono,
+    AudioError, AudioStream, ChannelChoice, Damage, DecodeOptions, DecoderChoice, MediaInput, OpenOptions,
+    SegmentFileSettings, TrackChoice, find_ffmpeg, is_dual_mono,
 };
 use prepare_audio_types::{PackedProbabilities, Part, PreparedRecording, Segment, StageTimes, StoredRecording};
 use prepare_audio_vad::{Detector, Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
@@ -105,7 +105,7 @@ impl<O: SegmentOutput> Preparer<O> {
         let (channels, files) = (ChannelChoice::default(), Some(SegmentFileSettings::default()));
         let segmenter = Segmenter::new(parameters, engine.spec())?;
         Ok(Self {
-            recipe: Recipe::new(&engine, parameters, channels, &TrackChoice::Default, files.as_ref()),
+            recipe: Recipe::new(&engine, parameters, channels, &InputLimits::default(), files.as_ref()),
             settings: SegmentationSettings { channels, files, parameters: parameters.clone(), segmenter },
             engine,
             output,
@@ -149,12 +149,15 @@ impl<O: SegmentOutput> Preparer<O> {
         if self.limits.track != TrackChoice::Default {
             key += &format!("/track {}", self.limits.track);
         }
+        if let Some(raw) = self.limits.raw {
+            key += &format!("/raw {raw}");
+        }
         key
     }
 
     fn new_recipe(&self) -> Recipe {
         let SegmentationSettings { parameters, channels, files, .. } = &self.settings;
-        Recipe::new(&self.engine, parameters, *channels, &self.limits.track, files.as_ref())
+        Recipe::new(&self.engine, parameters, *channels, &self.limits, files.as_ref())
     }
 
     /// Identity of model and parameters.
@@ -239,7 +242,7 @@ impl<O: SegmentOutput> Preparer<O> {
         if self.limits.decoder != DecoderChoice::Auto || find_ffmpeg().is_none() {
             return first;
         }
-        let by_ffmpeg = ffmpeg_seconds(task, &self.limits.track, monitor)?;
+        let by_ffmpeg = ffmpeg_seconds(task, &self.limits.open_options(DecoderChoice::Ffmpeg), monitor)?;
         if by_ffmpeg <= decoded_s * MORE_BY_FFMPEG {
             return first;
         }
@@ -313,7 +316,8 @@ impl<O: SegmentOutput> Preparer<O> {
 
         let cut = self.settings.files.and_then(|files| files.source_cut());
         let options = DecodeOptions { channels: self.settings.channels, cut };
-        let mut stream = AudioStream::open_track(&*task.input, decoder, &self.limits.track, options).map_err(audio)?;
+        let mut stream =
+            AudioStream::open_with(&*task.input, &self.limits.open_options(decoder), options).map_err(audio)?;
         self.limits.check_bytes(stream.info().bytes).map_err(audio)?;
         let (bytes, depth) = (stream.info().bytes, stream.info().bits);
         if sources.stored().is_some_and(|stored| stored.recording.bytes != bytes) {
@@ -387,7 +391,9 @@ impl<O: SegmentOutput> Preparer<O> {
     ) -> Result<bool, PrepareError> {
         match (self.settings.channels, stored) {
             (ChannelChoice::Split, Some(stored)) => Ok(stored.is_single_channel()),
-            (ChannelChoice::Split, None) => is_dual_mono(&*task.input, decoder, &self.limits.track, || monitor.check()),
+            (ChannelChoice::Split, None) => {
+                is_dual_mono(&*task.input, &self.limits.open_options(decoder), || monitor.check())
+            }
             _ => Ok(false),
         }
     }
@@ -438,10 +444,10 @@ impl<O: SegmentOutput> Preparer<O> {
     }
 }
 
-/// Seconds of the task's recording that ffmpeg decodes; 0 if it fails.
-fn ffmpeg_seconds(task: &Task, track: &TrackChoice, monitor: &dyn Monitor) -> Result<f64, PrepareError> {
+/// Seconds of the task's recording that ffmpeg decodes; none where it fails.
+fn ffmpeg_seconds(task: &Task, open: &OpenOptions, monitor: &dyn Monitor) -> Result<f64, PrepareError> {
     let options = DecodeOptions::default();
-    let Ok(mut stream) = AudioStream::open_track(&*task.input, DecoderChoice::Ffmpeg, track, options) else {
+    let Ok(mut stream) = AudioStream::open_with(&*task.input, open, options) else {
         return Ok(0.0);
     };
     let mut samples = 0;

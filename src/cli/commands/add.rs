@@ -52,7 +52,7 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
-    let mut search = Search::start(&args.sources, &args.base, args.priority);
+    let mut search = Search::start(&args.sources, &args.base, args.priority, false);
     let first = search.next().await?; // a source that does not exist is reported before the database is created
     let store = database::connect_with_retries(global).await?;
     let mut added = Added::default();

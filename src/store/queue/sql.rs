@@ -23,9 +23,9 @@ ON CONFLICT DO NOTHING";
 
 /// `$1` limit, `$2` recipe, `$3` worker, `$4` lease, `$5` the most attempts, or NULL for the row's own.
 ///
-/// `{isolation}` selects recordings that crashed a process, or all others. `{started}` is when the attempt begins: now, or
-/// NULL for a claim that is kept in reserve until [`BEGIN`]. `{without}`, which is filled in when the statement is run,
-/// leaves out those of an [`Exclusion`](super::Exclusion).
+/// `{isolation}` selects recordings that crashed a process, or all others. `{without}`, which is filled in when the
+/// statement is run, leaves out those of an [`Exclusion`](super::Exclusion). `{started}` is when the attempt begins: now, or
+/// NULL for a claim that is kept in reserve until [`BEGIN`].
 ///
 /// A claimed row takes the claimer's recipe, and (source, recipe) is unique. So a row is skipped when its source has
 /// that recipe already; and of several pending rows of one source, which all would get it, only the first is taken.

@@ -152,7 +152,7 @@ fn many_sources_are_added_in_batches() {
     assert!(!dir.path("prepare-audio.db").exists());
     dir.write("long.jsonl", rows(25_000) + "{\"path\":\n");
     let output = dir.run(&["add", "long.jsonl"]).exits(2);
-    assert!(output.stderr.contains("20000 recordings added before this, which stay"), "{}", output.stderr);
+    assert!(output.stderr.contains("20000 recordings added before this error; they stay"), "{}", output.stderr);
     dir.write("list.jsonl", rows(25_000));
     dir.run(&["add", "gone.wav", "list.jsonl"]).exits(2);
     assert_eq!(dir.count("pending"), 20_000);

@@ -1,4 +1,4 @@
-//! Samples into segment files.
+//! Writes segment files.
 
 mod flac;
 mod opus;
@@ -40,12 +40,12 @@ type Output<'a> = &'a mut dyn Target;
 /// Segments of at most this many bytes of samples are encoded in memory and written at once: 4 minutes at 16 kHz.
 const IN_MEMORY: u64 = 8 << 20;
 
-/// Writes `frames` frames, in blocks of interleaved samples, to a new, empty file that is open for reading, too. It is
-/// not synced: the caller does that, off the threads that compute.
+/// Writes `frames` frames, in blocks of interleaved samples, to a new, empty file that is also open for reading. The file is
+/// not synced: the caller does that, outside of the compute threads.
 ///
 /// # Errors
-/// [`EncodeError::Unsupported`] where the format cannot hold such samples; [`EncodeError::Io`] for errors of the file
-/// system and of the blocks.
+/// [`EncodeError::Unsupported`] if the format cannot hold such samples; [`EncodeError::Io`] for errors of the file system and
+/// of the blocks.
 pub fn write_segment<'s, S: Sample>(
     mut file: File,
     spec: &SegmentSpec,
@@ -100,10 +100,10 @@ fn begin_writeback(file: &File) {
     let _ = file;
 }
 
-/// The hash of what a reader of the file will find.
+/// The length and the hash of an existing file.
 ///
 /// # Errors
-/// What the file system says.
+/// Those of the file system.
 pub fn hash_file(path: &Path) -> io::Result<WrittenFile> {
     hash(File::open(path)?)
 }

@@ -1,4 +1,4 @@
-//! PCM in WAV, by hound.
+//! Writes PCM in WAV, with the crate `hound`.
 
 use std::{borrow::Cow, io};
 

@@ -31,8 +31,9 @@ pub struct Args {
 pub async fn run(global: &GlobalArgs, args: Args) -> anyhow::Result<ExitCode> {
     let Args { sources: names, priority, run, preparation } = args;
     let display = run::start_display(global, run.worker_count())?;
+    let raw = preparation.reading.raw.is_some();
     let settings = RunSettings::new(&run, preparation, Scope::Any, global.quiet).await?;
-    let mut search = Search::start(&names, &run.base, priority.unwrap_or_default());
+    let mut search = Search::start(&names, &run.base, priority.unwrap_or_default(), raw);
     let first = search.next().await?; // a source that does not exist is reported before the database is created
     if run.dry_run {
         let plan = plan::make(global, &settings, &mut search, first).await?;
