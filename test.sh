@@ -68,17 +68,18 @@ start_postgres() {
     export PREPARE_AUDIO_TEST_POSTGRES=$sockets
 }
 
-say "preparing: PostgreSQL, ONNX Runtime, faketime, iproute2"
+say "preparing: PostgreSQL, PgBouncer, ONNX Runtime, faketime, iproute2"
 find_initdb >/dev/null || install postgresql postgresql-server postgresql
 binaries=$(find_initdb) || { echo "test.sh: PostgreSQL's initdb is still not found" >&2; exit 1; }
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || install pgbouncer pgbouncer pgbouncer
 [ -n "${ORT_DYLIB_PATH:-}" ] && [ -n "${PREPARE_AUDIO_SILERO_ONNX:-}" ] || fetch_onnx
 if [ "$(uname)" = Linux ]; then
     find /usr/lib /usr/lib64 -maxdepth 3 -name libfaketimeMT.so.1 2>/dev/null | grep -q . || install faketime libfaketime libfaketime
     command -v ip >/dev/null || [ -x /usr/sbin/ip ] || install iproute2 iproute iproute2mac
     export PREPARE_AUDIO_REQUIRE_FAKETIME=1 PREPARE_AUDIO_REQUIRE_IPROUTE2=1
 fi
-# With these set, a test without PostgreSQL or ONNX Runtime fails instead of being skipped.
-export PREPARE_AUDIO_REQUIRE_POSTGRES=1 PREPARE_AUDIO_REQUIRE_ONNX=1
+# With these set, a test without PostgreSQL, PgBouncer or ONNX Runtime fails instead of being skipped.
+export PREPARE_AUDIO_REQUIRE_POSTGRES=1 PREPARE_AUDIO_REQUIRE_PGBOUNCER=1 PREPARE_AUDIO_REQUIRE_ONNX=1
 
 # The program is built once, with the faults that tests inject by environment variables.
 options=(--locked --workspace --features fault-injection)

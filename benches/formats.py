@@ -31,7 +31,23 @@ NOTES = """
 - `he_aac_48k.m4a`: without ffmpeg, only the core is decoded, at half the rate and with the same timing.
 - Opus is compared with libopus through ffmpeg, which outputs 16 bits; this limits the ratio to about 80 dB. ffmpeg's own decoder differs from
   libopus by 12 to 15 dB where speech is coded at low rates.
-- Opus chains: the start-up frames of each link are removed, as RFC 7845 requires; ffmpeg outputs those of all links except the first."""
+- Opus chains: the start-up frames of each link are removed, as RFC 7845 requires; ffmpeg outputs those of all links except the first.
+- AAC: the encoder's delay is skipped if an edit list or iTunes's metadata declares it. Without either (bare ADTS, Matroska, and MP4
+  files in which ffmpeg delays the audio), the delay is part of the audio, and `start_offset_s` is the time of its first frame, as in
+  ffmpeg.
+- MP4 edit lists of several parts: ffmpeg decodes whole packets at the joints. Here the parts begin exactly where the list has them.
+
+## Files without a header
+
+`--raw FORMAT:RATE:CHANNELS` names the format of samples without a header. Decoded samples equal those of ffmpeg.
+
+| FORMAT | samples |
+| --- | --- |
+| `u8`, `s8` | 8-bit integers, unsigned or signed |
+| `s16le`, `s16be`, `s24le`, `s24be`, `s32le`, `s32be` | signed integers, little-endian or big-endian |
+| `f32le`, `f32be`, `f64le`, `f64be` | floating point, full scale 1.0 |
+| `alaw`, `ulaw` (or `mulaw`) | G.711 |
+| `vox` | Dialogic (OKI) ADPCM, 4 bits, one channel; usually 6,000 or 8,000 Hz |"""
 
 
 def cpu(command):

@@ -3,7 +3,11 @@
 //! Environment variables switch them on. This file and its calls are compiled only with the Cargo feature
 //! `fault-injection`, which no released build has.
 
-use std::{env, thread};
+use std::{
+    env,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+};
 
 /// If it is set: a worker's writes take effect even if another worker holds the claim by now, as in a queue without a fence.
 const NO_FENCE: &str = "PREPARE_AUDIO_FAULT_NO_FENCE";
@@ -16,6 +20,9 @@ const PANIC: &str = "PREPARE_AUDIO_FAULT_PANIC";
 
 /// Recordings whose source contains this text hang.
 const HANG: &str = "PREPARE_AUDIO_FAULT_HANG";
+
+/// Set to a number: the process aborts when it is about to commit that many groups of ended attempts.
+const ABORT_COMMIT: &str = "PREPARE_AUDIO_FAULT_ABORT_COMMIT";
 
 /// The statement to run: `text` itself, or `text` without its fence.
 pub(crate) fn statement(text: &str) -> String {
@@ -30,6 +37,16 @@ fn without_fence(text: &str) -> String {
         "SET lease_until = {now} + $4",
         "SET lease_until = CASE WHEN state = 'running' THEN {now} + CAST($4 AS BIGINT) END",
     )
+}
+
+/// Called before a group of ended attempts is committed. Their files are published then, and the next recordings are being
+/// prepared.
+pub(crate) fn before_commit() {
+    static COMMITS: AtomicUsize = AtomicUsize::new(0);
+    let commits = COMMITS.fetch_add(1, Relaxed) + 1;
+    if env::var(ABORT_COMMIT).is_ok_and(|number| number.parse() == Ok(commits)) {
+        std::process::abort();
+    }
 }
 
 /// Aborts, panics or hangs if a variable selects this source. It is called in the middle of each recording's preparation.

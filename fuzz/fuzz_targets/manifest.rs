@@ -1,7 +1,7 @@
 //! Reads any bytes as a list of recordings: text, CSV, TSV or JSON lines, and on standard input.
 #![no_main]
 
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
 use libfuzzer_sys::fuzz_target;
 use prepare_audio::sources::Resolver;
@@ -16,9 +16,9 @@ fuzz_target!(|data: &[u8]| {
         Some(kind) => scratch::file("manifest", kind, list).to_str().expect("not UTF-8").to_owned(),
         None => "-".to_owned(),
     };
-    let Ok(found) = resolver.find(&[name], &mut list) else { return };
-    for recording in found.recordings {
+    let _ = resolver.find(&[name], &mut list, &mut |recording| {
         assert!(recording.source.starts_with('/'), "a source is absolute: {:?}", recording.source);
         assert!(recording.metadata.is_none_or(|text| text.starts_with('{') && text.ends_with('}')));
-    }
+        ControlFlow::Continue(())
+    });
 });

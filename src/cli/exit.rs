@@ -12,6 +12,8 @@ pub const USAGE: u8 = 2;
 const ALL_FAILED: u8 = 3;
 /// The database cannot be used.
 pub const DATABASE: u8 = 4;
+/// A folder of recordings is away.
+const SOURCES_AWAY: u8 = 5;
 /// Ended by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
@@ -23,6 +25,7 @@ Exit codes:
   2    the command line, a setting, or a source named there is wrong
   3    all recordings failed
   4    the database cannot be used
+  5    a folder of recordings is away (not mounted?); its recordings stay pending
   130  interrupted";
 
 /// A mistake in the command line or a setting: exit code 2.
@@ -39,6 +42,7 @@ pub struct NoDatabase(pub String);
 pub fn code(report: &Report, interrupted: bool) -> ExitCode {
     ExitCode::from(match (interrupted, report.failed + report.quarantined, report.done) {
         (true, _, _) => INTERRUPTED,
+        _ if report.unavailable_folders > 0 => SOURCES_AWAY,
         (false, 0, _) => 0,
         (false, _, 0) => ALL_FAILED,
         (false, _, _) => SOME_FAILED,
@@ -93,5 +97,7 @@ mod tests {
         ] {
             assert_eq!(got, ExitCode::from(want));
         }
+        let report = Report { done: 5, failed: 1, unavailable_folders: 1, ..Report::default() };
+        assert_eq!(code(&report, false), ExitCode::from(5));
     }
 }

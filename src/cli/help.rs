@@ -12,7 +12,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     (
         "Input",
         &["sources", "strict"],
-        &["audio_dir", "priority", "audio_track", "decoder", "max_duration", "max_bytes"],
+        &["audio_dir", "priority", "audio_track", "raw", "decoder", "max_duration", "max_bytes"],
     ),
     (
         "Segments",
@@ -39,7 +39,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     (
         "Queue",
         &["database", "workers", "watch", "dry_run"],
-        &["lease", "heartbeat", "timeout", "max_attempts", "metrics", "database_wait"],
+        &["lease", "heartbeat", "timeout", "max_attempts", "metrics", "database_wait", "source_wait"],
     ),
     ("Logging", &["json", "quiet"], &["config", "log_level", "log_format", "log_file"]),
 ];

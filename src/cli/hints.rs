@@ -12,6 +12,7 @@ pub fn for_error(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::Timeout => "--timeout allows more",
         ErrorCode::TooLong => "--max-duration allows more",
         ErrorCode::TooLarge => "--max-bytes allows more",
+        ErrorCode::UnsupportedFormat => "samples without a header need --raw FORMAT:RATE:CHANNELS",
         ErrorCode::UnsupportedSegment => "use --format flac or wav, or --segment-channels mono",
         _ => return None,
     })

@@ -1,6 +1,6 @@
 //! Finds the recordings that an argument names.
 
-use std::io;
+use std::{io, ops::ControlFlow};
 
 use prepare_audio::{
     sources::Resolver,
@@ -43,7 +43,12 @@ async fn resolve(name: &str, base: &BaseArgs) -> anyhow::Result<Vec<String>> {
     let (name, base) = (name.to_owned(), base.clone());
     let walk = move || {
         let resolver = Resolver::new(base.audio_dir.as_deref(), &base.output)?;
-        Ok(resolver.find(&[name], &mut io::empty()).unwrap_or_default().sources())
+        let mut sources = Vec::new();
+        let found = resolver.find(&[name], &mut io::empty(), &mut |recording| {
+            sources.push(recording.source);
+            ControlFlow::Continue(())
+        });
+        Ok(if found.is_ok() { sources } else { Vec::new() })
     };
     tokio::task::spawn_blocking(walk).await?
 }

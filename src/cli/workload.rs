@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use prepare_audio::media;
+use prepare_audio::{media, types::Part};
 
 /// The totals of the files that were measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -26,12 +26,22 @@ impl Workload {
     /// Adds the file at `path`. It reads the file's header, so call it on a thread that may block.
     pub fn add(&mut self, path: &Path) {
         self.recordings += 1;
-        let Ok(file) = path.metadata() else {
+        let (whole, part) = match path.to_str().map(Part::split) {
+            Some((whole, Some(part))) if !path.exists() => (Path::new(whole), Some(part)),
+            _ => (path, None),
+        };
+        let Ok(file) = whole.metadata() else {
             self.unreadable += 1;
             return;
         };
+        if let Some(seconds) = part.and_then(|part| part.duration_s()) {
+            self.seconds += seconds; // its share of the file's bytes is not known
+            return;
+        }
         self.bytes += file.len();
-        match media::probe_seconds(&media::LocalFile::new(path)) {
+        match media::probe_seconds(&media::LocalFile::new(whole))
+            .map(|seconds| (seconds - part.map_or(0.0, |part| part.start_s)).max(0.0))
+        {
             Some(seconds) => self.seconds += seconds,
             None => {
                 self.unknown += 1;

@@ -1,4 +1,4 @@
-//! What tells a file from another one that takes its name.
+//! Distinguishes a file from another one that gets its name.
 
 use std::{
     fs::Metadata,
@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-/// A file as it was seen. Renaming it does not change this.
+/// A file at some time. Renaming the file does not change this value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp(u64);
 
@@ -16,12 +16,12 @@ impl Stamp {
     }
 }
 
-/// A file as it was seen, and when something was last done to it, be it a link from elsewhere. Never 0.
+/// A file at some time, and when it was last written, linked or renamed. Never 0.
 pub(super) fn seen(file: &Metadata) -> u64 {
     hashed((Stamp::of(file).0, last_change(file))) | 1
 }
 
-/// When a file last got its content, name or place; now, where the system does not tell.
+/// When a file was last written, linked or renamed; the current time if the system does not provide that.
 ///
 /// The later of the two times: a hard link from `resegment` has the age of the old file's content.
 pub(super) fn last_change(file: &Metadata) -> SystemTime {
@@ -29,7 +29,7 @@ pub(super) fn last_change(file: &Metadata) -> SystemTime {
     file.modified().map_or(changed, |modified| modified.max(changed))
 }
 
-/// A hash for this process alone.
+/// A hash that is stable within this process only.
 pub(super) fn hashed(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! What the output lies on: whether that is still the same, whether it has room, whether it can be written.
+//! The output's file system: whether it is still mounted, has free space, and can be written.
 
 use std::{
     fs::{self, File},
@@ -14,11 +14,10 @@ use prepare_audio_pipeline::WriteError;
 
 use super::TEMPORARY;
 
-/// Length of the file that is written to see whether one can be, in bytes: more than a file system keeps beside a
-/// file's name.
+/// Length of the test file in bytes: more than a file system stores beside a file's name.
 const PROBE: usize = 64 << 10;
 
-/// The mount point that a folder lies below, where it is known and not the root of all.
+/// The mount point above a folder, if it is known and not the root.
 #[derive(Debug)]
 pub(super) struct Mount(Option<PathBuf>);
 
@@ -27,14 +26,14 @@ impl Mount {
         system::mount_point(folder).map(Self)
     }
 
-    /// Whether something is mounted there still. Anything: what is mounted anew may have got another number.
+    /// Whether something is mounted there. A file system that was mounted again may have another device number.
     pub fn is_mounted(&self) -> bool {
         self.0.as_ref().is_none_or(|point| system::is_mount_point(point).unwrap_or(false))
     }
 }
 
 /// # Errors
-/// [`WriteError::NoSpace`] where fewer than `needed` bytes are free for us.
+/// [`WriteError::NoSpace`] where fewer than `needed` bytes are free for this user.
 pub(super) fn require(root: &Path, needed: u64) -> Result<(), WriteError> {
     match system::free(root)? {
         Some(free) if free < needed => Err(WriteError::NoSpace { root: root.to_owned(), free, needed }),
@@ -63,7 +62,7 @@ mod unix {
         path::{Path, PathBuf},
     };
 
-    /// The nearest folder above, or this one, that is on another device than the folder it lies in.
+    /// This folder, or the nearest one above, that is on another device than its parent folder.
     pub fn mount_point(folder: &Path) -> io::Result<Option<PathBuf>> {
         for folder in folder.canonicalize()?.ancestors() {
             if is_mount_point(folder)? {
@@ -78,7 +77,7 @@ mod unix {
         Ok(fs::metadata(folder)?.dev() != fs::metadata(above)?.dev())
     }
 
-    /// Bytes that one who is not root may still write.
+    /// Bytes that a user without privileges may still write.
     pub fn free(folder: &Path) -> io::Result<Option<u64>> {
         let system = rustix::fs::statvfs(folder)?;
         Ok(Some(system.f_bavail.saturating_mul(system.f_frsize)))
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_says_so() {
+    fn a_folder_that_cannot_be_written_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(write_test_file(&folder.path().join("gone")).unwrap_err().kind(), io::ErrorKind::NotFound);
         write_test_file(folder.path()).unwrap();

@@ -27,7 +27,7 @@ use prepare_audio_pipeline::{SegmentOutput, WriteError};
 
 use self::{free_space::Mount, staging::sync_folder};
 pub use self::{
-    staging::{Staging, remove_temporary},
+    staging::{Staging, publish, remove_temporary},
     sweep::{Sweep, Swept},
     verify::{Difference, verify},
 };
@@ -126,7 +126,7 @@ impl OutputFolder {
 impl SegmentOutput for OutputFolder {
     type Staging = Staging;
 
-    /// The recording's name for people, and a hash so that no two folders collide.
+    /// A readable name, and a hash so that no two folders collide.
     fn folder(&self, source: &str, recipe: &str) -> PathBuf {
         self.root.join(names::folder(source, recipe))
     }

@@ -5,16 +5,16 @@ use sha2::{Digest, Sha256};
 use super::TEMPORARY;
 use prepare_audio_media::SegmentFormat;
 
-/// Longest part of a source's name that goes into a folder's name, in bytes: file systems end at 255.
+/// Longest part of a source's name that goes into a folder's name, in bytes: file systems allow 255.
 const MAX_STEM: usize = 80;
 
 /// Digits of a hash in a name.
 const HASH: usize = 12;
 
-/// Windows takes these for devices, in any folder and with any ending.
+/// Windows treats these as devices, in any folder and with any extension.
 const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt"];
 
-/// A recording's folder: its name for people, a hash so that no two collide.
+/// A recording's folder: a readable name, and a hash so that no two collide.
 pub(super) fn folder(source: &str, recipe: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(recipe);
@@ -47,7 +47,7 @@ pub(super) fn is_file(name: &str) -> bool {
     parts.is_some_and(|(index, hash)| index.len() >= 5 && index.bytes().all(|b| b.is_ascii_digit()) && is_hash(hash))
 }
 
-/// Whether a file has no name yet.
+/// Whether a file is temporary.
 pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY)
 }
@@ -56,7 +56,7 @@ fn is_hash(text: &str) -> bool {
     text.len() == HASH && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The file name's stem with whatever could mean something to a shell or a file system replaced.
+/// The file name's stem, in which characters that mean something to a shell or a file system are replaced.
 fn readable_stem(source: &str) -> String {
     let name = source.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("");
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
@@ -76,7 +76,7 @@ fn readable_stem(source: &str) -> String {
     }
 }
 
-/// `con.old-HASH` is the console, too; and so are the devices that end in a superscript digit.
+/// `con.old-HASH` is the console, too, and names that end in a superscript digit are devices.
 fn is_device(name: &str) -> bool {
     let first = name.split('.').next().unwrap_or(name).to_lowercase();
     let bare = first.trim_end_matches(|c: char| c.is_ascii_digit() || "¹²³".contains(c));
@@ -109,7 +109,7 @@ mod tests {
         assert_ne!(folder("a.wav", "r1"), folder("a.wav", "r2"));
     }
 
-    /// What could lead elsewhere, end a name, or show another one than it is.
+    /// Characters that could lead to another folder, end a name, or display as another name.
     #[test]
     fn what_has_a_meaning_is_replaced() {
         let long = "x/".repeat(2_000) + &"y".repeat(4_096);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_names_are_told_from_ours() {
+    fn foreign_names_are_distinguished_from_ours() {
         for (name, of_folder, of_file) in [
             ("call_7-0123456789ab", true, false),
             ("a-b-0123456789ab", true, false),

@@ -1,7 +1,7 @@
 //! Whose segments lie in an output folder.
 //!
-//! A file in it lists the databases that ever wrote into it. `gc` knows the rows of one of them only, and would take the
-//! segments of the others for rubbish.
+//! A file in it lists the databases that ever wrote into it. `gc` reads the rows of one of them only, and would remove
+//! the segments of the others.
 
 use std::{
     fs::OpenOptions,
@@ -9,21 +9,21 @@ use std::{
     path::Path,
 };
 
-/// The list, a database's identity a line.
+/// The list: one database identity on each line.
 const FILE: &str = ".prepare-audio-databases";
 
-/// Writes a database down as an owner, unless it is.
+/// Adds a database to the list, unless it is there.
 pub(super) fn add(root: &Path, database: &str) -> io::Result<()> {
     if others(root, database)?.1 {
         return Ok(());
     }
-    // One short write at the end: those of two processes do not mingle, and a line too many does no harm.
+    // One short write at the end: the writes of two processes do not interleave, and a second line does no harm.
     let mut file = OpenOptions::new().create(true).append(true).open(root.join(FILE))?;
     file.write_all(format!("{database}\n").as_bytes())?;
     file.sync_all()
 }
 
-/// How many other databases are written down, and whether this one is.
+/// How many other databases are listed, and whether this one is.
 pub(super) fn others(root: &Path, database: &str) -> io::Result<(usize, bool)> {
     let mut text = String::new();
     match OpenOptions::new().read(true).open(root.join(FILE)) {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn owners_are_written_down_once() {
+    fn owners_are_listed_once() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(others(root.path(), "a").unwrap(), (0, false));
         for database in ["a", "b", "a"] {

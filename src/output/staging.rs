@@ -25,6 +25,8 @@ pub struct Staging {
     /// Temporary path and final path of each file.
     files: Vec<(PathBuf, PathBuf)>,
     bytes: u64,
+    /// Whether files were taken over, which may be hard links.
+    reuses: bool,
 }
 
 impl StagedSegments for Staging {
@@ -52,6 +54,7 @@ impl StagedSegments for Staging {
             return Ok(None);
         }
         self.bytes += old.len();
+        self.reuses = true;
         self.create(|temporary| fs::hard_link(file, temporary).or_else(|_| copy(file, temporary)))?;
         Ok(Some((self.files.len() - 1, old.len())))
     }
@@ -67,9 +70,15 @@ impl StagedSegments for Staging {
 
 impl Staging {
     pub(super) fn begin(output: OutputFolder, folder: PathBuf, claim_id: &str) -> Result<Self, WriteError> {
-        let staging = Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0 };
+        let staging =
+            Self { output, folder, claim_id: claim_id.to_owned(), files: Vec::new(), bytes: 0, reuses: false };
         remove_temporary(&staging.folder, None).map_err(|error| staging.explain(error))?;
         Ok(staging)
+    }
+
+    /// Whether there is anything to publish.
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty()
     }
 
     /// Bytes of the claim's files so far. Files that are taken over count as if they were written.
@@ -117,17 +126,18 @@ impl Staging {
     ///
     /// # Errors
     /// What the file system reports. The temporary files that are left are removed.
-    pub fn publish(mut self) -> Result<(), WriteError> {
-        self.rename_all().map_err(|error| self.explain(error))
+    #[cfg(test)]
+    pub fn publish(self) -> Result<(), WriteError> {
+        publish(vec![self]).pop().unwrap_or(Ok(()))
     }
 
+    /// Syncs the files.
+    fn sync_files(&self) -> Result<(), WriteError> {
+        Ok(self.files.iter().try_for_each(|(temporary, _)| File::open(temporary)?.sync_all())?)
+    }
+
+    /// Renames the files to their final names.
     fn rename_all(&mut self) -> Result<(), WriteError> {
-        if self.files.is_empty() {
-            return Ok(());
-        }
-        for (temporary, _) in &self.files {
-            File::open(temporary)?.sync_all()?;
-        }
         // Once more: a link may have been put there since the files were begun.
         is_folder(&self.folder)?;
         if self.files.iter().any(|(_, path)| path.as_os_str().is_empty()) {
@@ -136,14 +146,15 @@ impl Staging {
         let mut renamed = 0;
         let outcome: io::Result<()> = self.files.iter().try_for_each(|(temporary, path)| {
             fs::rename(temporary, path)?;
-            // Where both names belonged to one file already, renaming keeps both.
-            let _ = fs::remove_file(temporary);
+            if self.reuses {
+                // Where both names belonged to one file already, renaming keeps both.
+                let _ = fs::remove_file(temporary);
+            }
             renamed += 1;
             Ok(())
         });
         self.files.drain(..renamed);
-        outcome?;
-        Ok(self.folder.ancestors().take(2).try_for_each(sync_folder)?)
+        Ok(outcome?)
     }
 
     /// Adds to an error what it means for the whole output, and how much space the claim needs.
@@ -168,8 +179,7 @@ impl Drop for Staging {
 /// Whether a recording's folder is there.
 ///
 /// # Errors
-/// [`WriteError::Unsafe`] where it is a link or a file: what is written into it would lie elsewhere, and what is removed
-/// there would be somebody else's.
+/// [`WriteError::Unsafe`] where it is a link or a file: files would be written, and removed, in another place.
 fn is_folder(folder: &Path) -> Result<bool, WriteError> {
     match fs::symlink_metadata(folder) {
         Ok(found) if found.is_dir() => Ok(true),
@@ -179,23 +189,23 @@ fn is_folder(folder: &Path) -> Result<bool, WriteError> {
     }
 }
 
-/// Copies into a file that must not be there: `fs::copy` would write through a link.
+/// Copies into a file that must not exist: `fs::copy` would write through a link.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let (mut from, mut to) = (File::open(from)?, File::create_new(to)?);
     io::copy(&mut from, &mut to).map(drop)
 }
 
-/// A new name is only as safe as its folder.
+/// Makes new names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder)?.sync_all()
 }
 
-/// Removes temporary files from a recording's folder: those of the claim `claim_id`, or all. The folder goes too when
-/// it is empty then; that it is not there is fine.
+/// Removes temporary files from a recording's folder: those of the claim `claim_id`, or all; and the folder, if it is empty
+/// after that. A folder that is missing is no error.
 ///
 /// # Errors
-/// What the file system says; [`WriteError::Unsafe`] where it is no folder.
+/// Those of the file system; [`WriteError::Unsafe`] where it is no folder.
 pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), WriteError> {
     if !is_folder(folder)? {
         return Ok(());
@@ -218,4 +228,51 @@ pub fn remove_temporary(folder: &Path, claim_id: Option<&str>) -> Result<(), Wri
     }
     let _ = fs::remove_dir(folder); // succeeds only where nothing lies in it
     Ok(())
+}
+
+/// One step of publishing a claim's files.
+type Step = fn(&mut Staging) -> Result<(), WriteError>;
+
+/// Publishes the files of several claims; returns the result of each, in the same order. All files are synced, then all are
+/// renamed to their final names, then the folders are synced: after the first sync of each kind the file system has little
+/// left to do. Blocks on the disk: not to be called on a compute thread.
+///
+/// The errors are what the file system reports. Temporary files of a claim that failed are removed.
+pub fn publish(mut claims: Vec<Staging>) -> Vec<Result<(), WriteError>> {
+    let mut outcomes: Vec<Result<(), WriteError>> = claims.iter().map(|_| Ok(())).collect();
+    let writes: Vec<bool> = claims.iter().map(Staging::has_files).collect();
+    let steps: [Step; 3] =
+        [|staging| staging.sync_files(), |staging| staging.rename_all(), |staging| Ok(sync_folder(&staging.folder)?)];
+    for step in steps {
+        for ((staging, outcome), writes) in claims.iter_mut().zip(&mut outcomes).zip(&writes) {
+            if *writes && outcome.is_ok() {
+                *outcome = step(staging).map_err(|error| staging.explain(error));
+            }
+        }
+    }
+    // The output folder, in which the claims' folders may be new, is the same for most: it is synced once for all.
+    let mut synced: Vec<(PathBuf, io::Result<()>)> = Vec::new();
+    for ((staging, outcome), writes) in claims.iter().zip(&mut outcomes).zip(&writes) {
+        let root = staging.folder.parent().unwrap_or(&staging.folder);
+        if !*writes || outcome.is_err() {
+            continue;
+        }
+        let known = synced.iter().position(|(folder, _)| folder == root);
+        let known = known.unwrap_or_else(|| {
+            synced.push((root.to_owned(), sync_folder(root)));
+            synced.len() - 1
+        });
+        if let Err(error) = &synced[known].1 {
+            *outcome = Err(staging.explain(copy_of(error).into()));
+        }
+    }
+    outcomes
+}
+
+/// An error that concerns several claims.
+fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
 }

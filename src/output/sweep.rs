@@ -1,9 +1,9 @@
-//! Clearing away what no row speaks of, beside runs that go on.
+//! Removes files that no row refers to, beside runs that go on.
 //!
-//! In this order, which is what makes it safe: list the files ([`Sweep::list`]); ask which recordings are running; read
-//! what rows speak of ([`Sweep::keep`]); ask again which are running before each folder is cleared ([`Sweep::clear`]).
-//! A file of the list was published before the listing ended, so its row either was there to be read, or its recording
-//! was running when that was asked first; and what is published after the listing is not the file that was listed.
+//! The order of the steps makes it safe: list the files ([`Sweep::list`]); query which recordings are running; read
+//! what rows refer to ([`Sweep::keep`]); query again which are running before each folder is cleared ([`Sweep::clear`]).
+//! A listed file was published before the listing ended. So either its row was there to be read, or its recording was
+//! running at the first query. A file that is published after the listing is not the one that was listed.
 
 use std::{
     collections::HashMap,
@@ -20,24 +20,24 @@ use super::{
     names,
 };
 
-/// Stands for a file that is too young to go.
+/// Stands for a file that is too young to be removed.
 const YOUNG: u64 = 0;
 
-/// Files in an output folder that nothing is known to speak of.
+/// Files in an output folder that no known row refers to.
 #[derive(Debug)]
 pub struct Sweep {
     root: PathBuf,
     limit: SystemTime,
-    /// Hashes of names to hashes of the files as they were seen; 16 bytes a file. Two names of one hash keep a file too
-    /// many, at worst.
+    /// Hashes of names to hashes of the files as they were listed; 16 bytes for each file. If two names have the same hash, a
+    /// file too many is kept.
     listed: HashMap<u64, u64>,
-    /// Segments' files that are old enough to go.
+    /// Segment files that are old enough to be removed.
     segments: u64,
-    /// Those that a row speaks of.
+    /// Segment files that a row refers to.
     referenced: u64,
 }
 
-/// What was cleared away, or would be.
+/// What was removed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// The files.
@@ -46,17 +46,17 @@ pub struct Swept {
     pub segment_files: u64,
     /// How many are temporary.
     pub temporary_files: u64,
-    /// Their length together.
+    /// Their total length.
     pub bytes: u64,
-    /// Folders that were empty then.
+    /// Folders that were empty after that.
     pub folders: u64,
 }
 
 impl Sweep {
-    /// Lists what lies in the output folder. What something was done to within `older_than` is left alone.
+    /// Lists the output folder. Files that were written, linked or renamed within `older_than` are left alone.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Those of the file system.
     pub fn list(output: &OutputFolder, older_than: Duration) -> io::Result<Self> {
         let limit = SystemTime::now().checked_sub(older_than).unwrap_or(SystemTime::UNIX_EPOCH);
         let root = output.root().canonicalize()?;
@@ -72,25 +72,25 @@ impl Sweep {
         Ok(sweep)
     }
 
-    /// Takes a file that a row speaks of off the list. The names of the file and of its folder count, wherever they lie:
-    /// machines may reach one output by different paths, and the names bear hashes of content and source.
+    /// Takes a file that a row refers to off the list. Only the names of the file and of its folder are compared: machines
+    /// may reach one output by different paths, and the names contain hashes of content and source.
     pub fn keep(&mut self, path: &str) {
         let mut parts = path.rsplit(['/', '\\']);
         let (Some(name), Some(folder)) = (parts.next(), parts.next()) else { return };
         self.referenced += u64::from(self.listed.remove(&hashed((folder, name))).is_some());
     }
 
-    /// Segments' files that a row speaks of.
+    /// Segment files that a row refers to.
     pub fn referenced(&self) -> u64 {
         self.referenced
     }
 
-    /// Files that no row speaks of, but that are too young to go.
+    /// Files that no row refers to, but that are too young to be removed.
     pub fn young(&self) -> u64 {
         self.listed.values().filter(|&&stamp| stamp == YOUNG).count() as u64
     }
 
-    /// Whether segments would go and not one in the whole output is known: most likely it is another database's.
+    /// Whether segments would be removed and no row refers to any file in the output: most likely it is another database's.
     pub fn is_foreign(&self) -> bool {
         self.segments > 0 && self.referenced == 0
     }
@@ -98,7 +98,7 @@ impl Sweep {
     /// The recordings' folders, and the output folder itself.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Those of the file system.
     pub fn folders(&self) -> io::Result<impl Iterator<Item = io::Result<PathBuf>> + use<>> {
         let is_ours = |entry: &DirEntry| {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir()); // a link is none
@@ -111,10 +111,10 @@ impl Sweep {
         Ok(below.chain([Ok(self.root.clone())]))
     }
 
-    /// What may go from `folder`.
+    /// What may be removed from `folder`.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Those of the file system.
     pub fn look(&self, folder: &Path) -> io::Result<Swept> {
         let mut swept = Swept::default();
         for (name, file) in self.listed_in(folder)? {
@@ -127,10 +127,10 @@ impl Sweep {
         Ok(swept)
     }
 
-    /// Removes it. The folder's recording must have been asked for just now: it must not be running.
+    /// Removes it. The caller has just checked that the folder's recording is not running.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Those of the file system.
     pub fn clear(&self, folder: &Path) -> io::Result<Swept> {
         let mut swept = Swept::default();
         let planned = self.look(folder)?;
@@ -139,12 +139,12 @@ impl Sweep {
                 swept.add(folder.join(&name), &file);
             }
         }
-        // Fails where something has come into it meanwhile.
+        // Fails if something was written into it meanwhile.
         swept.folders = u64::from(planned.folders > 0 && fs::remove_dir(folder).is_ok());
         Ok(swept)
     }
 
-    /// Those files of a folder that still are as they were listed, and old.
+    /// Those files of a folder that were listed, have not changed since, and are old enough.
     fn listed_in(&self, folder: &Path) -> io::Result<Vec<(String, Metadata)>> {
         let mut files = self.files(folder)?;
         files.retain(|(name, file)| {
@@ -153,7 +153,7 @@ impl Sweep {
         Ok(files)
     }
 
-    /// Files of ours in a folder: in a recording's, segments and temporary ones; in the output folder, temporary ones.
+    /// Our files in a folder: segments and temporary files in a recording's folder, temporary files in the output folder.
     fn files(&self, folder: &Path) -> io::Result<Vec<(String, Metadata)>> {
         let of_recording = folder != self.root;
         let mut files = Vec::new();
@@ -186,12 +186,12 @@ impl Swept {
         self.paths.push(path);
     }
 
-    /// Keeps the counts alone.
+    /// Keeps the counts only.
     pub fn forget_paths(&mut self) {
         self.paths.clear();
     }
 
-    /// Takes another folder's in.
+    /// Adds the result of another folder.
     pub fn merge(&mut self, other: Self) {
         self.paths.extend(other.paths);
         self.segment_files += other.segment_files;
@@ -201,7 +201,7 @@ impl Swept {
     }
 }
 
-/// What lies in a folder; nothing where it is gone.
+/// The entries of a folder; none if it is gone.
 fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -209,11 +209,11 @@ fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
     }
 }
 
-/// Removes a file that was listed as `file`; `false` where it is another by now.
+/// Removes a file that was listed as `file`. Returns `false` if another file has its name by now.
 ///
-/// Looking and unlinking are two steps, and between them a worker may publish the segment anew under the same name:
-/// its row would then speak of a file that we unlinked. So the file is first moved aside under a name that nobody else
-/// uses. Whatever has been moved stays what it is; when it is not what was listed, it is put back.
+/// Checking and unlinking are two steps, and between them a worker may publish the segment anew under the same name. Its
+/// row would then refer to a file that was unlinked here. So the file is first moved aside under a name that nobody else
+/// uses, and checked there. If it is not the listed file, it is put back.
 fn remove(folder: &Path, name: &str, file: &Metadata) -> io::Result<bool> {
     let path = folder.join(name);
     if let Some(old_name) = name.strip_prefix(ASIDE) {
@@ -228,14 +228,14 @@ fn remove(folder: &Path, name: &str, file: &Metadata) -> io::Result<bool> {
     }
     match fs::symlink_metadata(&aside) {
         Ok(moved) if Stamp::of(&moved) == Stamp::of(file) => gone(fs::remove_file(&aside)),
-        // Should the worker have published it a second time, these are the same bytes: the name bears their hash.
+        // If the worker has published it a second time, these are the same bytes: the name contains their hash.
         Ok(_) => gone(fs::rename(&aside, &path)).map(|_| false),
         Err(error) => gone(Err(error)), // another sweep put it back
     }
 }
 
-/// Ends what an earlier sweep was killed at. What it had moved aside may be what a row speaks of, so it gets its name
-/// back where that is free; the next sweep will know.
+/// Finishes what an earlier sweep had begun when it was killed. A row may refer to the file that it moved aside, so the file
+/// gets its name back if that is free; the next sweep decides about it.
 fn put_back(folder: &Path, aside: &Path, old_name: &str) -> io::Result<bool> {
     let old_name = old_name.split_once('.').map(|(_, name)| name).filter(|name| names::is_file(name));
     match old_name.map(|name| folder.join(name)) {
@@ -244,7 +244,7 @@ fn put_back(folder: &Path, aside: &Path, old_name: &str) -> io::Result<bool> {
     }
 }
 
-/// Whether it was there to be done.
+/// Whether the file was there.
 fn gone(done: io::Result<()>) -> io::Result<bool> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -168,7 +168,7 @@ fn links_are_not_followed() {
     assert_eq!(clear(&sweep).segment_files, 1);
 }
 
-/// A worker publishes one segment again and again while sweeps, which know of no segment, are listed and carried out.
+/// A worker publishes one segment again and again while sweeps, for which no row refers to it, are listed and carried out.
 /// Whatever is published after a listing must be there when its sweep has ended.
 #[test]
 fn sweeps_beside_a_worker_take_nothing_that_is_new() {

@@ -70,7 +70,7 @@ fn a_recording_without_speech_leaves_nothing() {
     assert!(names(desk.path()).is_empty());
 }
 
-/// An unmounted disk is not made again on the one beneath it; the error says how much was wanted.
+/// The output folder of an unmounted disk is not made again on the disk below.
 #[test]
 fn a_root_that_went_away_is_not_made_again() {
     let (desk, output) = output();
@@ -88,7 +88,7 @@ fn a_root_that_went_away_is_not_made_again() {
     assert_eq!(names(desk.path()), ["unmounted"]);
 }
 
-/// `gc` and late workers take away empty folders, at any moment.
+/// `gc` and late workers may remove empty folders at any moment.
 #[test]
 fn a_folder_that_is_taken_away_before_the_first_file_is_made_again() {
     let (_desk, output) = output();

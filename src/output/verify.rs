@@ -7,25 +7,25 @@ use prepare_audio_media::hash_file;
 /// How a file differs from its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// There is none.
+    /// There is no file.
     Missing,
-    /// Something else has its name: a folder, say.
+    /// Something else has its name, such as a folder.
     NotAFile,
     /// It has another length, in bytes.
     Length {
-        /// What it should be.
+        /// The expected length.
         expected: u64,
-        /// What it is.
+        /// The actual length.
         found: u64,
     },
-    /// It has the length, and other bytes: their SHA-256, in hex.
+    /// It has the expected length and other bytes. Their SHA-256, in hex.
     Content(String),
-    /// It could not be read; what the file system said.
+    /// It could not be read; the file system's error.
     Unreadable(String),
 }
 
 impl Difference {
-    /// A stable name, for machines.
+    /// A stable name, for scripts.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -49,7 +49,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Looks at a file that should have `expected` bytes and this hash; without a hash, only at its length.
+/// Compares a file with its expected length in bytes and its hash. Without a hash, only the length is compared.
 pub fn verify(file: &Path, expected: u64, sha256: Option<&str>) -> Option<Difference> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Difference::Missing,
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_told_from_what_they_should_be() {
+    fn differences_are_found() {
         let desk = tempfile::tempdir().unwrap();
         let path = |name| desk.path().join(name);
         // 44 zero bytes and two samples; the hash is sha256sum's.
@@ -92,8 +92,8 @@ mod tests {
             ("gone", Some("missing"), Some("missing")),
             ("good/below", Some("missing"), Some("missing")),
         ] {
-            let told = |sha256| verify(&path(name), 48, sha256).map(|difference| difference.name());
-            assert_eq!((told(None), told(Some(hash))), (quick, full), "{name}");
+            let found = |sha256| verify(&path(name), 48, sha256).map(|difference| difference.name());
+            assert_eq!((found(None), found(Some(hash))), (quick, full), "{name}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The claims that this process holds, and the heartbeat that renews them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{Run, retry::jittered};
-use crate::store::{ClaimKey, StoreError};
+use crate::store::{ClaimKey, StoreError, WorkRecord};
 
-/// Tells one recording's work that its claim is lost.
+/// Stops one recording's work when its claim is lost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StopFlag(Arc<AtomicBool>);
 
@@ -26,7 +26,50 @@ impl StopFlag {
     }
 }
 
-/// All claims between `claim` and `complete`.
+/// An entry in the process's work record: a recording is being worked on until this is dropped.
+pub(crate) struct WorkMark {
+    record: Arc<dyn WorkRecord>,
+    slots: Arc<Slots>,
+    slot: usize,
+}
+
+/// Numbers that are in use.
+#[derive(Debug, Default)]
+pub(crate) struct Slots(Mutex<Vec<bool>>);
+
+impl WorkMark {
+    pub fn new(record: Arc<dyn WorkRecord>, slots: Arc<Slots>, key: &ClaimKey) -> Self {
+        let slot = slots.take();
+        record.begin(slot, key);
+        Self { record, slots, slot }
+    }
+}
+
+impl Drop for WorkMark {
+    fn drop(&mut self) {
+        self.record.end(self.slot);
+        self.slots.free(self.slot);
+    }
+}
+
+impl Slots {
+    /// The lowest number that is free.
+    fn take(&self) -> usize {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = used.iter().position(|used| !used).unwrap_or(used.len());
+        if slot == used.len() {
+            used.push(true);
+        }
+        used[slot] = true;
+        slot
+    }
+
+    fn free(&self, slot: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)[slot] = false;
+    }
+}
+
+/// All claims between `claim` and the end of their attempts.
 #[derive(Default)]
 pub(crate) struct HeldClaims(Mutex<HashMap<ClaimKey, StopFlag>>);
 
@@ -41,6 +84,10 @@ impl HeldClaims {
         self.map().remove(key);
     }
 
+    pub fn contains(&self, key: &ClaimKey) -> bool {
+        self.map().contains_key(key)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.map().is_empty()
     }
@@ -51,7 +98,7 @@ impl HeldClaims {
 
     /// Stops the work on all of `claims` that are not among `valid`.
     fn stop_lost(&self, claims: &[ClaimKey], valid: &[ClaimKey]) {
-        let map = self.map();
+        let (map, valid) = (self.map(), valid.iter().collect::<HashSet<_>>());
         for key in claims.iter().filter(|key| !valid.contains(key)) {
             if let Some(flag) = map.get(key) {
                 tracing::warn!(id = key.id, "the claim was lost; its work stops");
@@ -106,8 +153,7 @@ async fn renew(run: &Run, keys: &[ClaimKey]) -> Result<(), StoreError> {
 async fn release_strays(run: &Run) -> Result<(), StoreError> {
     let Ok(_no_claim_in_progress) = run.claiming.try_lock() else { return Ok(()) };
     let mut strays = run.store.claims_of(&run.claimer.worker).await?;
-    let held = run.held.keys();
-    strays.retain(|key| !held.contains(key));
+    strays.retain(|key| !run.held.contains(key));
     if !strays.is_empty() {
         let released = run.store.release(&strays).await?;
         tracing::info!(released, "gave back what was claimed when the connection broke");

@@ -1,29 +1,49 @@
 //! The end of each attempt: its files are published and its rows committed, or its failure is recorded.
+//!
+//! Two tasks work beside the workers, so that no compute thread waits for a disk. One publishes files, the other commits
+//! rows. Each takes all attempts that have arrived, up to a bound, so that several share a sync and a transaction; the
+//! next ones gather meanwhile.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use prepare_audio_pipeline::{PrepareError, WriteError};
-use prepare_audio_types::ErrorCode;
+use prepare_audio_types::{ErrorCode, PreparedRecording};
 use tokio::{
-    sync::{Notify, Semaphore},
-    task::{JoinSet, spawn_blocking},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
+    task::{JoinHandle, spawn_blocking},
 };
+
 use tracing::Instrument;
 
-use super::{Run, RunError, pause};
+use super::{Run, RunError, claims::WorkMark, pause};
 use crate::{
-    output::Staging,
-    store::{AfterFailure, Claim, State, StoreError},
+    output::{self, Staging},
+    store::{AfterFailure, Claim, Ended, Ending, State, StoreError},
 };
 
 type Prepared = prepare_audio_pipeline::Prepared<Staging>;
 
+/// Attempts that share a sync or a transaction at most.
+const GROUP: usize = 64;
+
+/// How long the first attempt of a group waits for others at most, where recordings are short.
+const GROUP_TIME: Duration = Duration::from_millis(20);
+
+/// Parts of a group that are synced at the same time: the file system commits their syncs together.
+const SYNCS: usize = 4;
+
 /// Attempts that wait for the disk or the database at once, for each worker: enough to keep the workers computing,
 /// few enough that a slow disk slows the claims.
-const FINISHING_PER_WORKER: usize = 2;
+const FINISHING_PER_WORKER: u32 = 64;
+
+/// How many of these a recording counts as that is not short. Its rows and files are large.
+const LONG_COUNTS_AS: u32 = FINISHING_PER_WORKER / 2;
+
+/// Recordings of less audio, in seconds, are short.
+const SHORT_S: f64 = 60.0;
 
 /// How an attempt ended.
 pub(super) enum Attempt {
@@ -41,31 +61,99 @@ pub(super) enum Attempt {
 pub(super) struct Finisher {
     run: Arc<Run>,
     capacity: Arc<Semaphore>,
-    tasks: Mutex<JoinSet<()>>,
-    fatal: Mutex<Option<StoreError>>,
-    attempt_ended: Notify,
+    /// Where attempts go, and the tasks that end them; `None` after [`join`](Self::join).
+    tasks: Mutex<Option<Tasks>>,
+    fatal: Arc<Mutex<Option<StoreError>>>,
+    attempt_ended: Arc<Notify>,
+}
+
+struct Tasks {
+    to_publish: mpsc::UnboundedSender<ToPublish>,
+    to_commit: mpsc::UnboundedSender<ToCommit>,
+    publisher: JoinHandle<()>,
+    committer: JoinHandle<()>,
+}
+
+/// An attempt whose files have no final names yet.
+struct ToPublish {
+    attempt: Held,
+    prepared: Box<Prepared>,
+}
+
+/// An attempt whose end is not in the database yet.
+struct ToCommit {
+    attempt: Held,
+    ending: Ending,
+}
+
+/// An attempt that is about to end. Its claim is no longer held when this is dropped, however the attempt ends, so that a
+/// fault here cannot renew its lease for ever.
+struct Held {
+    run: Arc<Run>,
+    claim: Claim,
+    span: tracing::Span,
+    attempt_ended: Arc<Notify>,
+    _mark: Option<WorkMark>,
+    _capacity: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.run.held.remove(&self.claim.key);
+        self.attempt_ended.notify_one();
+    }
 }
 
 impl Finisher {
     pub fn new(run: Arc<Run>) -> Self {
-        let capacity = Arc::new(Semaphore::new(FINISHING_PER_WORKER * run.settings.workers));
-        Self { run, capacity, tasks: Mutex::default(), fatal: Mutex::default(), attempt_ended: Notify::new() }
+        let capacity = Arc::new(Semaphore::new(FINISHING_PER_WORKER as usize * run.settings.workers));
+        let (fatal, attempt_ended) = (Arc::default(), Arc::new(Notify::new()));
+        let ((to_publish, publishing), (to_commit, committing)) =
+            (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let publisher = tokio::spawn(publish(Arc::clone(&run), publishing, to_commit.clone()));
+        let committer = tokio::spawn(commit(Arc::clone(&run), committing, Arc::clone(&fatal)));
+        let tasks = Mutex::new(Some(Tasks { to_publish, to_commit, publisher, committer }));
+        Self { run, capacity, tasks, fatal, attempt_ended }
     }
 
-    /// Takes the result of an attempt; returns as soon as there is capacity to finish it in the background.
-    pub async fn finish(self: &Arc<Self>, claim: Claim, attempt: Attempt) {
-        let permit = Arc::clone(&self.capacity).acquire_owned().await;
-        let this = Arc::clone(self);
-        let end = async move {
-            let _permit = permit;
-            let _held = HeldClaim { finisher: &this, claim: &claim };
-            if let Err(error) = this.end(&claim, attempt).await {
-                this.abandon(&claim, error);
-            }
+    /// Takes the result of an attempt; returns as soon as there is capacity to finish it in the background. `mark` is
+    /// the recording's entry in the work record.
+    pub async fn finish(&self, claim: Claim, attempt: Attempt, mark: Option<WorkMark>) {
+        let is_long = matches!(&attempt, Attempt::Completed(Ok(prepared)) if prepared.recording.duration_s > SHORT_S);
+        let counts_as = if is_long { LONG_COUNTS_AS } else { 1 };
+        let capacity = Arc::clone(&self.capacity).acquire_many_owned(counts_as).await.ok(); // it is never closed
+        let held = Held {
+            run: Arc::clone(&self.run),
+            claim,
+            span: tracing::Span::current(),
+            attempt_ended: Arc::clone(&self.attempt_ended),
+            // What is left to do with a short recording cannot take the process down.
+            _mark: mark.filter(|_| is_long),
+            _capacity: capacity,
         };
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(end.in_current_span());
+        let (to_publish, to_commit) = {
+            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(tasks) = tasks.as_ref() else { return };
+            (tasks.to_publish.clone(), tasks.to_commit.clone())
+        };
+        // Sending fails only where a task has panicked. The claim is given back at the end of the run then.
+        match attempt {
+            Attempt::Completed(Ok(prepared)) if prepared.staging.has_files() => {
+                let _ = to_publish.send(ToPublish { attempt: held, prepared });
+            }
+            Attempt::Completed(Ok(prepared)) => {
+                let ending = Ending::Done(Arc::new(prepared.recording));
+                let _ = to_commit.send(ToCommit { attempt: held, ending });
+            }
+            other => {
+                // It may have to wait for a file system. The committer ends after this task: it waits for the sender.
+                let end = async move {
+                    let ending = held.ending(other).await;
+                    let _ = to_commit.send(ToCommit { attempt: held, ending });
+                };
+                tokio::spawn(end.in_current_span());
+            }
+        }
     }
 
     /// Waits until an attempt has ended.
@@ -75,134 +163,210 @@ impl Finisher {
 
     /// Waits for all attempts in progress; returns an error of the database that occurred in one of them.
     pub async fn join(&self) -> Result<(), RunError> {
-        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        while tasks.join_next().await.is_some() {}
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Tasks { to_publish, to_commit, publisher, committer }) = tasks {
+            drop((to_publish, to_commit));
+            for task in [publisher, committer] {
+                if let Err(ended) = task.await
+                    && ended.is_panic()
+                {
+                    std::panic::resume_unwind(ended.into_panic());
+                }
+            }
+        }
         match self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
+}
 
-    async fn end(&self, claim: &Claim, attempt: Attempt) -> Result<(), StoreError> {
-        match attempt {
-            Attempt::Completed(Ok(prepared)) => self.publish(claim, *prepared).await,
-            Attempt::Completed(Err(error)) => self.failed(claim, error).await,
-            Attempt::Panicked(panic) => self.panicked(claim, &panic).await,
-            Attempt::Hung(allowed) => self.failed(claim, PrepareError::timeout(&claim.source, allowed)).await,
-            Attempt::Abandoned => self.stopped(claim).await,
-        }
-    }
-
-    /// Files first, rows after: a row never refers to a missing file.
-    async fn publish(&self, claim: &Claim, prepared: Prepared) -> Result<(), StoreError> {
-        let Prepared { recording: mut outcome, staging } = prepared;
-        let started = std::time::Instant::now();
-        let folder = staging.folder().to_owned();
-        let published = spawn_blocking(move || staging.publish()).await;
-        let published = published.unwrap_or_else(|e| Err(WriteError::from(std::io::Error::other(e))));
-        if let Err(error) = published {
-            return self.failed(claim, PrepareError::Write { folder, error }).await;
-        }
-        let publish_ms = started.elapsed().as_secs_f64() * 1000.0;
-        outcome.times.write_ms += publish_ms;
-        outcome.times.total_ms += publish_ms;
-        let outcome = Arc::new(outcome);
-        self.run.retrying(|| self.run.store.complete(&claim.key, Arc::clone(&outcome))).await?;
-        self.run.report.done(&outcome);
-        let (duration_s, speech_s, segments) = (outcome.duration_s, outcome.speech_s, outcome.segments.len());
-        self.run.progress.ended();
-        if !outcome.warnings.is_empty() {
-            tracing::warn!(warnings = outcome.warnings.join(", "), "prepared what it holds");
-        }
-        let x_real_time = (duration_s * 1000.0 / outcome.times.total_ms.max(0.001)).round();
-        tracing::info!(segments, duration_s, speech_s, x_real_time, "done");
-        Ok(())
-    }
-
-    async fn failed(&self, claim: &Claim, error: PrepareError) -> Result<(), StoreError> {
-        if let Some(cause) = error.disk_fault()
-            && !pause::is_own_fault(&self.run, cause).await
+/// The next attempts, at least one and at most [`GROUP`]; `None` when no more will come. Where recordings are short, the
+/// first one waits a moment for others.
+async fn next_group<T>(run: &Run, queue: &mut mpsc::UnboundedReceiver<T>) -> Option<Vec<T>> {
+    let first = queue.recv().await?;
+    let mut group = vec![first];
+    if run.pace.ahead(run.settings.workers) > 0 && !run.shutdown.is_draining() {
+        let until = tokio::time::Instant::now() + GROUP_TIME;
+        while group.len() < GROUP
+            && let Ok(Some(next)) = tokio::time::timeout_at(until, queue.recv()).await
         {
-            self.run.pauses.output_failed(&error, cause.needed(), &*self.run.progress);
-            return self.stopped(claim).await;
+            group.push(next);
         }
-        let Some(code) = error.code() else { return self.stopped(claim).await };
-        let after = if error.is_retryable() { AfterFailure::RetryIn(backoff(claim)) } else { AfterFailure::GiveUp };
-        let message = match (self.run.settings.hint)(code) {
+    }
+    while group.len() < GROUP
+        && let Ok(next) = queue.try_recv()
+    {
+        group.push(next);
+    }
+    Some(group)
+}
+
+/// Publishes files. Files first, rows after: a row never refers to a missing file.
+async fn publish(
+    run: Arc<Run>,
+    mut queue: mpsc::UnboundedReceiver<ToPublish>,
+    to_commit: mpsc::UnboundedSender<ToCommit>,
+) {
+    while let Some(group) = next_group(&run, &mut queue).await {
+        let started = Instant::now();
+        let mut stagings = Vec::with_capacity(group.len());
+        let mut attempts = Vec::with_capacity(group.len());
+        for ToPublish { attempt, prepared } in group {
+            let Prepared { recording, staging } = *prepared;
+            attempts.push((attempt, recording, staging.folder().to_owned()));
+            stagings.push(staging);
+        }
+        let mut published = publish_files(stagings).await.into_iter();
+        let publish_ms = started.elapsed().as_secs_f64() * 1000.0 / attempts.len() as f64;
+        for (attempt, mut recording, folder) in attempts {
+            let lost = || Err(WriteError::from(std::io::Error::other("publishing the files failed")));
+            let ending = match published.next().unwrap_or_else(lost) {
+                Ok(()) => {
+                    recording.times.write_ms += publish_ms;
+                    recording.times.total_ms += publish_ms;
+                    Ending::Done(Arc::new(recording))
+                }
+                Err(error) => attempt.failed(PrepareError::Write { folder, error }).await,
+            };
+            let _ = to_commit.send(ToCommit { attempt, ending });
+        }
+    }
+}
+
+/// Publishes the files of a group, in parts of about the same size; returns the result of each claim.
+async fn publish_files(mut stagings: Vec<Staging>) -> Vec<Result<(), WriteError>> {
+    let size = stagings.len().div_ceil(SYNCS).max(1);
+    let mut parts = Vec::with_capacity(SYNCS);
+    while !stagings.is_empty() {
+        let part: Vec<_> = stagings.drain(..size.min(stagings.len())).collect();
+        parts.push((part.len(), spawn_blocking(move || output::publish(part))));
+    }
+    let mut published = Vec::new();
+    for (len, part) in parts {
+        match part.await {
+            Ok(outcomes) => published.extend(outcomes),
+            Err(ended) => published.extend((0..len).map(|_| Err(std::io::Error::other(ended.to_string()).into()))),
+        }
+    }
+    published
+}
+
+/// Commits rows.
+async fn commit(run: Arc<Run>, mut queue: mpsc::UnboundedReceiver<ToCommit>, fatal: Arc<Mutex<Option<StoreError>>>) {
+    while let Some(group) = next_group(&run, &mut queue).await {
+        let Err(error) = commit_group(&run, &group).await else { continue };
+        let mut errors = Vec::new();
+        if group.len() == 1 || error.is_retryable() {
+            errors.push(error);
+        } else {
+            // A row that the database refuses must not keep the others from being written.
+            for one in group.chunks(1) {
+                errors.extend(commit_group(&run, one).await.err());
+            }
+        }
+        for error in errors {
+            tracing::error!(%error, "the database failed");
+            fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            run.shutdown.now();
+        }
+    }
+}
+
+async fn commit_group(run: &Run, group: &[ToCommit]) -> Result<(), StoreError> {
+    #[cfg(feature = "fault-injection")]
+    crate::faults::before_commit();
+    let endings: Arc<[_]> = group.iter().map(|one| (one.attempt.claim.key.clone(), one.ending.clone())).collect();
+    let ended = run.retrying(|| run.store.end(Arc::clone(&endings))).await?;
+    for (one, ended) in group.iter().zip(ended) {
+        one.attempt.span.in_scope(|| one.attempt.report(&one.ending, ended));
+        if ended == Ended::Done {
+            run.source_folders.was_read(&one.attempt.claim.source).await;
+        }
+    }
+    Ok(())
+}
+
+impl Held {
+    /// How an attempt ends that has prepared nothing.
+    async fn ending(&self, attempt: Attempt) -> Ending {
+        match attempt {
+            Attempt::Completed(Ok(prepared)) => Ending::Done(Arc::new(prepared.recording)),
+            Attempt::Completed(Err(error)) => self.failed(error).await,
+            Attempt::Hung(allowed) => self.failed(PrepareError::timeout(&self.claim.source, allowed)).await,
+            Attempt::Panicked(panic) => {
+                let source = &self.claim.source;
+                let message = format!("{source}: the program's own fault: {panic}; please report it with the file");
+                Ending::Failed { code: ErrorCode::Panic.as_str().to_owned(), message, after: AfterFailure::GiveUp }
+            }
+            Attempt::Abandoned => Ending::Released,
+        }
+    }
+
+    /// A failure of the recording, or, where the output is at fault or the run ends, a claim to be given back.
+    async fn failed(&self, error: PrepareError) -> Ending {
+        let run = &self.run;
+        if let Some(cause) = error.disk_fault()
+            && !pause::is_own_fault(run, cause).await
+        {
+            run.pauses.output_failed(&error, cause.needed(), &*run.progress);
+            return Ending::Released;
+        }
+        if run.source_folders.is_at_fault(&self.claim.source, &error).await {
+            return Ending::Released;
+        }
+        let Some(code) = error.code() else { return Ending::Released };
+        let after =
+            if error.is_retryable() { AfterFailure::RetryIn(backoff(&self.claim)) } else { AfterFailure::GiveUp };
+        let message = match (run.settings.hint)(code) {
             Some(hint) => format!("{error}. {hint}"),
             None => error.to_string(),
         };
-        self.record(claim, code, &message, after).await
+        Ending::Failed { code: code.as_str().to_owned(), message, after }
     }
 
-    async fn panicked(&self, claim: &Claim, panic: &str) -> Result<(), StoreError> {
-        let message = format!("{}: the program's own fault: {panic}; please report it with the file", claim.source);
-        self.record(claim, ErrorCode::Panic, &message, AfterFailure::GiveUp).await
-    }
-
-    async fn record(
-        &self,
-        claim: &Claim,
-        code: ErrorCode,
-        message: &str,
-        after: AfterFailure,
-    ) -> Result<(), StoreError> {
-        let state = self.run.retrying(|| self.run.store.fail(&claim.key, code.as_str(), message, after)).await?;
-        let is_retried = state == State::Pending;
-        self.run.report.count(|r| {
-            if is_retried {
-                r.retried += 1;
-            } else {
-                r.failed += 1;
-                *r.errors.entry(code.as_str().to_owned()).or_default() += 1;
+    /// Counts and logs the result that was committed.
+    fn report(&self, ending: &Ending, ended: Ended) {
+        let run = &self.run;
+        match (ended, ending) {
+            (Ended::Done, Ending::Done(recording)) => self.report_done(recording),
+            (Ended::Failed(State::Pending), Ending::Failed { code, message, .. }) => {
+                run.report.count(|r| r.retried += 1);
+                run.error_log.failed(code, message, true);
             }
-        });
-        if is_retried {
-            tracing::warn!(code = code.as_str(), "will be tried again: {message}");
-        } else {
-            self.run.progress.ended();
-            tracing::error!(code = code.as_str(), "{message}");
+            (Ended::Failed(_), Ending::Failed { code, message, .. }) => {
+                run.report.count(|r| {
+                    r.failed += 1;
+                    *r.errors.entry(code.clone()).or_default() += 1;
+                });
+                run.progress.ended();
+                run.error_log.failed(code, message, false);
+            }
+            (Ended::Released, _) => run.report.count(|r| r.released += 1),
+            // The run is ending, the output is at fault, or the claim was lost before: nothing was prepared.
+            (_, Ending::Released) => run.report.count(|r| r.lost += 1),
+            _ => {
+                let Claim { key, attempts, max_attempts, .. } = &self.claim;
+                let id = key.id;
+                tracing::warn!(
+                    "recording {id} (attempt {attempts} of {max_attempts}) was taken over; what was prepared is dropped"
+                );
+                run.report.count(|r| r.lost += 1);
+            }
         }
-        Ok(())
     }
 
-    /// The run is ending, the output is at fault, or the claim is lost. Releasing a lost claim changes nothing.
-    async fn stopped(&self, claim: &Claim) -> Result<(), StoreError> {
-        let released = self.run.retrying(|| self.run.store.release(std::slice::from_ref(&claim.key))).await?;
-        self.run.report.count(|r| if released > 0 { r.released += 1 } else { r.lost += 1 });
-        Ok(())
-    }
-
-    /// A lost claim belongs to another worker. Any other error means that the database is broken, and ends the run.
-    fn abandon(&self, claim: &Claim, error: StoreError) {
-        if matches!(error, StoreError::Lost(_)) {
-            tracing::warn!("{} was taken over; what was prepared is dropped", describe(claim));
-            self.run.report.count(|r| r.lost += 1);
-            return;
+    fn report_done(&self, recording: &PreparedRecording) {
+        self.run.report.done(recording);
+        self.run.progress.ended();
+        if !recording.warnings.is_empty() {
+            tracing::warn!(warnings = recording.warnings.join(", "), "prepared what it holds");
         }
-        tracing::error!(%error, "the database failed");
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.run.shutdown.now();
+        let PreparedRecording { duration_s, speech_s, .. } = *recording;
+        let segments = recording.segments.len();
+        let x_real_time = (duration_s * 1000.0 / recording.times.total_ms.max(0.001)).round();
+        tracing::info!(segments, duration_s, speech_s, x_real_time, "done");
     }
-}
-
-/// A claim in the list of held ones. It is removed however the attempt ends, so that a fault here cannot renew its lease
-/// for ever.
-struct HeldClaim<'a> {
-    finisher: &'a Finisher,
-    claim: &'a Claim,
-}
-
-impl Drop for HeldClaim<'_> {
-    fn drop(&mut self) {
-        self.finisher.run.held.remove(&self.claim.key);
-        self.finisher.attempt_ended.notify_one();
-    }
-}
-
-/// A claim's short form for the log.
-fn describe(claim: &Claim) -> String {
-    format!("recording {} (attempt {} of {})", claim.key.id, claim.attempts, claim.max_attempts)
 }
 
 /// 2 s, 4 s, 8 s ... up to 5 minutes.

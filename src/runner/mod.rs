@@ -3,21 +3,24 @@
 //! ```text
 //! claimer --bounded queue--> N workers --pool--> prepare --> publish files --> complete the row
 //! ```
-//! The claimer claims one recording for each free worker and never more, so that no claim waits in the queue. A worker's
-//! compute thread is free for the next recording as soon as the files are written; syncing them and committing the
-//! rows goes on beside it.
+//! The claimer claims a recording for each free worker. Where recordings are short, it claims some ahead, in groups, and
+//! gives back those that no worker has begun soon. A worker's compute thread is free for the next recording as soon as the
+//! files are written; syncing them and committing the rows goes on beside it, for several recordings at a time.
 
 mod claimer;
 mod claims;
 mod deadline;
+mod error_log;
 mod finisher;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod pace;
 mod pause;
 mod report;
 mod retry;
 mod settings;
 mod shutdown;
+mod source_folders;
 mod worker;
 
 use std::{io::ErrorKind, sync::Arc, time::Duration};
@@ -31,7 +34,14 @@ use tokio::{
 
 #[cfg(feature = "metrics")]
 pub use self::metrics::Metrics;
-use self::{claims::HeldClaims, finisher::Finisher, pause::Pauses};
+use self::{
+    claims::{HeldClaims, Slots, WorkMark},
+    error_log::ErrorLog,
+    finisher::Finisher,
+    pace::Pace,
+    pause::Pauses,
+    source_folders::SourceFolders,
+};
 pub use self::{
     deadline::Timeout,
     report::{Report, Tally},
@@ -42,7 +52,7 @@ use crate::{
     output::{self, OutputFolder},
     pool::Pool,
     progress::Progress,
-    store::{Claim, Claimer, Reaped, Scope, Store, StoreError},
+    store::{Claim, ClaimKey, Claimer, Exclusion, Isolation, Reaped, Scope, Store, StoreError, WorkRecord},
 };
 
 /// Prepares recordings into an output folder.
@@ -63,9 +73,15 @@ pub(crate) struct Run {
     claimer: Claimer,
     pool: Pool,
     held: HeldClaims,
+    pace: Pace,
+    /// Where this process records what it works on, if the database has such a place.
+    work_record: Option<Arc<dyn WorkRecord>>,
+    slots: Arc<Slots>,
     /// Locked during a claim, so that a claim whose response is under way is not taken for a stray one.
     claiming: Mutex<()>,
     pauses: Pauses,
+    source_folders: SourceFolders,
+    error_log: ErrorLog,
     /// Announces that the connections were abandoned, and why.
     connection_resets: broadcast::Sender<StoreError>,
     shutdown: Shutdown,
@@ -82,7 +98,7 @@ impl Run {
         }
         let reaped = self.retrying(|| self.store.reap(self.settings.lease)).await?;
         let number = reaped.len() as u64;
-        reaped.iter().for_each(|lost| self.report.reaped(lost));
+        self.report.reaped(&reaped);
         if number > 0 {
             let output = self.preparer.output().clone();
             let removed = spawn_blocking(move || reaped.iter().for_each(|lost| remove_temporary(&output, lost))).await;
@@ -91,6 +107,20 @@ impl Run {
             }
         }
         Ok(number)
+    }
+
+    /// Claims recordings. They count as begun at once where this process itself records what it works on.
+    async fn reserve(&self, limit: usize, isolation: Isolation) -> Result<Vec<Claim>, StoreError> {
+        match self.work_record {
+            Some(_) => self.store.claim(&self.claimer, limit, isolation).await,
+            None => self.store.reserve(&self.claimer, limit, isolation).await,
+        }
+    }
+
+    /// Records that the work on a recording begins now, until the value is dropped.
+    fn mark(&self, key: &ClaimKey) -> Option<WorkMark> {
+        let record = self.work_record.as_ref()?;
+        Some(WorkMark::new(Arc::clone(record), Arc::clone(&self.slots), key))
     }
 
     /// What is stored of a claimed recording, where the run uses it.
@@ -132,9 +162,11 @@ pub async fn run(
         lease: settings.lease,
         scope: settings.scope,
         max_attempts: settings.max_attempts,
+        without: Exclusion::default(),
     };
+    let source_folders = SourceFolders::new(settings.audio_dir.clone(), claimer.without.clone());
     let pool = Pool::new(settings.workers)?;
-    let run = Arc::new(Run {
+    let mut run = Run {
         store,
         preparer,
         progress,
@@ -142,15 +174,22 @@ pub async fn run(
         claimer,
         pool,
         held: HeldClaims::default(),
+        pace: Pace::default(),
+        work_record: None,
+        slots: Arc::default(),
         claiming: Mutex::default(),
         pauses: Pauses::default(),
+        source_folders,
+        error_log: ErrorLog::default(),
         connection_resets: broadcast::Sender::new(MISSED_RESETS),
         shutdown,
         report,
-    });
+    };
     let database = run.retrying(|| run.store.identity()).await?;
     open_output(&run, database).await?;
     let registration = run.retrying(|| run.store.register_worker(&run.claimer.worker)).await?;
+    run.work_record = registration.work_record();
+    let run = Arc::new(run);
     let heartbeat = tokio::spawn(claims::heartbeat(Arc::clone(&run)));
     let outcome = tokio::select! {
         outcome = work(&run) => outcome,
@@ -162,6 +201,8 @@ pub async fn run(
         // to wait for the leases to run out.
         std::mem::forget(registration);
     }
+    run.error_log.flush();
+    run.report.count(|r| r.unavailable_folders = run.source_folders.number());
     outcome.map(|()| run.report.report())
 }
 

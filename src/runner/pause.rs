@@ -1,5 +1,5 @@
-//! Pauses of a run while its database or its output fails: nothing new is started, the log says why, and the run resumes
-//! by itself.
+//! Pauses of a run while its database or its output fails: nothing new is started, the reason is logged, and the run
+//! resumes by itself.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -106,6 +106,11 @@ impl Pauses {
             tracing::warn!(parent: None, "the output folder can be written again after {:.0} s; going on", time.as_secs_f64());
             progress.resumed();
         }
+    }
+
+    /// Whether the output could not be written when that was last tried.
+    pub fn output_is_paused(&self) -> bool {
+        self.bytes_needed().is_some()
     }
 
     /// The bytes that must be free before work goes on; `None` where the output is not paused.

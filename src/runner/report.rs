@@ -29,6 +29,8 @@ pub struct Report {
     pub released: u64,
     /// Claims that other workers took over.
     pub lost: u64,
+    /// Folders of recordings that were away at the end of the run. Their recordings stay pending.
+    pub unavailable_folders: u64,
     /// Segments written.
     pub segments: u64,
     /// Audio prepared, seconds.
@@ -78,17 +80,23 @@ impl Tally {
         });
     }
 
-    /// Counts a recording that was taken back from a dead worker.
-    pub(super) fn reaped(&self, lost: &Reaped) {
-        if lost.state != State::Quarantined {
-            tracing::warn!(source = lost.source, "taken back: {}", lost.error);
-            return;
+    /// Counts recordings that were taken back from dead workers.
+    pub(super) fn reaped(&self, lost: &[Reaped]) {
+        let (unbegun, begun): (Vec<_>, Vec<_>) = lost.iter().partition(|lost| lost.error.is_empty());
+        if !unbegun.is_empty() {
+            tracing::info!("taken back from a dead worker, which had not begun them: {} recordings", unbegun.len());
         }
-        tracing::error!(source = lost.source, code = "crashed", "quarantined: {}", lost.error);
-        self.count(|r| {
-            r.quarantined += 1;
-            *r.errors.entry("crashed".to_owned()).or_default() += 1;
-        });
+        for lost in begun {
+            if lost.state != State::Quarantined {
+                tracing::warn!(source = lost.source, "taken back: {}", lost.error);
+                continue;
+            }
+            tracing::error!(source = lost.source, code = "crashed", "quarantined: {}", lost.error);
+            self.count(|r| {
+                r.quarantined += 1;
+                *r.errors.entry("crashed".to_owned()).or_default() += 1;
+            });
+        }
     }
 
     /// The figures so far.

@@ -28,6 +28,9 @@ pub struct Settings {
     pub max_attempts: Option<i64>,
     /// How long one recording may take.
     pub timeout: Timeout,
+    /// How long to wait for folders of recordings that are away, when nothing else is left and [`Settings::watch`] is not
+    /// set.
+    pub source_wait: Duration,
     /// Whether to wait for new recordings when none is left.
     pub watch: bool,
     /// What a user can do about an error, appended to its message.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// Shared by whoever requests the end and by the tasks of a run. Each stage contains the ones before it: its token is the
+/// Shared by the signal handler, which requests the end, and by the tasks of a run. Each stage contains the ones before it: its token is the
 /// parent of theirs.
 #[derive(Clone, Debug)]
 pub struct Shutdown {

@@ -1,13 +1,18 @@
 //! The workers: each prepares one claimed recording after the other on the pool.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use prepare_audio_media::LocalFile;
 use prepare_audio_pipeline::{Monitor, PrepareError, Task};
+use prepare_audio_types::Part;
 use prepare_audio_vad::Detector;
 use tokio::{
     sync::{Mutex, mpsc},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
 };
 use tracing::Instrument;
 
@@ -53,9 +58,11 @@ async fn prepare(
     finisher: &Arc<Finisher>,
 ) {
     let Assigned { claim, stored, stop, permits } = assigned;
+    let (path, part) = locate(&run.settings.audio_dir, &claim.source).await;
     let task = Task {
         source: claim.source.clone(),
-        input: Arc::new(LocalFile::new(run.settings.audio_dir.join(&claim.source))),
+        input: Arc::new(LocalFile::new(path)),
+        part,
         claim_id: claim.key.claim_id.clone(),
         stored,
     };
@@ -65,15 +72,21 @@ async fn prepare(
     let mut own = std::mem::take(detectors);
     let (source, stop_flag) = (task.source.clone(), stop.clone());
     let monitor = SlotMonitor { run: shared, slot, source, stop: stop_flag, deadline: Arc::clone(&deadline) };
+    let key = claim.key.clone();
     let result = run.pool.run(move || {
         let _entered = span.enter();
+        let started = Instant::now();
+        let mark = monitor.run.mark(&key);
         let prepared = monitor.run.preparer.prepare(&task, &mut own, &monitor);
-        (prepared, own)
+        monitor.run.pace.add(started.elapsed());
+        (prepared, own, mark)
     });
+    let mut mark = None;
     let attempt = tokio::select! {
         result = result => match result {
-            Ok((prepared, own)) => {
+            Ok((prepared, own, its_mark)) => {
                 *detectors = own;
+                mark = its_mark;
                 Attempt::Completed(prepared.map(Box::new))
             }
             Err(panic) => Attempt::Panicked(panic.0),
@@ -92,10 +105,22 @@ async fn prepare(
     };
     run.progress.worked(slot, seconds);
     drop(permits);
-    finisher.finish(claim, attempt).await;
+    finisher.finish(claim, attempt, mark).await;
 }
 
-/// Reports a recording's progress, and tells the pipeline when to stop.
+/// The file of a source, and the part of it that is the recording. A file whose name looks like a part is a file.
+async fn locate(audio_dir: &Path, source: &str) -> (PathBuf, Option<Part>) {
+    let whole = audio_dir.join(source);
+    let (path, part) = Part::split(source);
+    if part.is_none() {
+        return (whole, None);
+    }
+    let of_part = audio_dir.join(path);
+    let is_file = move || if whole.exists() { (whole, None) } else { (of_part, part) };
+    spawn_blocking(is_file).await.unwrap_or_else(|_| (audio_dir.join(path), part))
+}
+
+/// Reports a recording's progress, and stops the pipeline when the run or the claim ends.
 struct SlotMonitor {
     run: Arc<Run>,
     slot: usize,

@@ -1,4 +1,4 @@
-//! Recordings that a query to another database names.
+//! Recordings from a query to another database.
 
 use serde_json::value::RawValue;
 
@@ -6,12 +6,12 @@ use super::{
     SourceError,
     list_row::{Row, expected, text},
 };
-use crate::store::{DatabaseUrl, ForeignRows, NewRecording, Problem, StoreError};
+use crate::store::{DatabaseUrl, ForeignRows, NewRecording};
 
-/// A query to another database, answered page by page.
+/// A query to another database, read page by page.
 ///
-/// A column under one of the names for paths is the recording's source, `priority` its priority, and all others become
-/// its metadata.
+/// A column with one of the names for paths is the recording's source, `priority` its priority; all others become its
+/// metadata.
 #[derive(Debug)]
 pub struct Query {
     rows: ForeignRows,
@@ -19,16 +19,16 @@ pub struct Query {
     priority: i64,
 }
 
-/// Rows of one page.
+/// The recordings of one page of rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
-    /// The recordings that they name, as their paths stand there.
+    /// The recordings, with their paths as the rows have them.
     pub recordings: Vec<NewRecording>,
-    /// Rows without a path, or whose path has a NUL, which no file's name has.
+    /// Number of rows without a path, or whose path has a NUL character, which no file's name has.
     pub passed_over: u64,
 }
 
-/// The columns with a meaning of their own, the same in all rows.
+/// The columns that are not metadata. They are the same in all rows.
 #[derive(Clone, Debug)]
 struct Columns {
     path: String,
@@ -36,15 +36,15 @@ struct Columns {
 }
 
 impl Query {
-    /// Begins to ask. Rows that name no priority get `priority`.
+    /// Starts the query. Rows without a priority get `priority`.
     pub fn ask(url: DatabaseUrl, query: &str, priority: i64) -> Self {
         Self { rows: ForeignRows::of(url, query), columns: None, priority }
     }
 
-    /// The next page; none after the last.
+    /// The next page; `None` after the last.
     ///
     /// # Errors
-    /// When the database cannot be asked, or answers with what is no recording.
+    /// If the database cannot be queried, or a row is no recording.
     pub async fn page(&mut self) -> Result<Option<Page>, SourceError> {
         let Some(rows) = self.rows.page().await.map_err(SourceError::of_query)? else { return Ok(None) };
         let mut page = Page::default();
@@ -67,8 +67,8 @@ impl Query {
         let priority = integer(priority.as_deref())?.unwrap_or(self.priority);
         let path = row.take(&columns.path).filter(|path| path.get() != "null");
         let Some(path) = path else { return Ok(None) };
-        let told = || format!("the column {} holds {path}, which is no text", columns.path);
-        let path = text(&path).ok_or_else(told)?;
+        let no_text = || format!("the column {} holds {path}, which is no text", columns.path);
+        let path = text(&path).ok_or_else(no_text)?;
         Ok((!path.is_empty() && !path.contains('\0')).then(|| row.recording(path, priority)))
     }
 }
@@ -86,35 +86,13 @@ impl Columns {
     }
 }
 
-/// A priority, where there is one.
+/// The value of a column of priorities; `None` for NULL and for a column that does not exist.
 fn integer(value: Option<&RawValue>) -> Result<Option<i64>, String> {
     match value.map(RawValue::get) {
         None | Some("null") => Ok(None),
         Some(text) => {
-            let told = |_| format!("the column priority holds {text}, which is no integer; give it another name");
-            text.parse().map(Some).map_err(told)
+            let no_integer = |_| format!("the column priority holds {text}, which is no integer; give it another name");
+            text.parse().map(Some).map_err(no_integer)
         }
     }
-}
-
-impl SourceError {
-    /// What the database says of a query itself is the fault of the one who typed it; all else is the database's.
-    fn of_query(error: StoreError) -> Self {
-        match error {
-            // As the table of another SELECT, what is no SELECT is no SQL.
-            StoreError::Database { problem: Problem::Statement, cause, .. } if is_syntax(&cause) => {
-                Self::Query(format!("{cause} (it must be one SELECT)"))
-            }
-            StoreError::Database { problem: Problem::Statement, cause, .. } => Self::Query(cause),
-            StoreError::Database { problem: Problem::ReadOnly, cause, .. } => {
-                Self::Query(format!("{cause}: the other database is only read, and the query must not change it"))
-            }
-            other => Self::Store(other),
-        }
-    }
-}
-
-/// Whether a database says that it cannot read the statement, in the words that SQLite and PostgreSQL have for it.
-fn is_syntax(cause: &str) -> bool {
-    ["syntax error", "incomplete input", "multiple commands"].iter().any(|words| cause.contains(words))
 }

@@ -38,6 +38,11 @@ pub trait Backend: Send + Sync {
     /// Reports recordings that were added.
     fn notifications(&self) -> Notifications;
 
+    /// Whether a connection pooler is between this program and the server, so that no session is this program's own.
+    fn is_pooled(&self) -> bool {
+        false
+    }
+
     /// Gives up connections that do not answer. Returns the error that calls waiting on them end with.
     fn reset_connections(&self) -> StoreError;
 
@@ -51,6 +56,9 @@ pub trait Transaction: Send {
     /// Executes a statement.
     async fn execute(&mut self, statement: Statement<'_>) -> Result<Answer>;
 
+    /// Executes several statements without parameters, as a migration has them.
+    async fn execute_script(&mut self, script: &'static str) -> Result<()>;
+
     /// Makes the changes permanent.
     async fn commit(self: Box<Self>) -> Result<()>;
 
@@ -63,6 +71,10 @@ pub trait WorkerLiveness: Send + Sync {
     /// The recordings of `leases`, all that are running, whose claims have ended. A live worker loses a claim only when
     /// its row did not change for `patience`.
     fn expired(&self, leases: &[Lease], patience: Duration) -> Vec<i64>;
+
+    /// Whether the worker of `lease`, which has ended, may have been working on the recording. `false` only where it
+    /// is known that it was not.
+    fn had_begun(&self, lease: &Lease) -> bool;
 }
 
 /// What the row of a running recording says.
@@ -78,4 +90,6 @@ pub struct Lease {
     pub lease_until: i64,
     /// Whether that is over by the database's clock.
     pub expired: bool,
+    /// Whether the row says that the attempt has begun.
+    pub begun: bool,
 }

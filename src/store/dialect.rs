@@ -17,6 +17,9 @@ pub struct Dialect {
     pub list: &'static str,
     /// `{new}`: those rows as `new(source, priority, metadata, position)`, each value an array of the first three.
     pub new: &'static str,
+    /// `{unsynced}`: a row `unsynced(applies)` of a FROM clause that keeps the statement's transaction from waiting for the disk.
+    /// The change is visible to all at once, and may be lost if the server itself goes down in the next moment.
+    pub unsynced: &'static str,
     /// Whether the parameters of `{values}` are numbered, `$1`; otherwise they are `?`.
     pub numbered_values: bool,
 }
@@ -34,7 +37,8 @@ impl Dialect {
             .replace("{now}", self.now)
             .replace("{nonce}", self.nonce)
             .replace("{lock}", self.lock)
-            .replace("{list}", self.list);
+            .replace("{list}", self.list)
+            .replace("{unsynced}", self.unsynced);
         match statement.width {
             0 => text,
             width => text.replace("{values}", &self.values(statement.parameters.len() / width, width)),
@@ -72,14 +76,21 @@ mod tests {
 
     #[test]
     fn fills_in_the_words_of_the_database() {
-        let dialect =
-            Dialect { now: "NOW", nonce: "NONCE", lock: "LOCK", list: "LIST", new: "NEW", numbered_values: true };
+        let dialect = Dialect {
+            now: "NOW",
+            nonce: "NONCE",
+            lock: "LOCK",
+            list: "LIST",
+            new: "NEW",
+            unsynced: "UNSYNCED",
+            numbered_values: true,
+        };
         let rows = vec![Value::Integer(None); 4];
         let insert = Statement::insert("INSERT INTO t (a, b) VALUES {values}", 2, rows);
         assert_eq!(dialect.sql(&insert), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
         let unnumbered = Dialect { numbered_values: false, ..dialect };
         assert_eq!(unnumbered.sql(&insert), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
-        let words = Statement::new("{now} {nonce} {lock} {list} {new}");
-        assert_eq!(unnumbered.sql(&words), "NOW NONCE LOCK LIST NEW");
+        let words = Statement::new("{now} {nonce} {lock} {list} {new} {unsynced}");
+        assert_eq!(unnumbered.sql(&words), "NOW NONCE LOCK LIST NEW UNSYNCED");
     }
 }

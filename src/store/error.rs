@@ -3,7 +3,7 @@
 //! Causes are kept as text, not as values: what `sqlx` keeps in its types may hold a password, and a `Debug` of it
 //! would print it.
 
-use sqlx::{error::DatabaseError, migrate::MigrateError, sqlite::SqliteError};
+use sqlx::{error::DatabaseError, sqlite::SqliteError};
 
 use super::sqlite::lock_holder;
 
@@ -66,7 +66,9 @@ impl Problem {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Unreachable => ("cannot be reached", "Check that it is there, and that its address is right"),
-            Self::Refused => ("refuses the connection", "Check the user, the password and the database's name"),
+            Self::Refused => {
+                ("refuses the connection", "Check the user, the password, the database's name and the certificates")
+            }
             Self::Busy => ("is busy", "Try again, or run fewer workers at once"),
             Self::Held => ("cannot be written at the moment", "This step has changed nothing"),
             Self::Full => ("has no space left", "Free some: nothing is lost"),
@@ -126,6 +128,14 @@ impl StoreError {
             _ => match (problem(error), error) {
                 // "database is locked" says neither by which process nor what to do.
                 (Problem::Held, _) => Self::held(database),
+                (Problem::Refused, sqlx::Error::Io(_)) => {
+                    let mut cause = error.to_string();
+                    if cause.contains("CaUsedAsEndEntity") {
+                        cause += " (the server's certificate signs itself and is marked as an authority: create it with \
+                                   basicConstraints=CA:FALSE, or have a root of your own sign it)";
+                    }
+                    Self::problem(Problem::Refused, database, cause)
+                }
                 // The message says what is wrong with a statement; the code adds nothing.
                 (Problem::Statement, sqlx::Error::Database(said)) => {
                     Self::problem(Problem::Statement, database, said.message())
@@ -150,30 +160,12 @@ impl StoreError {
         };
         Self::problem(problem, database, format!("{what}: {error}"))
     }
-
-    /// Describes a failed migration.
-    pub(super) fn migration(database: &str, error: &MigrateError) -> Self {
-        let cause = match error {
-            // A full disk or a lost connection says more than "the migration failed".
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
-                if problem(error) != Problem::Other =>
-            {
-                return Self::driver(database, error);
-            }
-            MigrateError::VersionMissing(version) => {
-                format!("they are newer than it is (change {version} is unknown here). Install a newer prepare-audio")
-            }
-            MigrateError::VersionMismatch(version) => format!(
-                "their change {version} is not the one that it knows. Use the build that made them, or a new database"
-            ),
-            other => format!("bringing them up to date failed: {other}"),
-        };
-        Self::Schema { database: database.to_owned(), cause }
-    }
 }
 
 fn problem(error: &sqlx::Error) -> Problem {
     match error {
+        // The TLS library reports a certificate that it refuses as an error of the connection.
+        sqlx::Error::Io(error) if is_about_certificate(error) => Problem::Refused,
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
             Problem::Unreachable
         }
@@ -191,6 +183,10 @@ fn problem(error: &sqlx::Error) -> Problem {
         }
         _ => Problem::Other,
     }
+}
+
+fn is_about_certificate(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::InvalidData && error.to_string().contains("certificate")
 }
 
 #[cfg(feature = "postgres")]
@@ -226,6 +222,8 @@ fn postgres_problem(code: &str) -> Problem {
         "40001" | "40P01" | "53000" | "53200" | "53300" | "55P03" => Problem::Busy,
         // The server ended a session that was idle within a transaction, as one of a machine that was cut off.
         "25P03" => Problem::Unreachable,
+        // A named statement met one of another client of a pooler; the next attempt names none.
+        "42P05" | "26000" => Problem::Busy,
         "42501" => Problem::Other, // missing privilege
         _ if code.starts_with("42") || code.starts_with("22") => Problem::Statement,
         _ if code.starts_with("28") => Problem::Refused,
@@ -261,6 +259,7 @@ mod tests {
             ("57P01", Problem::Unreachable), // admin_shutdown
             ("23505", Problem::Other),       // unique_violation
             ("42703", Problem::Statement),   // undefined_column
+            ("42P05", Problem::Busy),        // duplicate_prepared_statement
             ("22012", Problem::Statement),   // division_by_zero
             ("42501", Problem::Other),       // insufficient_privilege
         ] {

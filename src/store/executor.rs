@@ -41,7 +41,6 @@ where
     let driver = |error| StoreError::driver(database, &error);
     let text = AssertSqlSafe(DB::DIALECT.sql(&statement));
     let arguments = DB::arguments(statement.parameters).map_err(|error| driver(sqlx::Error::Encode(error)))?;
-    // The one place that decides on it: behind a connection pooler such as PgBouncer none may be.
     let query = query_with(text, arguments).persistent(statement.persistent);
     let mut answer = Answer { database: Arc::clone(database), rows: Vec::new(), affected: 0 };
     let mut steps = executor.fetch_many(query);
@@ -79,20 +78,25 @@ where
 }
 
 /// An open transaction of either database.
-pub struct OpenTransaction<DB: Database> {
+pub struct OpenTransaction<'c, DB: Database> {
     /// The database, for messages.
     pub database: Arc<str>,
     /// The transaction itself.
-    pub transaction: sqlx::Transaction<'static, DB>,
+    pub transaction: sqlx::Transaction<'c, DB>,
 }
 
 #[async_trait]
-impl<DB: Driver> Transaction for OpenTransaction<DB>
+impl<DB: Driver> Transaction for OpenTransaction<'_, DB>
 where
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
 {
     async fn execute(&mut self, statement: Statement<'_>) -> Result<Answer> {
         execute(&mut *self.transaction, &self.database, statement).await
+    }
+
+    async fn execute_script(&mut self, script: &'static str) -> Result<()> {
+        let executed = (*self.transaction).execute(sqlx::raw_sql(script)).await;
+        executed.map(drop).map_err(|error| StoreError::driver(&self.database, &error))
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {

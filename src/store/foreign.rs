@@ -15,10 +15,6 @@ use super::{DatabaseUrl, Problem, Result, StoreError};
 /// Rows to a page.
 const PAGE: usize = 10_000;
 
-/// How long connecting to a server may take.
-#[cfg(feature = "postgres")]
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long to wait for other writes to an SQLite file.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -41,7 +37,7 @@ impl ForeignRows {
             let read = match &url {
                 DatabaseUrl::Sqlite(path) => sqlite(&url.to_string(), path, &query, &sender).await,
                 #[cfg(feature = "postgres")]
-                DatabaseUrl::Postgres(options) => postgres(&url.to_string(), options, &query, &sender).await,
+                DatabaseUrl::Postgres(address) => postgres(&url.to_string(), address, &query, &sender).await,
             };
             if let Err(error) = read {
                 let _ = sender.send(Err(error)).await; // fails if the receiver is gone
@@ -67,12 +63,13 @@ impl Drop for ForeignRows {
 
 /// The server makes the JSON, so that each of its types can be read.
 #[cfg(feature = "postgres")]
-async fn postgres(name: &str, options: &sqlx::postgres::PgConnectOptions, query: &str, pages: &Pages) -> Result<()> {
+async fn postgres(name: &str, address: &super::PostgresAddress, query: &str, pages: &Pages) -> Result<()> {
+    use sqlx::Executor;
+
     let driver = |error| StoreError::driver(name, &error);
-    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
-    let connecting = connecting.map_err(|_| StoreError::problem(Problem::Unreachable, name, "it does not answer"))?;
-    let mut connection = connecting.map_err(driver)?;
-    let mut transaction = connection.begin_with("BEGIN READ ONLY").await.map_err(driver)?;
+    let (session, mut connection) = super::postgres::Session::open(name, address).await?;
+    let mut transaction = connection.begin_with(session.begin()).await.map_err(driver)?;
+    transaction.execute("SET TRANSACTION READ ONLY").await.map_err(driver)?;
     // The end of the line ends a comment at the query's end.
     let text = format!("SELECT CAST(row_to_json(q) AS TEXT) FROM ({query}\n) AS q");
     let rows = sqlx::query_scalar(AssertSqlSafe(text)).persistent(false).fetch(&mut *transaction);

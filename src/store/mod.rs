@@ -34,9 +34,11 @@ pub use database_url::DatabaseUrl;
 pub use error::{Problem, StoreError};
 pub use foreign::ForeignRows;
 pub use notify::Notifications;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAddress;
 pub use queue::{
-    Added, AfterFailure, Claim, ClaimKey, Claimer, Isolation, NewRecording, Outlook, Reaped, Scope, State,
-    WorkerRegistration,
+    Added, AfterFailure, Claim, ClaimKey, Claimer, Ended, Ending, Exclusion, Isolation, NewRecording, Outlook, Reaped,
+    Scope, State, WorkRecord, WorkerRegistration,
 };
 pub use results::{Reference, SegmentOf};
 pub use selection::Selection;
@@ -51,7 +53,7 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Arc<Store>> {
     Ok(match url {
         DatabaseUrl::Sqlite(path) => Store::over(sqlite::SqliteBackend::open(path).await?),
         #[cfg(feature = "postgres")]
-        DatabaseUrl::Postgres(options) => Store::over(postgres::PostgresBackend::open(options).await?),
+        DatabaseUrl::Postgres(address) => Store::over(postgres::PostgresBackend::open(address).await?),
     })
 }
 
@@ -73,6 +75,11 @@ pub struct Store {
 impl Store {
     fn over(backend: impl Backend + 'static) -> Arc<Self> {
         Arc::new(Self { backend: Arc::new(backend) })
+    }
+
+    /// Whether a connection pooler in transaction mode is between this program and the server.
+    pub fn is_pooled(&self) -> bool {
+        self.backend.is_pooled()
     }
 
     /// Gives up connections that do not answer, so that the next call gets a new one. Returns the error that calls

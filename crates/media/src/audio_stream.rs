@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    AudioError, Damage, Decoder, DecoderChoice, MediaInput, SourceInfo, TrackChoice,
+    AudioError, Damage, Decoder, DecoderChoice, MediaInput, OpenOptions, SourceInfo,
     channel_routing::{AudioBlock, ChannelRouter, DecodeOptions, Frames},
     stages,
 };
@@ -23,21 +23,16 @@ impl AudioStream {
     /// # Errors
     /// Those of [`Decoder::open`].
     pub fn open(input: &dyn MediaInput, choice: DecoderChoice, options: DecodeOptions) -> Result<Self, AudioError> {
-        Self::open_track(input, choice, &TrackChoice::Default, options)
+        Self::open_with(input, &OpenOptions { decoder: choice, ..OpenOptions::default() }, options)
     }
 
-    /// Opens the audio track of `input` that is wanted.
+    /// Opens `input` as `open` says.
     ///
     /// # Errors
-    /// Those of [`Decoder::open_track`].
-    pub fn open_track(
-        input: &dyn MediaInput,
-        choice: DecoderChoice,
-        track: &TrackChoice,
-        options: DecodeOptions,
-    ) -> Result<Self, AudioError> {
+    /// Those of [`Decoder::open_with`].
+    pub fn open_with(input: &dyn MediaInput, open: &OpenOptions, options: DecodeOptions) -> Result<Self, AudioError> {
         Ok(Self {
-            decoder: Decoder::open_track(input, choice, track)?,
+            decoder: Decoder::open_with(input, open)?,
             router: ChannelRouter::new(options),
             finished: false,
             decode_time: Duration::ZERO,

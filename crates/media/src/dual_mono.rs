@@ -1,6 +1,6 @@
 //! Detects dual mono: a recording whose channels all hold the same signal. Decodes as much as that takes, and keeps nothing.
 
-use super::{AudioError, Decoder, DecoderChoice, MediaInput, TrackChoice};
+use super::{AudioError, Decoder, MediaInput, OpenOptions};
 
 /// Samples that are compared at a time.
 const SPAN: usize = 1 << 14;
@@ -20,11 +20,10 @@ const SILENCE: f64 = 1e-9;
 /// reports the cause.
 pub fn is_dual_mono<E>(
     input: &dyn MediaInput,
-    choice: DecoderChoice,
-    track: &TrackChoice,
+    open: &OpenOptions,
     mut check: impl FnMut() -> Result<(), E>,
 ) -> Result<bool, E> {
-    let Ok(mut decoder) = Decoder::open_track(input, choice, track) else { return Ok(false) };
+    let Ok(mut decoder) = Decoder::open_with(input, open) else { return Ok(false) };
     let mut channels = None;
     loop {
         check()?;
@@ -65,7 +64,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::LocalFile;
+    use crate::{DecoderChoice, LocalFile};
+
+    const NATIVE: OpenOptions =
+        OpenOptions { decoder: DecoderChoice::Symphonia, track: crate::TrackChoice::Default, raw: None };
 
     #[test]
     fn inaudible_differences_do_not_count() {
@@ -81,22 +83,10 @@ mod tests {
     #[test]
     fn detects_dual_mono_files() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/speech");
-        let are_equal = |name: &str| {
-            is_dual_mono::<()>(
-                &LocalFile::new(folder.join(name)),
-                DecoderChoice::Symphonia,
-                &TrackChoice::Default,
-                || Ok(()),
-            )
-        };
+        let are_equal = |name: &str| is_dual_mono::<()>(&LocalFile::new(folder.join(name)), &NATIVE, || Ok(()));
         assert_eq!(are_equal("wav_s16_16k_mono.wav"), Ok(true));
         assert_eq!(are_equal("../bad/empty.wav"), Ok(false));
-        let ended = is_dual_mono(
-            &LocalFile::new(folder.join("pauses.wav")),
-            DecoderChoice::Symphonia,
-            &TrackChoice::Default,
-            || Err("ended"),
-        );
+        let ended = is_dual_mono(&LocalFile::new(folder.join("pauses.wav")), &NATIVE, || Err("ended"));
         assert_eq!(ended, Err("ended"));
     }
 }

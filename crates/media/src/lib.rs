@@ -21,8 +21,8 @@ pub use audio_stream::AudioStream;
 pub use channel_choice::ChannelChoice;
 pub use channel_routing::{AudioBlock, DecodeOptions};
 pub use decode::{
-    Block, Damage, Decoder, DecoderChoice, NoSuchTrack, SourceInfo, TrackChoice, TrackInfo, catches_panics,
-    find_ffmpeg, probe_seconds,
+    Block, Damage, Decoder, DecoderChoice, NoSuchTrack, OpenOptions, RawEncoding, RawFormat, SourceInfo, TrackChoice,
+    TrackInfo, catches_panics, find_ffmpeg, probe_seconds,
 };
 pub use dual_mono::is_dual_mono;
 pub use encode::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prepare_audio_media::{AudioError, Damage, DecoderChoice, TrackChoice};
+use prepare_audio_media::{AudioError, Damage, DecoderChoice, OpenOptions, RawFormat, TrackChoice};
 
 /// The decoder, and what a recording has to satisfy.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,8 @@ pub struct InputLimits {
     pub decoder: DecoderChoice,
     /// The audio track.
     pub track: TrackChoice,
+    /// The format of files without a header.
+    pub raw: Option<RawFormat>,
     /// Whether damaged recordings are refused.
     pub strict: bool,
     /// The longest recording. What is decoded counts, because a header may claim any length.
@@ -20,6 +22,11 @@ pub struct InputLimits {
 }
 
 impl InputLimits {
+    /// How recordings are opened, with `decoder` instead of the usual decoder.
+    pub(crate) fn open_options(&self, decoder: DecoderChoice) -> OpenOptions {
+        OpenOptions { decoder, track: self.track.clone(), raw: self.raw }
+    }
+
     /// Refuses a file that is too large.
     pub(crate) fn check_bytes(&self, bytes: u64) -> Result<(), AudioError> {
         match self.max_bytes {

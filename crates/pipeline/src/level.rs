@@ -1,12 +1,12 @@
-//! How loud a segment is.
+//! The level of a segment.
 
 use std::{borrow::Cow, io};
 
-/// Stands for digital silence, and for all that is as quiet.
+/// The lowest level, in dB below full scale; also that of digital silence.
 const FLOOR: f64 = -120.0;
 
-/// The level of 16-bit samples in the making: their RMS in decibels below full scale. Sums are whole numbers, so the
-/// same samples give the same bits on every machine, in whatever blocks they come.
+/// Computes the level of 16-bit samples, their RMS in decibels below full scale, from blocks of any size. Sums are whole
+/// numbers, so the same samples give the same bits on every machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Level {
     squares: u64,
@@ -23,7 +23,7 @@ impl Level {
         Ok(level)
     }
 
-    /// Counts more samples in.
+    /// Adds samples.
     pub fn add(&mut self, samples: &[i16]) {
         self.squares += samples.iter().map(|&sample| u64::from(sample.unsigned_abs()).pow(2)).sum::<u64>();
         self.samples += samples.len() as u64;
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_those_of_the_book() {
+    fn levels_are_those_of_known_signals() {
         assert_eq!(dbfs(&[i16::MIN; 100]), 0.0);
         assert!((dbfs(&[16_384, -16_384]) + 6.0206).abs() < 1e-4);
         let sine: Vec<i16> = (0..16_000).map(|n| (f64::from(n) * 0.1).sin() * 32_767.0).map(|s| s as i16).collect();

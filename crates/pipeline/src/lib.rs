@@ -1,8 +1,8 @@
 //! Prepares one recording, from its bytes to its segments.
 //!
 //! [`Preparer::prepare`] decodes a recording, computes the speech probability of each window, finds the segments and
-//! writes their files. It is synchronous and knows neither a database nor a terminal: a [`Monitor`] carries progress out
-//! and the wish to stop in, and a [`SegmentOutput`] is where files go.
+//! writes their files. It is synchronous and depends neither on a database nor on a terminal: a [`Monitor`] receives the
+//! progress and can stop the preparation, and a [`SegmentOutput`] takes the files.
 //!
 //! The data flow, with the module of each step:
 //!
@@ -18,6 +18,7 @@ mod channel_segmenter;
 mod error;
 mod input_limits;
 mod level;
+mod part_cut;
 mod pipeline;
 mod preparer;
 mod probability_codec;

@@ -3,16 +3,17 @@
 use std::{sync::Arc, time::Instant};
 
 use prepare_audio_media::{
-    AudioError, AudioStream, ChannelChoice, Damage, DecodeOptions, DecoderChoice, MediaInput, SegmentFileSettings,
-    TrackChoice, find_ffmpeg, is_dual_mono,
+    AudioError, AudioStream, ChannelChoice, Damage, DecodeOptions, DecoderChoice, MediaInput, OpenOptions,
+    SegmentFileSettings, TrackChoice, find_ffmpeg, is_dual_mono,
 };
-use prepare_audio_types::{PackedProbabilities, PreparedRecording, StageTimes, StoredRecording};
+use prepare_audio_types::{PackedProbabilities, Part, PreparedRecording, Segment, StageTimes, StoredRecording};
 use prepare_audio_vad::{Detector, Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
 
 use crate::{
     InputLimits, PrepareError, Recipe, SegmentOutput, WriteError,
     channel_segmenter::SegmentError,
     milliseconds,
+    part_cut::{self, PartCut},
     pipeline::{Pipeline, SegmentationSettings, Segmented},
     probability_codec,
     probability_source::ProbabilitySources,
@@ -60,10 +61,19 @@ pub struct Task {
     pub source: String,
     /// Where its bytes come from.
     pub input: Arc<dyn MediaInput>,
+    /// The part of the input that is the recording, if it is not all of it. Segments have the times of the whole.
+    pub part: Option<Part>,
     /// The claim's id, which names its temporary files.
     pub claim_id: String,
     /// What an earlier preparation stored, if it is to be used.
     pub stored: Option<StoredRecording>,
+}
+
+impl Task {
+    /// The recording's first sample in its input, at 16 kHz.
+    fn first_sample(&self) -> u64 {
+        self.part.map_or(0, |part| part_cut::sample(part.start_s, SAMPLE_RATE))
+    }
 }
 
 /// A prepared recording, and its files before they are published.
@@ -95,7 +105,7 @@ impl<O: SegmentOutput> Preparer<O> {
         let (channels, files) = (ChannelChoice::default(), Some(SegmentFileSettings::default()));
         let segmenter = Segmenter::new(parameters, engine.spec())?;
         Ok(Self {
-            recipe: Recipe::new(&engine, parameters, channels, &TrackChoice::Default, files.as_ref()),
+            recipe: Recipe::new(&engine, parameters, channels, &InputLimits::default(), files.as_ref()),
             settings: SegmentationSettings { channels, files, parameters: parameters.clone(), segmenter },
             engine,
             output,
@@ -139,12 +149,15 @@ impl<O: SegmentOutput> Preparer<O> {
         if self.limits.track != TrackChoice::Default {
             key += &format!("/track {}", self.limits.track);
         }
+        if let Some(raw) = self.limits.raw {
+            key += &format!("/raw {raw}");
+        }
         key
     }
 
     fn new_recipe(&self) -> Recipe {
         let SegmentationSettings { parameters, channels, files, .. } = &self.settings;
-        Recipe::new(&self.engine, parameters, *channels, &self.limits.track, files.as_ref())
+        Recipe::new(&self.engine, parameters, *channels, &self.limits, files.as_ref())
     }
 
     /// Identity of model and parameters.
@@ -183,6 +196,7 @@ impl<O: SegmentOutput> Preparer<O> {
                     tracing::warn!("the audio has changed since its probabilities were stored; it is analysed again");
                 }
                 Err(Interruption::Failed(error)) => return Err(error),
+                Err(Interruption::EndOfPart) => return Err(PrepareError::Stopped), // cannot happen: it is no error
                 Ok(prepared) => return Ok(prepared),
             }
         }
@@ -203,7 +217,8 @@ impl<O: SegmentOutput> Preparer<O> {
         let sources = ProbabilitySources::Computed(&self.engine, detectors);
         self.process(task, sources, decoder, monitor).map_err(|interruption| match interruption {
             Interruption::Failed(error) => error,
-            Interruption::OtherAudio => PrepareError::Stopped, // cannot happen: detectors take any audio
+            // Neither can happen: detectors take any audio, and the end of a part is no error.
+            Interruption::OtherAudio | Interruption::EndOfPart => PrepareError::Stopped,
         })
     }
 
@@ -216,6 +231,8 @@ impl<O: SegmentOutput> Preparer<O> {
         monitor: &dyn Monitor,
     ) -> Result<Prepared<O::Staging>, PrepareError> {
         let decoded_s = match &first {
+            // Of a part it is not known how much of the damage is its own.
+            Ok(_) if task.part.is_some() => return first,
             Ok(Prepared { recording, .. }) if recording.decode_errors * WORTH_A_SECOND_TRY > recording.packets => {
                 recording.duration_s - recording.gaps.lost_s()
             }
@@ -225,7 +242,7 @@ impl<O: SegmentOutput> Preparer<O> {
         if self.limits.decoder != DecoderChoice::Auto || find_ffmpeg().is_none() {
             return first;
         }
-        let by_ffmpeg = ffmpeg_seconds(task, &self.limits.track, monitor)?;
+        let by_ffmpeg = ffmpeg_seconds(task, &self.limits.open_options(DecoderChoice::Ffmpeg), monitor)?;
         if by_ffmpeg <= decoded_s * MORE_BY_FFMPEG {
             return first;
         }
@@ -239,7 +256,7 @@ impl<O: SegmentOutput> Preparer<O> {
     /// What an earlier preparation of the task's recording stored. Without it, or where it cannot be read, the recording
     /// is analysed.
     fn stored_analysis<'t>(&self, task: &'t Task) -> Option<StoredAnalysis<'t>> {
-        match StoredAnalysis::new(task.stored.as_ref()?, &self.recipe) {
+        match StoredAnalysis::new(task.stored.as_ref()?, task.first_sample(), &self.recipe) {
             Ok(stored) => Some(stored),
             Err(error) => {
                 tracing::warn!(%error, "the stored probabilities cannot be used; the recording is analysed again");
@@ -277,7 +294,7 @@ impl<O: SegmentOutput> Preparer<O> {
         monitor.advanced(length);
         let packed = &stored.recording.probabilities;
         let facts = source_facts::from_stored(stored.recording);
-        Ok(Some(self.conclude(facts, segmented, (packed.windows, packed.data.clone()), started)))
+        Ok(Some(self.conclude(task, facts, segmented, (packed.windows, packed.data.clone()), started)))
     }
 
     /// Prepares a recording from its file.
@@ -299,13 +316,14 @@ impl<O: SegmentOutput> Preparer<O> {
 
         let cut = self.settings.files.and_then(|files| files.source_cut());
         let options = DecodeOptions { channels: self.settings.channels, cut };
-        let mut stream = AudioStream::open_track(&*task.input, decoder, &self.limits.track, options).map_err(audio)?;
+        let mut stream =
+            AudioStream::open_with(&*task.input, &self.limits.open_options(decoder), options).map_err(audio)?;
         self.limits.check_bytes(stream.info().bytes).map_err(audio)?;
         let (bytes, depth) = (stream.info().bytes, stream.info().bits);
         if sources.stored().is_some_and(|stored| stored.recording.bytes != bytes) {
             return Err(Interruption::OtherAudio);
         }
-        monitor.opened(stream.declared_seconds());
+        monitor.opened(task.part.and_then(|part| part.duration_s()).or_else(|| stream.declared_seconds()));
         let dual_mono = self.is_dual_mono(task, sources.stored(), decoder, monitor)?;
         if dual_mono {
             stream.assume_dual_mono();
@@ -313,7 +331,12 @@ impl<O: SegmentOutput> Preparer<O> {
         let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(write)?;
         let (mut beginning, mut pipeline) = (Some((sources, staging)), None);
         let parallel = self.parallel && stream.declared_seconds().is_none_or(|length| length >= LONG_RECORDING_S);
-        stream.for_each_block(BLOCK_SAMPLES, parallel, audio, |block| {
+        let mut cut = task.part.map(PartCut::new);
+        let outcome = stream.for_each_block(BLOCK_SAMPLES, parallel, audio, |block| {
+            let block = match &mut cut {
+                Some(cut) => cut.cut(block),
+                None => block,
+            };
             // A child process may send nothing for a while, before the first samples too.
             if !block.analysis.is_empty()
                 && let Some((sources, staging)) = beginning.take()
@@ -321,21 +344,27 @@ impl<O: SegmentOutput> Preparer<O> {
                 let sources = sources.open(block.analysis.len()).map_err(vad)?.ok_or(Interruption::OtherAudio)?;
                 pipeline = Some(Pipeline::new(&self.settings, sources, block, depth, staging));
             }
-            if let Some(pipeline) = &mut pipeline {
+            if let Some(pipeline) = pipeline.as_mut().filter(|_| !block.is_empty()) {
                 pipeline.push(block).map_err(segment)?;
                 let processed = seconds(pipeline.samples());
                 monitor.advanced(processed);
                 self.limits.check_seconds(processed).map_err(audio)?;
             }
-            Ok(monitor.check()?)
-        })?;
-        let damage = stream.damage();
+            monitor.check()?;
+            if cut.as_ref().is_some_and(PartCut::is_over) { Err(Interruption::EndOfPart) } else { Ok(()) }
+        });
+        match outcome {
+            Ok(()) | Err(Interruption::EndOfPart) => {}
+            Err(interruption) => return Err(interruption),
+        }
+        let damage = source_facts::damage(&stream, task.part.as_ref());
         self.limits.check_damage(&damage).map_err(audio)?;
         if damage.decode_errors > damage.packets / 2 {
             let cause = format!("{} of its {} packets cannot be decoded", damage.decode_errors, damage.packets);
             return Err(audio(AudioError::Corrupt(cause)));
         }
-        let pipeline = pipeline.ok_or(AudioError::NoSamples).map_err(audio)?;
+        let has_samples = |pipeline: &Pipeline<_>| task.part.is_none() || pipeline.samples() > 0;
+        let pipeline = pipeline.filter(has_samples).ok_or(AudioError::NoSamples).map_err(audio)?;
         let segmented = pipeline.finish().map_err(segment)?.ok_or(Interruption::OtherAudio)?;
         let windows = segmented.probabilities.len() as u64;
         let packed = if self.stores_probabilities {
@@ -344,7 +373,8 @@ impl<O: SegmentOutput> Preparer<O> {
             Vec::new()
         };
         Ok(self.conclude(
-            source_facts::from_stream(&stream, &self.limits.track, dual_mono),
+            task,
+            source_facts::from_stream(&stream, damage, &self.limits.track, dual_mono),
             segmented,
             (windows, packed),
             started,
@@ -361,7 +391,9 @@ impl<O: SegmentOutput> Preparer<O> {
     ) -> Result<bool, PrepareError> {
         match (self.settings.channels, stored) {
             (ChannelChoice::Split, Some(stored)) => Ok(stored.is_single_channel()),
-            (ChannelChoice::Split, None) => is_dual_mono(&*task.input, decoder, &self.limits.track, || monitor.check()),
+            (ChannelChoice::Split, None) => {
+                is_dual_mono(&*task.input, &self.limits.open_options(decoder), || monitor.check())
+            }
             _ => Ok(false),
         }
     }
@@ -369,6 +401,7 @@ impl<O: SegmentOutput> Preparer<O> {
     /// Puts facts, segments and probabilities together: `windows` of them, packed as `data`.
     fn conclude(
         &self,
+        task: &Task,
         facts: PreparedRecording,
         segmented: Segmented<O::Staging>,
         (windows, data): (u64, Vec<u8>),
@@ -378,6 +411,7 @@ impl<O: SegmentOutput> Preparer<O> {
         let (speech, write_time) = (writer.speech, writer.write_time);
         let (mut segments, staging) = writer.finish();
         for segment in &mut segments {
+            shift(segment, task.first_sample());
             segment.gap_s = Some(facts.gaps.overlap(segment.start_s, segment.end_s)).filter(|&lost| lost > 0.0);
         }
         let probabilities = self.stores_probabilities.then(|| PackedProbabilities {
@@ -411,9 +445,9 @@ impl<O: SegmentOutput> Preparer<O> {
 }
 
 /// Seconds of the task's recording that ffmpeg decodes; none where it fails.
-fn ffmpeg_seconds(task: &Task, track: &TrackChoice, monitor: &dyn Monitor) -> Result<f64, PrepareError> {
+fn ffmpeg_seconds(task: &Task, open: &OpenOptions, monitor: &dyn Monitor) -> Result<f64, PrepareError> {
     let options = DecodeOptions::default();
-    let Ok(mut stream) = AudioStream::open_track(&*task.input, DecoderChoice::Ffmpeg, track, options) else {
+    let Ok(mut stream) = AudioStream::open_with(&*task.input, open, options) else {
         return Ok(0.0);
     };
     let mut samples = 0;
@@ -432,9 +466,27 @@ fn ffmpeg_seconds(task: &Task, track: &TrackChoice, monitor: &dyn Monitor) -> Re
     }
 }
 
+/// Moves a segment from the times of a part to those of its file, in which the part begins with sample `first`.
+fn shift(segment: &mut Segment, first: u64) {
+    if first == 0 {
+        return;
+    }
+    segment.start_sample += first;
+    segment.end_sample += first;
+    segment.start_s = seconds(segment.start_sample);
+    segment.end_s = seconds(segment.end_sample);
+    let parts = segment.parts.as_deref().and_then(|parts| serde_json::from_str::<Vec<(u64, u64)>>(parts).ok());
+    if let Some(parts) = parts {
+        let parts: Vec<_> = parts.into_iter().map(|(start, end)| (start + first, end + first)).collect();
+        segment.parts = Some(serde_json::json!(parts).to_string());
+    }
+}
+
 /// Why the processing of a recording ended early.
 enum Interruption {
     Failed(PrepareError),
+    /// The part that is the recording has been read.
+    EndOfPart,
     /// The stored probabilities are not of this audio.
     OtherAudio,
 }

@@ -5,6 +5,8 @@ use prepare_audio_vad::{Engine, Parameters};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::InputLimits;
+
 /// Model and parameters. A source is prepared once for each recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
@@ -22,7 +24,7 @@ impl Recipe {
         engine: &Engine,
         parameters: &Parameters,
         channels: ChannelChoice,
-        track: &TrackChoice,
+        limits: &InputLimits,
         files: Option<&SegmentFileSettings>,
     ) -> Self {
         let mut text = json!({
@@ -33,8 +35,11 @@ impl Recipe {
         if channels != ChannelChoice::Mix {
             text["channels"] = json!(channels.to_string());
         }
-        if *track != TrackChoice::Default {
-            text["audio_track"] = json!(track.to_string());
+        if limits.track != TrackChoice::Default {
+            text["audio_track"] = json!(limits.track.to_string());
+        }
+        if let Some(raw) = limits.raw {
+            text["raw"] = json!(raw.to_string());
         }
         let text = text.to_string();
         let id = hex::encode(&Sha256::digest(&text)[..8]);
@@ -74,7 +79,7 @@ mod tests {
 
     fn recipe(channels: ChannelChoice, files: Option<SegmentFileSettings>) -> Recipe {
         let engine = Engine::Native(SileroModel::bundled().unwrap());
-        Recipe::new(&engine, &Parameters::default(), channels, &TrackChoice::Default, files.as_ref())
+        Recipe::new(&engine, &Parameters::default(), channels, &InputLimits::default(), files.as_ref())
     }
 
     /// Recordings that the first version prepared stay done: this is the id that it gave.

@@ -1,7 +1,7 @@
 //! What a recording's row says about its source file.
 
 use prepare_audio_media::{AudioStream, Damage, TrackChoice, TrackInfo};
-use prepare_audio_types::{PreparedRecording, StageTimes, StoredRecording};
+use prepare_audio_types::{Part, PreparedRecording, StageTimes, StoredRecording};
 use serde_json::json;
 
 use crate::milliseconds;
@@ -14,10 +14,27 @@ pub(crate) fn skipped_bytes(warnings: &[String]) -> u64 {
     warnings.iter().find_map(|warning| warning.strip_prefix(SKIPPED_BYTES)?.parse().ok()).unwrap_or(0)
 }
 
-/// The facts of a file that was read to its end. `dual_mono` says that all its channels are identical, so that one of
-/// them was analysed.
-pub(crate) fn from_stream(stream: &AudioStream, wanted: &TrackChoice, dual_mono: bool) -> PreparedRecording {
-    let (info, damage) = (stream.info(), stream.damage());
+/// The damage of a file that was read, or of its part.
+pub(crate) fn damage(stream: &AudioStream, part: Option<&Part>) -> Damage {
+    let damage = stream.damage();
+    match part {
+        None => damage,
+        Some(part) => {
+            let gaps = damage.gaps.within(part.start_s, part.end_s.unwrap_or(f64::INFINITY));
+            Damage { gaps, ..damage }
+        }
+    }
+}
+
+/// The facts of a file that was read to its end, or to that of its part. `dual_mono` says that all its channels are
+/// identical, so that one of them was analysed.
+pub(crate) fn from_stream(
+    stream: &AudioStream,
+    damage: Damage,
+    wanted: &TrackChoice,
+    dual_mono: bool,
+) -> PreparedRecording {
+    let info = stream.info();
     let (decode, resample) = stream.times();
     let is_by_chance = *wanted == TrackChoice::Default && info.tracks.len() > 1;
     PreparedRecording {

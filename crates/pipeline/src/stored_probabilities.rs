@@ -24,11 +24,12 @@ pub(crate) struct StoredAnalysis<'k> {
 }
 
 impl<'k> StoredAnalysis<'k> {
-    /// Unpacks `recording` for use with `recipe`.
+    /// Unpacks `recording` for use with `recipe`. It begins with sample `first` of its file: the rows of its segments have
+    /// the file's times, the analysis those of the recording.
     ///
     /// # Errors
     /// Where the stored probabilities cannot be used. The recording then has to be analysed again.
-    pub fn new(recording: &'k StoredRecording, recipe: &Recipe) -> Result<Self, CodecError> {
+    pub fn new(recording: &'k StoredRecording, first: u64, recipe: &Recipe) -> Result<Self, CodecError> {
         let packed = &recording.probabilities;
         if packed.coding != probability_codec::CODING {
             return Err(CodecError::UnknownCoding(packed.coding));
@@ -43,7 +44,8 @@ impl<'k> StoredAnalysis<'k> {
         let (mut segments, mut files) = (HashMap::new(), HashMap::new());
         for stored in &recording.segments {
             let segment = &stored.segment;
-            let boundaries = (segment.channel, segment.start_sample, segment.end_sample);
+            let position = |sample: u64| sample.saturating_sub(first);
+            let boundaries = (segment.channel, position(segment.start_sample), position(segment.end_sample));
             segments.insert(boundaries, segment);
             if stored.parameters.as_deref().is_some_and(|parameters| recipe.writes_equal_files(parameters)) {
                 files.insert(boundaries, segment);

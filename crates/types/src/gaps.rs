@@ -60,6 +60,15 @@ impl Gaps {
         self.lost_s
     }
 
+    /// What lies between `start` and `end`, in seconds.
+    pub fn within(&self, start: f64, end: f64) -> Self {
+        let mut within = Self::default();
+        for &(from, to) in self.spans.iter().filter(|span| span.1 > start && span.0 < end) {
+            within.push(from.max(start), to.min(end));
+        }
+        within
+    }
+
     /// How many of the seconds from `start` to `end` are in listed gaps.
     pub fn overlap(&self, start: f64, end: f64) -> f64 {
         let from = self.spans.partition_point(|span| span.1 <= start);
@@ -93,6 +102,14 @@ mod tests {
         for (start, end, overlap) in cases {
             assert!((gaps.overlap(start, end) - overlap).abs() < 1e-12, "{start} to {end}");
         }
+    }
+
+    #[test]
+    fn a_part_has_the_gaps_within_it() {
+        let gaps = Gaps::from_json(Some("[[1,2],[4,5],[8,9]]"), 3.0);
+        let within = gaps.within(1.5, 8.0);
+        assert_eq!((within.to_json().as_deref(), within.lost_s()), (Some("[[1.5,2.0],[4.0,5.0]]"), 1.5));
+        assert_eq!(gaps.within(2.0, 4.0), Gaps::default());
     }
 
     #[test]

@@ -4,12 +4,14 @@
 
 mod error_code;
 mod gaps;
+mod part;
 mod prepared;
 mod segment;
 mod stored;
 
 pub use error_code::{ErrorCode, Retry, UnknownErrorCode};
 pub use gaps::Gaps;
+pub use part::Part;
 pub use prepared::{PackedProbabilities, PreparedRecording, StageTimes};
 pub use segment::Segment;
 pub use stored::{StoredRecording, StoredSegment};

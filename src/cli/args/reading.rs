@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use prepare_audio::{
-    media::{self, DecoderChoice, TrackChoice},
+    media::{self, DecoderChoice, RawFormat, TrackChoice},
     pipeline::InputLimits,
 };
 
@@ -26,6 +26,11 @@ pub struct ReadingArgs {
     /// Audio track of files with several: a number from 1, a language (eng), or default (the track flagged as such, or the first)
     #[arg(long, value_name = "N|LANG", env = "PREPARE_AUDIO_AUDIO_TRACK", hide_short_help = true, default_value = "default", value_parser = track)]
     pub audio_track: TrackChoice,
+    /// Read files that have no header as samples: s16le:16000:1, ulaw:8000:1, vox:8000:1; FORMAT is one of u8, s8, s16le,
+    /// s16be, s24le, s24be, s32le, s32be, f32le, f32be, f64le, f64be, alaw, ulaw, vox. Folders are searched for .alaw, .pcm,
+    /// .raw, .ulaw and .vox files, too
+    #[arg(long, value_name = "FORMAT:RATE:CHANNELS", env = "PREPARE_AUDIO_RAW", hide_short_help = true)]
+    pub raw: Option<RawFormat>,
     /// Fail damaged recordings (error code damaged) instead of preparing what can be decoded
     #[arg(long, env = "PREPARE_AUDIO_STRICT")]
     pub strict: bool,
@@ -48,8 +53,9 @@ pub enum DecoderName {
 impl ReadingArgs {
     /// The settings of the library.
     pub fn limits(&self) -> Result<InputLimits, exit::Usage> {
-        let Self { strict, max_duration, max_bytes, .. } = *self;
-        Ok(InputLimits { decoder: self.decoder()?, track: self.audio_track.clone(), strict, max_duration, max_bytes })
+        let Self { raw, strict, max_duration, max_bytes, .. } = *self;
+        let (decoder, track) = (self.decoder()?, self.audio_track.clone());
+        Ok(InputLimits { decoder, track, raw, strict, max_duration, max_bytes })
     }
 
     /// The decoder. An explicitly requested ffmpeg must be installed.

@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Settings of a run. `fetch` and `resegment` share them.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Number of recordings to prepare at a time [default: the number of cores]
+    /// Recordings to prepare at a time [default: the number of cores]
     #[arg(short, long, value_name = "N", env = "PREPARE_AUDIO_WORKERS", value_parser = worker_count)]
     pub workers: Option<usize>,
     #[command(flatten)]
@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// Attempts before a recording is failed or quarantined [default: as its row says, 3]
     #[arg(long, value_name = "N", env = "PREPARE_AUDIO_MAX_ATTEMPTS", value_parser = value_parser!(i64).range(1..=1_000_000))]
     pub max_attempts: Option<i64>,
+    /// How long to wait for folders of recordings that are away (not mounted), when nothing else is left; with --watch, for ever
+    #[arg(long, value_name = "TIME", env = "PREPARE_AUDIO_SOURCE_WAIT", default_value = "1m", value_parser = duration)]
+    pub source_wait: Duration,
 }
 
 impl RunArgs {
@@ -78,6 +81,7 @@ impl RunArgs {
             scope,
             max_attempts: self.max_attempts,
             timeout: self.timeout,
+            source_wait: self.source_wait,
             watch: self.watch,
             hint: hints::for_error,
         })

@@ -9,7 +9,7 @@ use crate::cli::exit;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Channels and segment files")]
 pub struct SegmentFileArgs {
-    /// Channels to analyse: mix (the mean of all channels), split (each separately, on one timeline: a call with one speaker per channel), or N (one channel, from 1, which is left)
+    /// Channels to analyse: mix (their mean), split (each separately: a call with one speaker per channel), or N (one channel, from 1)
     #[arg(long, value_name = "mix|split|N", env = "PREPARE_AUDIO_CHANNELS", default_value = "mix")]
     pub channels: ChannelChoice,
     /// Format of segments: wav, flac (the same samples, about half the size), or opus (lossy, about a tenth)

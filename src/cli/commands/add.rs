@@ -12,7 +12,7 @@ use crate::cli::{
     args::{BaseArgs, DatabaseAddress, GlobalArgs},
     database,
     format::count,
-    sources,
+    sources::{self, Search, with_count},
     stdout::print_line,
 };
 
@@ -52,9 +52,12 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<()> {
-    let found = sources::find(&args.sources, &args.base, args.priority).await?;
+    let mut search = Search::start(&args.sources, &args.base, args.priority, false);
+    let first = search.next().await?; // a source that does not exist is reported before the database is created
     let store = database::connect_with_retries(global).await?;
-    let mut added = store.add(&found.recordings, None).await?;
+    let mut added = Added::default();
+    sources::add(&store, &mut search, first, None, &mut added).await?;
+    let found = search.found();
     let copied = match (&args.from_database, &args.query) {
         (Some(url), Some(query)) => {
             let query = Query::ask(url.clone(), query, args.priority);
@@ -106,13 +109,4 @@ async fn copy(
         tracing::warn!("{rows} of {url} skipped: the path is NULL or empty, or contains a NUL character");
     }
     Ok(passed_over)
-}
-
-/// Adds the number of recordings that were added before an error to its message.
-fn with_count(error: anyhow::Error, added: &Added) -> anyhow::Error {
-    if added.inserted == 0 {
-        return error;
-    }
-    let before = count(added.inserted, "recording");
-    error.context(format!("{before} added before this error; they stay, and the same command adds the rest"))
 }

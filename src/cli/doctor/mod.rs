@@ -1,4 +1,4 @@
-//! `prepare-audio doctor`: whether this machine has what a run needs.
+//! `prepare-audio doctor`: checks that a run would find on this machine what it needs.
 
 mod checks;
 mod onnx_runtime;
@@ -25,26 +25,26 @@ pub struct DoctorArgs {
     pub engine: EngineArgs,
 }
 
-/// What one check came to.
+/// The result of one check.
 struct Finding {
     topic: &'static str,
     verdict: Verdict,
     /// For people.
-    told: String,
+    text: String,
     /// The same for machines, an object.
     facts: Value,
 }
 
 enum Verdict {
-    /// As it should be.
+    /// It works.
     Fine,
-    /// Not there, and not needed with these settings.
+    /// It is missing, and not needed with these settings.
     Absent,
     /// A run would fail, with this exit code.
     Broken(u8),
 }
 
-/// Looks at everything, says it, and ends with the code that `fetch` would end with.
+/// Makes all checks and prints their results. The exit code is the one that `fetch` would end with.
 pub async fn run(global: &GlobalArgs, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let findings = [
         checks::features(),
@@ -59,7 +59,7 @@ pub async fn run(global: &GlobalArgs, args: &DoctorArgs) -> anyhow::Result<ExitC
     Ok(ExitCode::from(code(&findings)))
 }
 
-/// The database first: its code is the more telling one.
+/// The highest code. The database's says more than that of a setting.
 fn code(findings: &[Finding]) -> u8 {
     let broken = findings.iter().filter_map(|finding| match finding.verdict {
         Verdict::Broken(code) => Some(code),
@@ -80,13 +80,13 @@ fn as_json(findings: &[Finding]) -> Value {
 
 fn as_text(findings: &[Finding]) -> String {
     let mut text = format!("prepare-audio {}\n", env!("CARGO_PKG_VERSION"));
-    for Finding { topic, verdict, told, .. } in findings {
+    for Finding { topic, verdict, text: result, .. } in findings {
         let mark = match verdict {
             Verdict::Fine => "ok",
             Verdict::Absent => "-",
             Verdict::Broken(_) => "BAD",
         };
-        text += &format!("{topic:<14}{mark:<5}{told}\n");
+        text += &format!("{topic:<14}{mark:<5}{result}\n");
     }
     text += match code(findings) {
         0 => "all that a run needs is there",
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn finding(topic: &'static str, verdict: Verdict) -> Finding {
-        Finding { topic, verdict, told: "as told".into(), facts: json!({ "a": 1 }) }
+        Finding { topic, verdict, text: "the result".into(), facts: json!({ "a": 1 }) }
     }
 
     #[test]
@@ -109,6 +109,6 @@ mod tests {
         let both = [finding("database", Verdict::Broken(4)), finding("output", Verdict::Broken(2))];
         assert_eq!(code(&both), 4);
         assert_eq!(as_json(&both)["database"], json!({ "a": 1, "ok": false }));
-        assert!(as_text(&both).contains("database      BAD  as told\n"), "{}", as_text(&both));
+        assert!(as_text(&both).contains("database      BAD  the result\n"), "{}", as_text(&both));
     }
 }

@@ -1,4 +1,4 @@
-//! The check for ONNX Runtime: which library would be loaded. Whether the settings need it is the model's check.
+//! The check for ONNX Runtime: which library would be loaded. Whether the settings need it is checked with the model.
 
 use serde_json::{Value, json};
 
@@ -20,13 +20,13 @@ pub fn check() -> Finding {
     absent(error.code(), super::super::hints::with_hint(&error))
 }
 
-fn finding(verdict: Verdict, told: String, facts: Value) -> Finding {
-    Finding { topic: "onnx runtime", verdict, told, facts }
+fn finding(verdict: Verdict, text: String, facts: Value) -> Finding {
+    Finding { topic: "onnx runtime", verdict, text, facts }
 }
 
-fn absent(code: &str, told: String) -> Finding {
-    let facts = json!({ "error_code": code, "error": told });
-    finding(Verdict::Absent, told, facts)
+fn absent(code: &str, text: String) -> Finding {
+    let facts = json!({ "error_code": code, "error": text });
+    finding(Verdict::Absent, text, facts)
 }
 
 #[cfg(feature = "onnx")]

@@ -43,7 +43,12 @@ impl Summary<'_> {
             text += &format!(" ({:.0} x real time)", audio_s / wall_s);
         }
         text += &self.failures();
-        if self.pending > 0 {
+        if self.report.unavailable_folders > 0 {
+            let folders = count(self.report.unavailable_folders, "folder");
+            let recordings = count(self.pending, "recording");
+            text +=
+                &format!("\n{folders} of recordings not there: {recordings} stay pending; the log above says which");
+        } else if self.pending > 0 {
             let recordings = count(self.pending, "recording");
             text += &format!("\n{recordings} stay pending: another row has their source with these parameters already");
         }

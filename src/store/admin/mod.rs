@@ -12,11 +12,12 @@ impl Store {
     /// Counts by state; states without recordings are left out.
     pub async fn counts(&self) -> Result<Vec<StateCount>> {
         let mut counts = self.read(Statement::new(sql::COUNTS)).await?.all(StateCount::read)?;
+        counts.retain(|count: &StateCount| count.recordings > 0);
         counts.sort_by_key(|count| count.state);
         Ok(counts)
     }
 
-    /// The newest failures, newest first; quarantined ones only, where these are wanted.
+    /// The newest failures, newest first; with `quarantined_only`, those that were quarantined.
     pub async fn failures(&self, quarantined_only: bool, limit: usize) -> Result<Vec<Failure>> {
         let states = if quarantined_only { "'quarantined'" } else { "'failed', 'quarantined'" };
         let failures = Statement::new(sql::FAILURES.replace("{states}", states)).bind(rows(limit));
@@ -63,7 +64,7 @@ impl Store {
         self.change(sql::retry(&again)).await
     }
 
-    /// Cancels recordings, unless they are done; a worker that holds one learns it with the next heartbeat.
+    /// Cancels recordings, unless they are done. A worker that holds one stops at its next heartbeat.
     pub async fn cancel(&self, of: &Selection) -> Result<u64> {
         self.change(of.statement(sql::CANCEL)).await
     }

@@ -1,16 +1,18 @@
 //! The queue: adding recordings, and the claims under which workers prepare them.
 
-mod complete;
+mod end;
+mod exclusion;
 mod sql;
 mod types;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::json;
 
+pub use exclusion::Exclusion;
 pub use types::{
-    Added, AfterFailure, Claim, ClaimKey, Claimer, Isolation, NewRecording, Outlook, Reaped, Scope, State,
-    WorkerRegistration,
+    Added, AfterFailure, Claim, ClaimKey, Claimer, Ended, Ending, Isolation, NewRecording, Outlook, Reaped, Scope,
+    State, WorkRecord, WorkerRegistration,
 };
 
 use super::{
@@ -19,6 +21,9 @@ use super::{
 
 /// Sources to an INSERT: few enough that a million of them are not held twice.
 const ADD_AT_ONCE: usize = 10_000;
+
+/// Duplicates that are dropped in one transaction: few enough that other writes wait for some milliseconds only.
+const DROP_AT_ONCE: usize = 2_000;
 
 /// How often a claim is tried that met another process's claim of the same source.
 const CLAIM_ATTEMPTS: usize = 4;
@@ -60,9 +65,33 @@ impl Store {
     }
 
     /// Drops pending rows that never ran and whose source another row holds under `recipe` already. Returns how many.
+    ///
+    /// It reads all pending rows, which takes a second or two for a million of them. It holds no lock meanwhile, and drops
+    /// some rows at a time.
     pub async fn drop_duplicates(&self, recipe: &str) -> Result<u64> {
-        let drop = Statement::new(sql::DROP_DUPLICATES).bind(recipe.to_owned());
-        Ok(self.write(drop).await?.affected)
+        let mut dropped = 0;
+        let mut after = (i64::MIN, i64::MIN, i64::MIN);
+        loop {
+            let (priority, available_at, id) = after;
+            let find = Statement::new(sql::duplicates())
+                .bind(recipe.to_owned())
+                .bind(priority)
+                .bind(available_at)
+                .bind(id)
+                .bind(rows(DROP_AT_ONCE));
+            let found = self
+                .read(find)
+                .await?
+                .all(|row| Ok((row.integer("priority")?, row.integer("available_at")?, row.integer("id")?)))?;
+            let Some(last) = found.last() else { return Ok(dropped) };
+            after = *last;
+            let ids: Vec<i64> = found.iter().map(|(_, _, id)| *id).collect();
+            let drop = Statement::new(sql::drop_duplicates()).bind(json!(ids).to_string()).bind(recipe.to_owned());
+            dropped += self.write(drop).await?.affected;
+            if found.len() < DROP_AT_ONCE {
+                return Ok(dropped);
+            }
+        }
     }
 
     /// Reports recordings that were added, by this process or another, as soon as possible.
@@ -78,25 +107,49 @@ impl Store {
         self.backend.register_worker(worker).await
     }
 
-    /// Claims up to `limit` pending recordings: running from now on, attempts and token incremented.
+    /// Claims up to `limit` pending recordings, first those that are next: running from now on, attempts and token
+    /// incremented.
     pub async fn claim(&self, claimer: &Claimer, limit: usize, isolation: Isolation) -> Result<Vec<Claim>> {
-        let claim = Statement::new(sql::claim(claimer.scope, isolation))
+        self.claim_by(sql::claim(claimer.scope, isolation, false), claimer, limit).await
+    }
+
+    /// Claims as [`Store::claim`] does, for later: a recording does not count as the possible cause of its worker's death
+    /// before [`Store::begin`] was called for it.
+    pub async fn reserve(&self, claimer: &Claimer, limit: usize, isolation: Isolation) -> Result<Vec<Claim>> {
+        self.claim_by(sql::claim(claimer.scope, isolation, true), claimer, limit).await
+    }
+
+    /// Begins attempts under claims of `worker` that were kept in reserve; returns the keys that are still valid. The
+    /// others are lost.
+    pub async fn begin(&self, worker: &str, keys: &[ClaimKey]) -> Result<Vec<ClaimKey>> {
+        let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+        let begin = Statement::new(sql::BEGIN).bind(json!(ids).to_string()).bind(worker.to_owned());
+        let mut begun = self.write(begin).await?.all(ClaimKey::read)?;
+        begun.retain(|key| keys.contains(key));
+        Ok(begun)
+    }
+
+    async fn claim_by(&self, statement: String, claimer: &Claimer, limit: usize) -> Result<Vec<Claim>> {
+        let claim = Statement::new(statement)
             .bind(rows(limit))
             .bind(claimer.recipe.clone())
             .bind(claimer.worker.clone())
             .bind(milliseconds(claimer.lease))
             .bind(claimer.max_attempts);
-        self.call(|db| async move {
+        let claim = claimer.without.apply(claim);
+        let claimed = self.call(|db| async move {
             for _ in 1..CLAIM_ATTEMPTS {
                 match db.write(claim.clone()).await {
                     // Two workers on PostgreSQL met two rows of one source at the same moment: the later tries again.
                     Err(StoreError::Database { problem: Problem::Conflict, .. }) => {}
-                    claims => return claims?.all(Claim::read),
+                    claims => return claims?.all(Claim::read_with_position),
                 }
             }
-            db.write(claim).await?.all(Claim::read)
-        })
-        .await
+            db.write(claim).await?.all(Claim::read_with_position)
+        });
+        let mut claimed = claimed.await?;
+        claimed.sort_by_key(|(position, _)| *position); // RETURNING has no order
+        Ok(claimed.into_iter().map(|(_, claim)| claim).collect())
     }
 
     /// How long a recording that has to run alone has been waiting; `None` if there is none.
@@ -129,26 +182,6 @@ impl Store {
         .await
     }
 
-    /// Ends an attempt that failed; returns the recording's new state. It may be repeated, as [`Store::complete`] may.
-    ///
-    /// # Errors
-    /// [`StoreError::Lost`] if the claim is no longer valid; those of the database.
-    pub async fn fail(&self, key: &ClaimKey, code: &str, message: &str, after: AfterFailure) -> Result<State> {
-        let (held, code, message) = (key.clone(), code.to_owned(), message.to_owned());
-        let delay = match after {
-            AfterFailure::GiveUp => None,
-            AfterFailure::RetryIn(delay) => Some(milliseconds(delay)),
-        };
-        let state = self.call(|db| async move {
-            let fail = Statement::of_claim(sql::FAIL, &held).bind(&code).bind(message).bind(delay);
-            if let Some(state) = db.write(fail).await?.first(State::read)? {
-                return Ok(Some(state));
-            }
-            db.read(Statement::of_claim(sql::IS_FAILED, &held).bind(&code)).await?.first(State::read)
-        });
-        state.await?.ok_or(StoreError::Lost(key.id))
-    }
-
     /// Gives claims back, as after Ctrl-C: pending again, the attempt not counted. Lost ones are skipped.
     pub async fn release(&self, keys: &[ClaimKey]) -> Result<u64> {
         let keys = in_order(keys);
@@ -165,7 +198,7 @@ impl Store {
     }
 
     /// Takes recordings from workers that are dead or whose lease ran out: pending again, or quarantined when no attempt
-    /// is left. Returns them.
+    /// is left. Those that were only claimed, and not begun, are pending again as if they had been given back. Returns all.
     ///
     /// On SQLite the database's clock is this machine's, which may be set. So there a worker that is known to
     /// be alive loses a claim only when no heartbeat of it was seen for `patience`, by the monotonic clock.
@@ -180,15 +213,24 @@ impl Store {
         let liveness = self.backend.worker_liveness().await;
         self.call(|db| async move {
             let mut transaction = db.begin().await?;
-            let expired = match &liveness {
-                None => None,
+            let (begun, unbegun) = match &liveness {
+                None => (None, None),
                 Some(liveness) => {
                     let mut leases = transaction.execute(Statement::new(sql::LEASES)).await?.all(lease)?;
-                    leases.retain(|lease| known.iter().any(|known| (known.id, known.token) == (lease.id, lease.token)));
-                    Some(json!(liveness.expired(&leases, patience)).to_string())
+                    let known: HashSet<(i64, i64)> = known.iter().map(|lease| (lease.id, lease.token)).collect();
+                    leases.retain(|lease| known.contains(&(lease.id, lease.token)));
+                    let expired: HashSet<i64> = liveness.expired(&leases, patience).into_iter().collect();
+                    let expired = leases.iter().filter(|lease| expired.contains(&lease.id));
+                    let (begun, unbegun): (Vec<_>, Vec<_>) =
+                        expired.partition(|lease| lease.begun && liveness.had_begun(lease));
+                    let ids =
+                        |of: &[&Lease]| Some(json!(of.iter().map(|lease| lease.id).collect::<Vec<_>>()).to_string());
+                    (ids(&begun), ids(&unbegun))
                 }
             };
-            let reaped = transaction.execute(Statement::new(sql::REAP).bind(expired)).await?.all(Reaped::read)?;
+            let mut reaped = transaction.execute(Statement::new(sql::REAP).bind(begun)).await?.all(Reaped::read)?;
+            let unbegun = transaction.execute(Statement::new(sql::REAP_UNBEGUN).bind(unbegun)).await?;
+            reaped.extend(unbegun.all(Reaped::read)?);
             transaction.commit().await?;
             drop(liveness);
             Ok(reaped)
@@ -198,8 +240,13 @@ impl Store {
 
     /// What is left for a worker with this recipe.
     pub async fn outlook(&self, recipe: &str, scope: Scope) -> Result<Outlook> {
+        self.outlook_without(recipe, scope, &Exclusion::default()).await
+    }
+
+    /// The same, without pending recordings of an exclusion.
+    pub async fn outlook_without(&self, recipe: &str, scope: Scope, without: &Exclusion) -> Result<Outlook> {
         let outlook = Statement::new(sql::scoped(sql::OUTLOOK, scope, "$1")).bind(recipe.to_owned());
-        self.read(outlook).await?.one(Outlook::read)
+        self.read(without.apply(outlook)).await?.one(Outlook::read)
     }
 }
 
@@ -210,6 +257,7 @@ fn lease(row: &Row) -> sqlx::Result<Lease> {
         worker: row.text("worker")?,
         lease_until: row.integer("lease_until")?,
         expired: row.integer("expired")? != 0,
+        begun: row.integer("begun")? != 0,
     })
 }
 

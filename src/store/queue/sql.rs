@@ -23,7 +23,9 @@ ON CONFLICT DO NOTHING";
 
 /// `$1` limit, `$2` recipe, `$3` worker, `$4` lease, `$5` the most attempts, or NULL for the row's own.
 ///
-/// `{isolation}` says whether recordings that crashed a process are wanted: those alone, or none of them.
+/// `{isolation}` selects recordings that crashed a process, or all others. `{without}`, which is filled in when the
+/// statement is run, leaves out those of an [`Exclusion`](super::Exclusion). `{started}` is when the attempt begins: now, or
+/// NULL for a claim that is kept in reserve until [`BEGIN`].
 ///
 /// A claimed row takes the claimer's recipe, and (source, recipe) is unique. So a row is skipped when its source has
 /// that recipe already; and of several pending rows of one source, which all would get it, only the first is taken.
@@ -44,21 +46,30 @@ WITH chosen AS MATERIALIZED (
     LIMIT $1 {lock}
 )
 UPDATE recording
-SET state = 'running', recipe = $2, worker = $3, lease_until = {now} + $4, started_at = {now}, claim_id = {nonce},
+SET state = 'running', recipe = $2, worker = $3, lease_until = {now} + $4, started_at = {started}, claim_id = {nonce},
     token = token + 1, attempts = attempts + 1, max_attempts = COALESCE($5, max_attempts), error_code = NULL,
     error = NULL, finished_at = NULL
 FROM chosen
 WHERE recording.id = chosen.id
-RETURNING recording.id, token, claim_id, source, attempts, max_attempts, crashes";
+RETURNING recording.id, token, claim_id, source, attempts, max_attempts, crashes, priority, recording.available_at";
 
-/// The claim for a scope and an isolation.
-pub fn claim(scope: Scope, isolation: Isolation) -> String {
+/// The claim for a scope and an isolation, begun at once or kept in reserve.
+pub fn claim(scope: Scope, isolation: Isolation, in_reserve: bool) -> String {
     let isolation = match isolation {
-        Isolation::Shared => "r.crashes = 0",
-        Isolation::Isolated => "r.crashes > 0",
+        Isolation::Shared => "r.crashes = 0{without}",
+        Isolation::Isolated => "r.crashes > 0{without}",
     };
-    scoped(CLAIM, scope, "$2").replace("{isolation}", isolation)
+    let started = if in_reserve { "NULL" } else { "{now}" };
+    scoped(CLAIM, scope, "$2").replace("{isolation}", isolation).replace("{started}", started)
 }
+
+/// `$1` ids as JSON, `$2` worker: attempts under claims kept in reserve begin. A begun recording counts as the possible
+/// cause of its worker's death, so this is written before it is true.
+pub const BEGIN: &str = "
+UPDATE recording SET started_at = {now} FROM {unsynced}
+WHERE unsynced.applies IS NOT NULL AND state = 'running' AND worker = $2
+  AND id IN (SELECT CAST(list.value AS BIGINT) FROM {list})
+RETURNING id, token, claim_id";
 
 /// A statement for a claimer's scope, whose recipe is `recipe` of its parameters.
 pub fn scoped(text: &str, scope: Scope, recipe: &str) -> String {
@@ -100,12 +111,14 @@ WHERE id = $1 AND token = $2 AND claim_id = $3 AND state IN ('pending', 'failed'
 pub const RELEASE: &str = "
 UPDATE recording SET state = 'pending', lease_until = NULL, finished_at = {now}, attempts = attempts - 1 WHERE {fence}";
 
-/// What a reaper has to know of the running rows where leases alone do not decide.
+/// The running rows, for databases where leases alone do not decide whether a claim has ended.
 pub const LEASES: &str = "
-SELECT id, token, COALESCE(worker, '') AS worker, lease_until, CASE WHEN lease_until < {now} THEN 1 ELSE 0 END AS expired
+SELECT id, token, COALESCE(worker, '') AS worker, lease_until, CASE WHEN lease_until < {now} THEN 1 ELSE 0 END AS expired,
+       CASE WHEN started_at IS NULL THEN 0 ELSE 1 END AS begun
 FROM recording WHERE state = 'running'";
 
-/// Takes back recordings whose claims ended: `$1` their ids as JSON, or NULL for all whose lease ran out.
+/// Takes back recordings whose attempts were under way when their claims ended: `$1` their ids as JSON, or NULL for all
+/// whose lease ran out.
 ///
 /// They may be claimed at once, as they could before. `available_at` does not become now: on SQLite that is this process's
 /// clock, and if that is set back later, they would wait until it has caught up.
@@ -113,7 +126,8 @@ pub const REAP: &str = "
 WITH lapsed AS MATERIALIZED (
     SELECT r.id FROM recording r
     WHERE r.state = 'running'
-      AND ($1 IS NULL AND r.lease_until < {now} OR r.id IN (SELECT CAST(list.value AS BIGINT) FROM {list})) {lock}
+      AND ($1 IS NULL AND r.lease_until < {now} AND r.started_at IS NOT NULL
+           OR r.id IN (SELECT CAST(list.value AS BIGINT) FROM {list})) {lock}
 )
 UPDATE recording
 SET state = CASE WHEN attempts < max_attempts THEN 'pending' ELSE 'quarantined' END,
@@ -127,18 +141,50 @@ FROM lapsed
 WHERE recording.id = lapsed.id
 RETURNING state, source, recipe, COALESCE(claim_id, '') AS claim_id, error";
 
-/// `$1` recipe.
-pub const DROP_DUPLICATES: &str = "
-DELETE FROM recording
-WHERE state = 'pending' AND attempts = 0 AND recipe = ''
-  AND EXISTS (SELECT 1 FROM recording o WHERE o.source = recording.source AND o.recipe = $1
+/// Takes back recordings that were only claimed when their claims ended: `$1` as for [`REAP`]. The attempt is not counted,
+/// as with [`RELEASE`].
+pub const REAP_UNBEGUN: &str = "
+WITH lapsed AS MATERIALIZED (
+    SELECT r.id FROM recording r
+    WHERE r.state = 'running'
+      AND ($1 IS NULL AND r.lease_until < {now} AND r.started_at IS NULL
+           OR r.id IN (SELECT CAST(list.value AS BIGINT) FROM {list})) {lock}
+)
+UPDATE recording
+SET state = 'pending', token = token + 1, attempts = attempts - 1, lease_until = NULL, finished_at = {now}
+FROM lapsed
+WHERE recording.id = lapsed.id
+RETURNING state, source, recipe, COALESCE(claim_id, '') AS claim_id, '' AS error";
+
+/// Which rows are duplicates: pending, never tried, and their source has a row of the recipe `{recipe}` already.
+const IS_DUPLICATE: &str = "
+r.state = 'pending' AND r.attempts = 0 AND r.recipe = ''
+  AND EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = {recipe}
               AND o.state IN ('done', 'failed', 'quarantined', 'running'))";
+
+/// `$1` recipe, `$2` to `$4` priority, time and id to start behind, `$5` limit: duplicates in the order of claims.
+pub fn duplicates() -> String {
+    format!(
+        "SELECT r.id, r.priority, r.available_at FROM recording r
+         WHERE (r.priority, r.available_at, r.id) > ($2, $3, $4) AND {}
+         ORDER BY r.priority, r.available_at, r.id LIMIT $5",
+        IS_DUPLICATE.replace("{recipe}", "$1")
+    )
+}
+
+/// `$1` ids as JSON, `$2` recipe: deletes those of them that still are duplicates.
+pub fn drop_duplicates() -> String {
+    format!(
+        "DELETE FROM recording AS r WHERE r.id IN (SELECT CAST(list.value AS BIGINT) FROM {{list}}) AND {}",
+        IS_DUPLICATE.replace("{recipe}", "$2")
+    )
+}
 
 /// `$1` recipe.
 pub const OUTLOOK: &str = "
 WITH waiting AS (
     SELECT r.available_at FROM recording r
-    WHERE r.state = 'pending' {bound}
+    WHERE r.state = 'pending' {bound}{without}
       AND (r.recipe = $1 OR NOT EXISTS (SELECT 1 FROM recording o WHERE o.source = r.source AND o.recipe = $1))
 ), due AS (
     SELECT MIN(available_at) AS at FROM waiting

@@ -1,9 +1,11 @@
 //! What a run and the queue exchange.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
+use prepare_audio_types::PreparedRecording;
 use serde::Serialize;
 
+use super::Exclusion;
 use crate::store::row::Row;
 
 /// The state of a recording.
@@ -20,7 +22,7 @@ pub enum State {
     Failed,
     /// Crashed its process, or lost its worker, too often.
     Quarantined,
-    /// A user does not want it any more.
+    /// A user has cancelled it.
     Cancelled,
 }
 
@@ -55,13 +57,15 @@ pub struct Claimer {
     pub recipe: String,
     /// How long a claim is valid without a heartbeat.
     pub lease: Duration,
-    /// Which rows it wants.
+    /// Which rows it claims.
     pub scope: Scope,
     /// How often a recording may be tried; `None` leaves it to the row.
     pub max_attempts: Option<i64>,
+    /// Recordings that are left alone for now.
+    pub without: Exclusion,
 }
 
-/// Which pending rows a claimer wants.
+/// Which pending rows a claimer claims.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// All that are not prepared under its recipe.
@@ -114,14 +118,16 @@ pub struct Claim {
 }
 
 impl Claim {
-    pub(super) fn read(row: &Row) -> sqlx::Result<Self> {
-        Ok(Self {
+    /// Reads a claim with its position in the queue: priority, time and id.
+    pub(super) fn read_with_position(row: &Row) -> sqlx::Result<((i64, i64, i64), Self)> {
+        let claim = Self {
             key: ClaimKey::read(row)?,
             source: row.text("source")?,
             attempts: row.integer("attempts")?,
             max_attempts: row.integer("max_attempts")?,
             crashes: row.integer("crashes")?,
-        })
+        };
+        Ok(((row.integer("priority")?, row.integer("available_at")?, claim.key.id), claim))
     }
 }
 
@@ -183,7 +189,7 @@ pub struct Reaped {
     pub recipe: String,
     /// The claim that ended, which names temporary files.
     pub claim_id: String,
-    /// The row's error message from now on.
+    /// The row's error message from now on; empty where the attempt had not begun.
     pub error: String,
 }
 
@@ -208,5 +214,51 @@ pub enum AfterFailure {
     RetryIn(Duration),
 }
 
+/// How an attempt ends.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// The recording is prepared. It is shared, not copied, so that the call can be repeated at no cost.
+    Done(Arc<PreparedRecording>),
+    /// The attempt failed.
+    Failed {
+        /// The stable code of the error.
+        code: String,
+        /// The message.
+        message: String,
+        /// What happens next.
+        after: AfterFailure,
+    },
+    /// The claim is given back, and the attempt is not counted.
+    Released,
+}
+
+/// What an [`Ending`] has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The recording is done, or was made so by the same claim before.
+    Done,
+    /// The attempt is recorded as failed; this is the recording's new state.
+    Failed(State),
+    /// The recording is pending again.
+    Released,
+    /// The claim was no longer valid. Nothing was changed.
+    Lost,
+}
+
 /// Makes it known that a process is alive and may own claims, until it is dropped.
-pub trait WorkerRegistration: Send + Sync {}
+pub trait WorkerRegistration: Send + Sync {
+    /// Where the process records which recordings it is working on, for others to read after its death. `None` if only the
+    /// database can record it, by [`Store::begin`](crate::store::Store::begin).
+    fn work_record(&self) -> Option<Arc<dyn WorkRecord>> {
+        None
+    }
+}
+
+/// Which recordings a process is working on. It outlives the process.
+pub trait WorkRecord: Send + Sync {
+    /// The work in `slot` is about to begin: the recording counts as the possible cause if the process dies now.
+    fn begin(&self, slot: usize, key: &ClaimKey);
+
+    /// The work in `slot` is over.
+    fn end(&self, slot: usize);
+}

@@ -17,7 +17,7 @@ pub struct SegmentOf {
     pub source: String,
     /// The recording's recipe.
     pub recipe: String,
-    /// What the user's own table says of the recording, a JSON object.
+    /// The recording's metadata from the user's own table, a JSON object.
     #[serde(serialize_with = "prepare_audio_types::serialize_json_text", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<String>,
     /// The segment itself.

@@ -12,7 +12,12 @@ use sqlx::{
 };
 
 use super::{file_identity::FileIdentity, network_filesystem};
-use crate::store::{Problem, Result, StoreError, migrations};
+use crate::store::{
+    Problem, Result, StoreError,
+    backend::Transaction,
+    executor::{self, OpenTransaction},
+    migrations,
+};
 
 /// How long a write waits for the other processes' writes.
 const BUSY: Duration = Duration::from_secs(30);
@@ -44,9 +49,18 @@ pub async fn migrate(name: &str, path: &Path) -> Result<()> {
     let options = options(path).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let driver = |error| StoreError::driver(name, &error);
     let mut connection = options.connect().await.map_err(driver)?;
-    // Not `run`: its future cannot be spawned ("implementation of `Acquire` is not general enough").
-    let migrated = migrations::SQLITE.run_direct(None, &mut connection, false).await;
-    migrated.map_err(|error| StoreError::migration(name, &error))?;
+    // Readers need no write lock where nothing is missing.
+    let applied = executor::execute(&mut connection, &name.into(), migrations::applied_statement()).await;
+    let is_up_to_date = match applied {
+        Err(StoreError::Database { problem: Problem::Statement, .. }) => false, // no such table
+        applied => migrations::SQLITE.is_up_to_date(name, &applied?.all(migrations::read_applied)?)?,
+    };
+    if !is_up_to_date {
+        let transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(driver)?;
+        let mut transaction = OpenTransaction { database: name.into(), transaction };
+        migrations::SQLITE.bring_up_to_date(name, &mut transaction).await?;
+        Box::new(transaction).commit().await?;
+    }
     connection.close().await.map_err(driver)
 }
 

@@ -46,7 +46,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(90);
 
     fn lease(worker: &str, lease_until: i64, expired: bool) -> Lease {
-        Lease { id: 1, token: 1, worker: worker.to_owned(), lease_until, expired }
+        Lease { id: 1, token: 1, worker: worker.to_owned(), lease_until, expired, begun: true }
     }
 
     #[test]

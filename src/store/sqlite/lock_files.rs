@@ -1,16 +1,19 @@
 //! The files beside the database: `<db>.lock`, and `<db>-workers/` with one locked file for each live worker.
 //!
 //! The operating system releases a lock when its process dies, however it dies, so a file that can be locked is a dead
-//! worker's. That shows at once what a lease shows after a minute and a half.
+//! worker's. That shows at once what a lease shows after a minute and a half. The file's content, its name and what it
+//! was working on, is written by `work_record.rs`.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
+use super::work_record::{self, SlotFile};
 use crate::store::{Problem, Result, StoreError};
 
 /// Held by the one process that migrates, registers a worker, or looks for dead workers.
@@ -59,7 +62,10 @@ pub struct WorkerLocks {
 pub struct WorkerLock {
     worker: String,
     path: PathBuf,
-    _lock: File,
+    /// The recordings, as id and token, that a dead worker was working on; `None` if it did not record that.
+    begun: Option<Vec<(i64, i64)>>,
+    /// The locked file, shared with the record of this process's work.
+    file: Arc<File>,
 }
 
 impl WorkerLock {
@@ -72,7 +78,12 @@ impl WorkerLock {
         file.try_lock()?;
         file.set_len(0)?;
         file.write_all(worker.as_bytes())?;
-        Ok(Self { worker: worker.to_owned(), path, _lock: file })
+        Ok(Self { worker: worker.to_owned(), path, begun: None, file: Arc::new(file) })
+    }
+
+    /// Records in the file what this process is working on.
+    pub fn record(&self) -> Arc<SlotFile> {
+        Arc::new(SlotFile::begin(Arc::clone(&self.file), &self.worker))
     }
 
     /// Checks all locks, and takes over those whose workers are dead.
@@ -101,14 +112,20 @@ impl WorkerLock {
             Err(fs::TryLockError::WouldBlock) => true,
             locked => locked.map(|()| false)?,
         };
-        let mut worker = String::new();
-        file.read_to_string(&mut worker)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        let (worker, begun) = work_record::parse(&content);
         if is_held {
             locks.alive.push(worker);
         } else {
-            locks.dead.push(Self { worker, path, _lock: file });
+            locks.dead.push(Self { worker, path, begun, file: Arc::new(file) });
         }
         Ok(())
+    }
+
+    /// The recordings, as id and token, that the worker was working on when it died; `None` if that is not known.
+    pub fn begun(&self) -> Option<&[(i64, i64)]> {
+        self.begun.as_deref()
     }
 
     /// The worker's name.

@@ -7,6 +7,7 @@ mod lock_files;
 pub(super) mod lock_holder;
 mod network_filesystem;
 mod read_only;
+mod work_record;
 
 use std::{
     path::Path,
@@ -29,7 +30,7 @@ use self::{
     lock_files::{SetupLock, WorkerLock, WorkerLocks},
 };
 use super::{
-    DatabaseUrl, Notifications, Result, StoreError, WorkerRegistration,
+    DatabaseUrl, Notifications, Result, StoreError, WorkRecord, WorkerRegistration,
     backend::{Backend, Lease, Transaction, WorkerLiveness},
     dialect::Dialect,
     executor::{self, Driver, OpenTransaction},
@@ -57,6 +58,7 @@ impl Driver for Sqlite {
         list: "(SELECT value, key AS position FROM json_each($1)) AS list",
         new: "(SELECT json_extract(value, '$[0]') AS source, json_extract(value, '$[1]') AS priority,
                       json_extract(value, '$[2]') AS metadata, key AS position FROM json_each($1)) AS new",
+        unsynced: "(SELECT 1 AS applies) AS unsynced", // not used: a file beside the database says what was begun
         // SQLite searches the names of all parameters for each one: quadratic time for thousands of them.
         numbered_values: false,
     };
@@ -193,7 +195,11 @@ impl Backend for SqliteBackend {
     }
 }
 
-impl WorkerRegistration for WorkerLock {}
+impl WorkerRegistration for WorkerLock {
+    fn work_record(&self) -> Option<Arc<dyn WorkRecord>> {
+        Some(self.record())
+    }
+}
 
 /// The workers by their lock files.
 struct LockedWorkers {
@@ -205,6 +211,11 @@ impl WorkerLiveness for LockedWorkers {
     fn expired(&self, leases: &[Lease], patience: Duration) -> Vec<i64> {
         let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
         observer.expired(leases, &self.locks, patience, Instant::now())
+    }
+
+    fn had_begun(&self, lease: &Lease) -> bool {
+        let lock = self.locks.dead.iter().find(|lock| lock.name() == lease.worker);
+        lock.and_then(WorkerLock::begun).is_none_or(|begun| begun.contains(&(lease.id, lease.token)))
     }
 }
 

@@ -14,15 +14,12 @@ use crate::store::{
     DatabaseUrl, Notifications, Problem, Result, StoreError, WorkerRegistration,
     backend::{Backend, Transaction, WorkerLiveness},
     executor, migrations,
-    row::{Answer, Row},
+    row::Answer,
     statement::Statement,
 };
 
 /// How often a watcher would check the file.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The migrations that the tables have gone through.
-const APPLIED: &str = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
 
 /// A file that is only read.
 pub struct ReadOnlyBackend {
@@ -37,9 +34,11 @@ impl ReadOnlyBackend {
         let name: Arc<str> = DatabaseUrl::Sqlite(path.to_owned()).to_string().into();
         let path = connections::absolute(&name, path)?;
         let backend = Self { name, path };
-        let applied = backend.read(Statement::new(APPLIED)).await?;
-        let applied = applied.all(|row: &Row| Ok((row.integer("version")?, row.blob("checksum")?)))?;
-        if migrations::is_up_to_date(&migrations::SQLITE, &applied) {
+        let applied = match backend.read(migrations::applied_statement()).await {
+            Err(StoreError::Database { problem: Problem::Statement, .. }) => Vec::new(), // no such table
+            applied => applied?.all(migrations::read_applied)?,
+        };
+        if migrations::SQLITE.is_up_to_date(&backend.name, &applied)? {
             return Ok(backend);
         }
         let cause = "they are of another version, and this user may not write the database to bring them up to date";

@@ -86,6 +86,33 @@ fn crashes_lose_nothing(database: Database) {
     fleet::assert_all_succeeded(&queue, &ended);
 }
 
+/// Processes that die between two group commits: the files of the next group are published, its rows are not, and more
+/// recordings are claimed ahead.
+#[test]
+fn a_death_between_commits_loses_nothing_on_sqlite() {
+    let (queue, aborted) = deaths_between_commits(Database::Sqlite).unwrap();
+    // What was claimed ahead, or waited for its commit, has not crashed: two workers had begun two recordings at most.
+    let crashes = queue.crashes();
+    assert!(crashes <= 2 * aborted, "{crashes} recordings have crashed in {aborted} deaths");
+}
+
+#[test]
+fn a_death_between_commits_loses_nothing_on_postgres() {
+    deaths_between_commits(Database::Postgres);
+}
+
+fn deaths_between_commits(database: Database) -> Option<(Queue, usize)> {
+    let queue = Queue::new(database, if is_long() { 2000 } else { 200 })?;
+    queue.add(queue.len());
+    let fault = [("PREPARE_AUDIO_FAULT_ABORT_COMMIT", "4")];
+    let ended = Fleet::start(&queue, 2, &["--max-attempts", "100000"], &fault).finish(STALL_TIME);
+    queue.audit().assert_clean();
+    let aborted = ended.iter().filter(|status| fleet::has_aborted(status)).count();
+    assert!(aborted > 0, "no process died");
+    println!("{database:?}: {aborted} deaths between commits");
+    Some((queue, aborted))
+}
+
 /// Waits until at least one process holds a recording, and returns the processes that do. If everything is done, it adds
 /// `more` recordings.
 fn wait_for_holders(queue: &Queue, fleet: &mut Fleet, more: usize) -> Vec<usize> {

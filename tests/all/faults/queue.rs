@@ -94,6 +94,13 @@ impl Queue {
         audit::audit(&self.url, &self.dir.path("segments"), &self.expected)
     }
 
+    /// How often recordings were held responsible for the death of their process.
+    pub fn crashes(&self) -> usize {
+        let sums: Vec<(i64,)> =
+            audit::rows(&self.url, "SELECT CAST(COALESCE(SUM(crashes), 0) AS BIGINT) FROM recording");
+        sums[0].0 as usize
+    }
+
     /// The sources in a state, with their error codes.
     pub fn ended_as(&self, state: &str) -> Vec<(String, String)> {
         let sql =

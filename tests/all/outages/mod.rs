@@ -13,4 +13,6 @@ mod restarts;
 mod scenario;
 mod server;
 mod signals;
+mod source_folders;
+mod tls;
 mod watch_mode;

@@ -2,7 +2,11 @@
 
 use std::{
     fs,
-    os::unix::{fs::chown, process::CommandExt},
+    net::TcpListener,
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -20,7 +24,7 @@ use crate::support::{
 /// Runs the server until the shell's standard input ends, which happens however the tests end. Then all of its processes
 /// stop immediately, as in a power failure.
 const RUN: &str = r#"
-"$1/postgres" -D "$2/data" -k "$2" -c "listen_addresses=$3" >>"$2/log" 2>&1 &
+"$1/postgres" -D "$2/data" -k "$2" -c "listen_addresses=$3" -p "$4" >>"$2/log" 2>&1 &
 server=$!
 cat >/dev/null
 kill -QUIT $server
@@ -36,6 +40,9 @@ pub struct OwnServer {
     binaries: PathBuf,
     /// A TCP address to listen on besides the socket, and the network namespace that has it.
     network: Option<(String, String)>,
+    /// Where it listens in the namespace of the tests.
+    addresses: &'static str,
+    port: u16,
     shell: Option<Child>,
 }
 
@@ -44,7 +51,7 @@ impl OwnServer {
     pub fn new(network: Option<(String, String)>) -> Option<Self> {
         let Some(binaries) = find_binaries() else { return skip() };
         let folder = tempfile::Builder::new().prefix("pa-own-").tempdir().unwrap();
-        let server = Self { folder, binaries, network, shell: None };
+        let server = Self { folder, binaries, network, addresses: "", port: 5432, shell: None };
         if let Some((uid, gid)) = unprivileged_user() {
             chown(server.folder(), Some(uid), Some(gid)).unwrap();
         }
@@ -55,6 +62,30 @@ impl OwnServer {
         let access = server.folder().join("data/pg_hba.conf");
         fs::write(access, "local all all trust\nhost all all all trust\n").unwrap();
         Some(server)
+    }
+
+    /// A server with TLS on the loopback addresses `addresses`, with `server.crt` and `server.key` of `certificates`.
+    pub fn with_tls(certificates: &Path, addresses: &'static str) -> Option<Self> {
+        let mut server = Self::new(None)?;
+        let data = server.folder().join("data");
+        for name in ["server.crt", "server.key"] {
+            let file = data.join(name);
+            fs::copy(certificates.join(name), &file).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((uid, gid)) = unprivileged_user() {
+                chown(&file, Some(uid), Some(gid)).unwrap();
+            }
+        }
+        fs::write(data.join("postgresql.auto.conf"), "ssl = on\n").unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        (server.addresses, server.port) = (addresses, free);
+        server.start();
+        Some(server)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     fn folder(&self) -> &Path {
@@ -72,7 +103,7 @@ impl OwnServer {
 
     /// Starts the server without waiting until it accepts connections.
     pub fn launch(&mut self) {
-        let address = self.network.as_ref().map_or("", |(address, _)| address);
+        let address = self.network.as_ref().map_or(self.addresses, |(address, _)| address);
         let mut shell = match &self.network {
             None => self.unprivileged(Command::new("sh")),
             Some((_, namespace)) => {
@@ -83,7 +114,7 @@ impl OwnServer {
                 command
             }
         };
-        shell.args(["-c", RUN, "sh"]).arg(&self.binaries).arg(self.folder()).arg(address);
+        shell.args(["-c", RUN, "sh"]).arg(&self.binaries).arg(self.folder()).arg(address).arg(self.port.to_string());
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         self.shell = Some(shell.spawn().unwrap());
     }
@@ -114,7 +145,7 @@ impl OwnServer {
 
     /// The address of a database at the server's socket.
     pub fn at_socket(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost/{database}?host={}", self.folder().display())
+        format!("postgres://postgres@localhost/{database}?host={}&port={}", self.folder().display(), self.port)
     }
 
     /// Creates a database.

@@ -1,6 +1,11 @@
 //! `prepare-audio doctor`.
 
-use crate::support::test_dir::{TestDir, fixture};
+use crate::support::{
+    pgbouncer::Pooler,
+    postgres::Server,
+    test_database::runtime,
+    test_dir::{CommandOutput, TestDir, fixture},
+};
 
 #[test]
 fn doctor_finds_no_fault_and_changes_nothing() {
@@ -15,7 +20,7 @@ fn doctor_finds_no_fault_and_changes_nothing() {
     assert_eq!(output["output"]["writable"], true);
     assert_eq!(output["ffmpeg"]["path"], serde_json::Value::Null, "the tests' PATH is empty");
     let text = dir.run(&["doctor"]).exits(0).stdout;
-    assert!(text.contains("can be made") && text.ends_with("all that a run needs is there\n"), "{text}");
+    assert!(text.contains("can be created") && text.ends_with("all that a run needs is there\n"), "{text}");
     assert_eq!(dir.path(".").read_dir().unwrap().count(), 0);
 }
 
@@ -47,6 +52,19 @@ fn doctor_reports_the_schema_and_the_counts_of_a_database() {
 }
 
 #[test]
+fn a_pooler_is_reported() {
+    let Some(server) = Server::get() else { return };
+    let Some(pooler) = Pooler::get(server) else { return };
+    let direct = runtime().block_on(server.database());
+    let dir = TestDir::new();
+    let doctor = |url: &str| {
+        let output = dir.command(&["doctor", "--json"]).env("DATABASE_URL", url).output().unwrap();
+        CommandOutput::from(output).exits(0).json()["database"]["pooler"].clone()
+    };
+    assert_eq!((doctor(&direct), doctor(&pooler.url(&direct))), (false.into(), true.into()));
+}
+
+#[test]
 fn a_fault_has_the_exit_code_that_a_run_would_have() {
     let dir = TestDir::new();
     dir.write("broken.db", "not a database, but long enough to be read as one ".repeat(20));
@@ -74,6 +92,6 @@ fn doctor_reports_the_version_of_the_ffmpeg_on_the_path() {
     let script = dir.write("bin/ffmpeg", "#!/bin/sh\necho ffmpeg version 7.1.1 Copyright\n");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let output = dir.command(&["doctor", "--json"]).env("PATH", dir.path("bin")).output().unwrap();
-    let output = crate::support::test_dir::CommandOutput::from(output).exits(0).json();
+    let output = CommandOutput::from(output).exits(0).json();
     assert_eq!(output["ffmpeg"]["version"], "7.1.1");
 }

@@ -124,6 +124,115 @@ fn the_other_columns_of_lists_are_metadata() {
     assert!(dir.segments(&["c.wav"]).iter().all(|row| row.get("metadata").is_none()));
 }
 
+/// What a NAS and macOS store beside the recordings would fail, and the exit code of a nightly run would be 1.
+#[test]
+fn folders_and_lists_are_taken_as_systems_leave_them() {
+    let dir = TestDir::new();
+    dir.copy("speech/wav_s16_16k_mono.wav", "in/a.wav");
+    dir.copy("speech/pauses.wav", "in/sub/b.wav");
+    for junk in ["in/._a.wav", "in/sub/@eaDir/b.wav", "in/.AppleDouble/a.wav", "in/.Trash-1000/files/c.wav"] {
+        dir.write(junk, "no audio");
+    }
+    dir.run(&["fetch", "in", "--no-audio"]).exits(0);
+    assert_eq!(dir.count("done"), 2);
+    dir.write("list.csv", "\u{feff}id;path;note\r\n1;in/a.wav;1,5\r\n");
+    dir.write("list.jsonl", "\u{feff}{\"path\":\"in/sub/b.wav\"}\r\n");
+    let output = dir.run(&["add", "list.csv", "list.jsonl", "--json"]).exits(0).json();
+    assert_eq!(output, json!({ "inserted": 0, "known": 2 }));
+}
+
+/// Nothing is added before an error in a set of sources that fits into one batch; what was added before a later one stays.
+#[test]
+fn many_sources_are_added_in_batches() {
+    let dir = TestDir::new();
+    let rows = |number: usize| (1..=number).map(|n| format!("{{\"path\":\"{n}.wav\"}}\n")).collect::<String>();
+    dir.write("short.jsonl", rows(9_000) + "{\"path\":\n");
+    let output = dir.run(&["add", "short.jsonl"]).exits(2);
+    assert!(output.stderr.contains("short.jsonl: line 9001"), "{}", output.stderr);
+    assert!(!dir.path("prepare-audio.db").exists());
+    dir.write("long.jsonl", rows(25_000) + "{\"path\":\n");
+    let output = dir.run(&["add", "long.jsonl"]).exits(2);
+    assert!(output.stderr.contains("20000 recordings added before this error; they stay"), "{}", output.stderr);
+    dir.write("list.jsonl", rows(25_000));
+    dir.run(&["add", "gone.wav", "list.jsonl"]).exits(2);
+    assert_eq!(dir.count("pending"), 20_000);
+    let output = dir.run(&["fetch", "list.jsonl", "list.jsonl", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!((&output["recordings"], &output["new"]), (&25_000.into(), &5_000.into()));
+    let output = dir.run(&["add", "list.jsonl", "list.jsonl", "--json"]).exits(0).json();
+    assert_eq!(output, json!({ "inserted": 5_000, "known": 45_000 }));
+    let in_order = dir.query_row("SELECT COUNT(*) AS n FROM recording WHERE source LIKE '%/' || id || '.wav'");
+    assert_eq!(in_order["n"], 25_000);
+}
+
+/// NeMo's `offset` and `duration` mean a part of the file, whose segments have the times of the file. Each part gives what
+/// the same samples give as a file of their own.
+#[test]
+fn parts_of_a_file_are_recordings_of_their_own() {
+    let dir = TestDir::new();
+    dir.copy("speech/pauses.wav", "a.wav");
+    let (start, end) = (1.0, 5.5);
+    let part = |name: &str, from: f64, to: f64| {
+        let mut wav = hound::WavReader::open(dir.path("a.wav")).unwrap();
+        let spec = wav.spec();
+        assert_eq!((spec.sample_rate, spec.channels), (16_000, 1));
+        let samples: Vec<i16> = wav.samples().map(Result::unwrap).collect();
+        let mut cut = hound::WavWriter::create(dir.path(name), spec).unwrap();
+        let range = (from * 16_000.0) as usize..((to * 16_000.0) as usize).min(samples.len());
+        samples[range].iter().for_each(|sample| cut.write_sample(*sample).unwrap());
+        cut.finalize().unwrap();
+    };
+    part("cut.wav", start, end);
+    dir.write(
+        "manifest.json",
+        "{\"audio_filepath\":\"a.wav\",\"offset\":1.0,\"duration\":4.5,\"text\":\"x\"}\n\
+         {\"audio_filepath\":\"a.wav\",\"offset\":5.5}\n{\"audio_filepath\":\"a.wav\",\"offset\":3600}\n",
+    );
+    let settings = ["--merge-to", "10", "--workers", "2"];
+    dir.run(&[&["fetch", "manifest.json", "cut.wav", "--json"][..], &settings].concat()).exits(1);
+    assert_eq!(dir.run(&["add", "manifest.json", "--json"]).exits(0).json()["known"], 3);
+    assert_eq!(dir.query_row("SELECT error_code AS c FROM recording WHERE source LIKE '%#t=3600'")["c"], "no_samples");
+    let of = |name: &str| dir.segments(&[dir.path(name).to_str().unwrap()]);
+    let compare = |parts: &[Value], cuts: &[Value]| {
+        assert!(!cuts.is_empty() && parts.len() == cuts.len(), "{parts:?} {cuts:?}");
+        for (part, cut) in parts.iter().zip(cuts) {
+            for (key, by) in [("start_s", 1.0), ("end_s", 1.0), ("start_sample", 16_000.0), ("end_sample", 16_000.0)] {
+                let number = |row: &Value| row[key].as_f64().unwrap();
+                assert!((number(part) - number(cut) - start * by).abs() < 1e-6, "{key}: {part} {cut}");
+            }
+            assert_eq!((&part["sha256"], &part["cut"]), (&cut["sha256"], &cut["cut"]));
+            assert_eq!(part["mean_probability"], cut["mean_probability"]);
+            let first = |row: &Value| row["parts"][0][0].as_i64().unwrap();
+            assert_eq!(first(part), first(cut) + 16_000);
+        }
+    };
+    compare(&of("a.wav#t=1,5.5"), &of("cut.wav"));
+    let row = dir.query_row("SELECT duration_s, samples FROM recording WHERE source LIKE '%#t=1,5.5'");
+    assert_eq!((&row["duration_s"], &row["samples"]), (&json!(4.5), &json!(72_000)));
+    // The rest of the file, from 5.5 s to its end.
+    let all = dir.query_row("SELECT duration_s FROM recording WHERE source LIKE '%#t=5.5'")["duration_s"].clone();
+    let mut wav = hound::WavReader::open(dir.path("a.wav")).unwrap();
+    assert!((all.as_f64().unwrap() - (wav.samples::<i16>().len() as f64 / 16_000.0 - 5.5)).abs() < 1e-9);
+    // From stored probabilities, with and without the audio.
+    for (flag, value) in [("--vad-neg-threshold", "0.34"), ("--vad-speech-pad-ms", "77")] {
+        dir.run(&["resegment", flag, value, "--merge-to", "10"]).exits(0);
+        compare(&newest(&of("a.wav#t=1,5.5")), &newest(&of("cut.wav")));
+    }
+    dir.run(&["verify"]).exits(0);
+    // A file whose name looks like a part is a file.
+    dir.copy("speech/pauses.wav", "b.wav#t=1,2");
+    dir.run(&["fetch", "b.wav#t=1,2"]).exits(0);
+    let row = dir.query_row("SELECT duration_s FROM recording WHERE source LIKE '%b.wav#t=1,2'");
+    assert!(row["duration_s"].as_f64().unwrap() > 2.0, "{row}");
+    let plan = dir.run(&["fetch", "--dry-run", "--json", "--vad-threshold", "0.4", "manifest.json"]).exits(0).json();
+    assert_eq!(plan["unreadable"], 0, "{plan}");
+}
+
+/// The segments of the recording that was prepared last.
+fn newest(rows: &[Value]) -> Vec<Value> {
+    let id = rows.iter().map(|row| row["recording_id"].as_i64().unwrap()).max().unwrap();
+    rows.iter().filter(|row| row["recording_id"] == id).cloned().collect()
+}
+
 #[test]
 fn add_only_reads_a_foreign_postgres_database() {
     let Some(server) = Server::get() else { return };

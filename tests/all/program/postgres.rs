@@ -1,6 +1,7 @@
 //! The whole program on PostgreSQL, with two processes that share one queue.
 
 use crate::support::{
+    pgbouncer::Pooler,
     postgres::Server,
     test_database::runtime,
     test_dir::{CommandOutput, TestDir, count_in, fixtures},
@@ -9,13 +10,23 @@ use crate::support::{
 #[test]
 fn two_processes_share_a_queue_on_postgres() {
     let Some(server) = Server::get() else { return };
-    let url = runtime().block_on(server.database());
+    two_processes_share(&runtime().block_on(server.database()));
+}
+
+#[test]
+fn two_processes_share_a_queue_through_a_pooler() {
+    let Some(server) = Server::get() else { return };
+    let Some(pooler) = Pooler::get(server) else { return };
+    two_processes_share(&pooler.url(&runtime().block_on(server.database())));
+}
+
+fn two_processes_share(url: &str) {
     let dir = TestDir::new();
     let [speech, bad] = ["speech", "bad"].map(|name| fixtures().join(name).to_str().unwrap().to_owned());
-    let run = |args: &[&str]| CommandOutput::from(dir.command(args).env("DATABASE_URL", &url).output().unwrap());
+    let run = |args: &[&str]| CommandOutput::from(dir.command(args).env("DATABASE_URL", url).output().unwrap());
     run(&["add", &speech, &bad]).exits(0);
     let fetch = ["fetch", "--workers", "2", "--json"];
-    let start = || dir.command(&fetch).env("DATABASE_URL", &url).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let start = || dir.command(&fetch).env("DATABASE_URL", url).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let children = [start(), start()];
     let reports = children.map(|child| CommandOutput::from(child.wait_with_output().unwrap()).json());
     let sum = |key: &str| reports.iter().map(|report| report[key].as_i64().unwrap()).sum::<i64>();

@@ -58,6 +58,28 @@ fn the_bundled_model_from_a_file_is_the_same_recipe() {
     assert_eq!(output.exits(0).json()["done"], 0);
 }
 
+/// The samples of a WAV file without its header give the same segments, and another recipe.
+#[test]
+fn samples_without_a_header_are_read_as_named() {
+    let dir = TestDir::new();
+    let wav = std::fs::read(fixture("speech/wav_s16_16k_mono.wav")).unwrap();
+    let data = wav.windows(4).position(|name| name == b"data").unwrap() + 8;
+    dir.write("calls/a.pcm", &wav[data..]);
+    dir.copy("speech/wav_s16_16k_mono.wav", "calls/b.wav");
+    dir.run(&["fetch", "calls", "--raw", "s16le:16000:1"]).exits(0);
+    let segments = |source: &str| {
+        let query = format!(
+            "SELECT group_concat(start_s || '-' || end_s) AS cuts, max(container) AS container, max(parameters) AS parameters
+             FROM recording JOIN segment ON recording.id = segment.recording_id WHERE source LIKE '%{source}'"
+        );
+        dir.query_row(Box::leak(query.into_boxed_str()))
+    };
+    let (raw, own) = (segments("a.pcm"), segments("b.wav"));
+    assert!(raw["cuts"].is_string() && raw["cuts"] == own["cuts"], "{raw} {own}");
+    assert_eq!((raw["container"].as_str(), own["container"].as_str()), (Some("raw"), Some("wave")));
+    assert!(raw["parameters"].as_str().unwrap().contains(r#""raw":"s16le:16000:1""#), "{raw}");
+}
+
 #[test]
 fn usage_errors_exit_with_2_and_name_the_mistake() {
     let dir = TestDir::new();
@@ -70,6 +92,8 @@ fn usage_errors_exit_with_2_and_name_the_mistake() {
         (vec!["fetch", "--lease", "10s"], "--heartbeat must be at most half of --lease"),
         (vec!["fetch", "--vad-model", "gone.onnx"], "gone.onnx"),
         (vec!["fetch", "--log-level", "loud!"], "log level"),
+        (vec!["fetch", "--raw", "s16le:16000"], "FORMAT:RATE:CHANNELS"),
+        (vec!["fetch", "--raw", "mp3:16000:1"], "u8, s8, s16le"),
         (vec!["--config", "gone.toml", "fetch"], "gone.toml"),
         (vec!["--database", "mysql://host/db", "status"], "sqlite://"),
         (vec!["add"], "required"),

@@ -1,9 +1,9 @@
 //! The ways in which an attempt ends.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use prepare_audio::{
-    store::{AfterFailure, Again, Isolation, Selection, State},
+    store::{AfterFailure, Again, Ended, Ending, Isolation, Selection, State},
     types::PreparedRecording,
 };
 
@@ -71,6 +71,53 @@ pub async fn completes_all_or_nothing(db: TestDatabase) {
         assert_eq!(db.snapshot().await, before);
     }
     store.complete(&key, outcome(700)).await.expect("the claim is still valid, and the store still works");
+}
+
+pub async fn ends_several_at_once(db: TestDatabase) {
+    let store = db.with(&["done", "failed", "later", "released", "lost", "silent"]).await;
+    let claims = store.claim(&claimer("w", "r"), 9, Isolation::Shared).await.unwrap();
+    let key = |source: &str| claims.iter().find(|claim| claim.source == source).unwrap().key.clone();
+    let failed = |after| Ending::Failed { code: "x".to_owned(), message: "y".to_owned(), after };
+    store.cancel(&Selection::Source("lost".to_owned())).await.unwrap();
+    // In another order than that of the ids, in which they are written.
+    let attempts = [
+        (key("silent"), Ending::Done(Arc::default())),
+        (key("released"), Ending::Released),
+        (key("lost"), Ending::Done(Arc::new(outcome(2)))),
+        (key("later"), failed(AfterFailure::RetryIn(Duration::from_secs(60)))),
+        (key("failed"), failed(AfterFailure::GiveUp)),
+        (key("done"), Ending::Done(Arc::new(outcome(700)))),
+    ];
+    let ended = store.end(attempts).await.unwrap();
+    use Ended::{Done, Failed, Lost, Released};
+    assert_eq!(ended, [Done, Released, Lost, Failed(State::Pending), Failed(State::Failed), Done]);
+    for (source, state) in [
+        ("done", "done"),
+        ("silent", "done"),
+        ("failed", "failed"),
+        ("later", "pending"),
+        ("released", "pending"),
+        ("lost", "cancelled"),
+    ] {
+        assert_eq!(db.field(key(source).id, "state").await, state, "{source}");
+    }
+    let rows = store.segments(&Selection::All, None, 5000).await.unwrap();
+    assert!(rows.iter().all(|row| row.recording_id == key("done").id));
+    assert!(rows.iter().map(|row| &row.segment).eq(&outcome(700).segments));
+    assert_eq!(store.end([]).await.unwrap(), []);
+}
+
+pub async fn a_group_is_written_whole_or_not_at_all(db: TestDatabase) {
+    let store = db.with(&["a", "b"]).await;
+    let claims = store.claim(&claimer("w", "r"), 9, Isolation::Shared).await.unwrap();
+    let mut broken = outcome(3);
+    broken.segments[2].end_sample = 0;
+    let before = db.snapshot().await;
+    let attempts = [Ending::Done(Arc::new(outcome(2))), Ending::Done(Arc::new(broken))];
+    let attempts: Vec<_> = claims.iter().map(|claim| claim.key.clone()).zip(attempts).collect();
+    store.end(attempts).await.unwrap_err();
+    assert_eq!(db.snapshot().await, before);
+    store.complete(&claims[0].key, outcome(2)).await.expect("the claim still stands");
 }
 
 pub async fn fails_without_another_attempt(db: TestDatabase) {

@@ -2,7 +2,7 @@
 
 use std::{slice, sync::Arc, time::Duration};
 
-use prepare_audio::store::{AfterFailure, Again, ClaimKey, Isolation, State, Store, StoreError};
+use prepare_audio::store::{AfterFailure, Again, ClaimKey, Ended, Ending, Isolation, State, Store, StoreError};
 
 use crate::support::test_database::{TIMEOUT, TestDatabase, claim_one, claimer, outcome, stale_keys};
 
@@ -57,6 +57,41 @@ pub async fn a_recording_is_completed_once(db: TestDatabase) {
     for wrong in stale_keys(&key) {
         all_writes_are_lost(&db, &store, &wrong).await;
     }
+}
+
+pub async fn a_group_may_be_ended_twice(db: TestDatabase) {
+    let store = db.with(&["a", "b", "c"]).await;
+    let claims = store.claim(&claimer("w", "r"), 9, Isolation::Shared).await.unwrap();
+    let endings = [
+        Ending::Done(Arc::new(outcome(3))),
+        Ending::Failed { code: "x".to_owned(), message: "y".to_owned(), after: AfterFailure::GiveUp },
+        Ending::Done(Arc::new(outcome(1))),
+    ];
+    let attempts: Vec<_> = claims.iter().map(|claim| claim.key.clone()).zip(endings).collect();
+    // The first answer may have got lost, and the group that is sent again may be a larger one.
+    store.end(attempts[..2].to_vec()).await.unwrap();
+    let ended = store.end(attempts.clone()).await.unwrap();
+    assert_eq!(ended, [Ended::Done, Ended::Failed(State::Failed), Ended::Done]);
+    let before = db.snapshot().await;
+    assert_eq!(before.len(), 3 + 3 + 1);
+    assert_eq!(store.end(attempts).await.unwrap(), ended);
+    assert_eq!(db.snapshot().await, before);
+}
+
+pub async fn a_reserved_claim_is_begun_once(db: TestDatabase) {
+    let store = db.with(&["a", "b", "c"]).await;
+    let claims = store.reserve(&claimer("w", "r"), 9, Isolation::Shared).await.unwrap();
+    let keys: Vec<_> = claims.into_iter().map(|claim| claim.key).collect();
+    assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), [1, 2, 3], "in order");
+    assert_eq!(db.field(keys[0].id, "started_at").await, "-");
+    store.release(&keys[..1]).await.unwrap();
+    store.claim(&claimer("other", "r"), 1, Isolation::Shared).await.unwrap();
+    let mut begun = store.begin("w", &keys).await.unwrap();
+    begun.sort();
+    assert_eq!(begun, keys[1..], "the first one is another's now");
+    assert!(db.number(keys[1].id, "started_at").await >= db.number(keys[1].id, "created_at").await);
+    assert_eq!(store.begin("w", &[]).await.unwrap(), []);
+    store.complete(&keys[1], outcome(1)).await.unwrap();
 }
 
 pub async fn a_failure_may_be_reported_twice(db: TestDatabase) {

@@ -1,4 +1,4 @@
-//! The contract of the store: one suite of tests, which runs on SQLite and on PostgreSQL.
+//! The contract of the store: one suite of tests, run on SQLite, on PostgreSQL, and on PostgreSQL through PgBouncer.
 
 mod claiming;
 mod completion;
@@ -36,23 +36,36 @@ macro_rules! test_on_each_database {
                 }
             )* })*
         }
+        mod pgbouncer {
+            $(mod $module { $(
+                #[test]
+                fn $test() {
+                    crate::support::test_database::runtime().block_on(async {
+                        if let Some(db) = crate::support::test_database::TestDatabase::pooled().await {
+                            crate::store::$module::$test(db).await;
+                        }
+                    });
+                }
+            )* })*
+        }
     };
 }
 
 test_on_each_database! {
     opening: opening_again_keeps_the_rows refuses_tables_of_a_newer_version many_connections_open_at_the_same_time
+        takes_over_what_sqlx_listed leaves_rows_of_others_alone names_tables_of_others
         a_dropped_future_does_not_stop_the_write;
     claiming: distinguishes_new_sources_from_known_ones adds_known_sources_again_for_new_parameters adds_all_or_nothing
         accepts_any_characters_in_sources adds_many_in_their_order claims_by_priority_and_time
         a_claim_is_written_to_its_row a_source_is_claimed_once_per_recipe skips_sources_that_have_the_recipe
         no_source_is_claimed_twice drops_duplicates_that_never_ran;
-    fencing: a_lost_claim_changes_nothing a_cancelled_recording_stays_cancelled a_recording_is_completed_once a_failure_may_be_reported_twice
+    fencing: a_lost_claim_changes_nothing a_group_may_be_ended_twice a_reserved_claim_is_begun_once a_cancelled_recording_stays_cancelled a_recording_is_completed_once a_failure_may_be_reported_twice
         release_skips_lost_claims a_heartbeat_returns_the_valid_claims;
     completion: completes_with_all_columns_and_segments replaces_old_segments completes_all_or_nothing
-        fails_without_another_attempt retries_later_while_attempts_are_left release_does_not_count_the_attempt
+        ends_several_at_once a_group_is_written_whole_or_not_at_all fails_without_another_attempt retries_later_while_attempts_are_left release_does_not_count_the_attempt
         retry_resets_attempts_and_errors;
     reaping: reclaims_recordings_with_expired_leases keeps_claims_of_live_workers quarantines_after_too_many_crashes
-        a_late_heartbeat_renews_an_expired_lease keeps_claims_of_registered_workers;
+        what_was_only_claimed_has_not_crashed a_late_heartbeat_renews_an_expired_lease keeps_claims_of_registered_workers;
     probabilities: stores_probabilities_and_segments_for_resegmenting probabilities_belong_to_their_attempt
         returns_only_segments_of_the_same_probabilities adds_rows_to_segment_again;
     queries: counts_by_state lists_the_newest_failures_first pages_through_the_pending pages_through_segments

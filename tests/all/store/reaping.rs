@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use prepare_audio::store::{Again, StoreError};
+use prepare_audio::store::{Again, Isolation, StoreError};
 
-use crate::support::test_database::{TIMEOUT, TestDatabase, claim_isolated, claim_one, claimed_sources, outcome};
+use crate::support::test_database::{
+    TIMEOUT, TestDatabase, claim_isolated, claim_one, claimed_sources, claimer, outcome,
+};
 
 pub async fn reclaims_recordings_with_expired_leases(db: TestDatabase) {
     let store = db.with(&["a", "b"]).await;
@@ -51,6 +53,28 @@ pub async fn quarantines_after_too_many_crashes(db: TestDatabase) {
     assert_eq!(store.retry(Again::These(&[id])).await.unwrap(), 1);
     let again = claim_one(&store).await;
     assert_eq!((again.attempts, again.crashes), (1, 0));
+}
+
+/// A worker that claims ahead holds recordings that cannot have caused its death.
+pub async fn what_was_only_claimed_has_not_crashed(db: TestDatabase) {
+    let store = db.with(&["a", "b", "c"]).await;
+    let claims = store.reserve(&claimer("w", "recipe"), 9, Isolation::Shared).await.unwrap();
+    store.begin("w", &[claims[0].key.clone()]).await.unwrap();
+    for claim in &claims {
+        db.expire_lease(claim.key.id).await;
+    }
+    let reaped = store.reap(TIMEOUT).await.unwrap();
+    let errors = |empty| reaped.iter().filter(|lost| lost.error.is_empty() == empty).count();
+    assert_eq!((errors(false), errors(true)), (1, 2));
+    for (claim, crashes, attempts, code) in
+        [(&claims[0], 1, 1, "crashed"), (&claims[1], 0, 0, "-"), (&claims[2], 0, 0, "-")]
+    {
+        let id = claim.key.id;
+        assert_eq!((db.number(id, "crashes").await, db.number(id, "attempts").await), (crashes, attempts));
+        assert_eq!((db.field(id, "state").await, db.field(id, "error_code").await), ("pending".into(), code.into()));
+        assert_eq!(store.complete(&claim.key, outcome(1)).await.unwrap_err(), StoreError::Lost(id), "it was only slow");
+    }
+    assert_eq!(claimed_sources(&store, "recipe", 9).await, ["b", "c"], "they need not run alone");
 }
 
 pub async fn a_late_heartbeat_renews_an_expired_lease(db: TestDatabase) {

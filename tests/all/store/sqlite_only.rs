@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use prepare_audio::store;
+use prepare_audio::store::{self, Isolation};
 
-use crate::support::test_database::{TIMEOUT, TestDatabase, claim_isolated, claim_one, runtime};
+use crate::support::test_database::{TIMEOUT, TestDatabase, claim_isolated, claim_one, claimer, runtime};
 
 /// Set for the processes that these tests start. They run this test binary, too.
 const CHILD: &str = "PREPARE_AUDIO_TEST_DATABASE";
@@ -83,6 +83,42 @@ fn a_dead_worker_is_detected_at_once() {
         assert_eq!(lock_files(db.folder()), 0, "its lock file is removed");
         let again = claim_isolated(&store).await;
         assert_eq!((again.attempts, again.crashes), (2, 1));
+    });
+}
+
+#[test]
+#[ignore = "a process that other tests start"]
+fn works_on_one_of_three_claims() {
+    let Ok(url) = std::env::var(CHILD) else {
+        return;
+    };
+    runtime().block_on(async {
+        let store = store::connect(&url.parse().unwrap()).await.unwrap();
+        let registration = store.register_worker("worker").await.unwrap();
+        let record = registration.work_record().expect("a file is the record");
+        let claims = store.claim(&claimer("worker", "recipe"), 3, Isolation::Shared).await.unwrap();
+        record.begin(0, &claims[0].key);
+        record.begin(1, &claims[1].key);
+        record.end(0);
+        println!("claimed");
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    });
+}
+
+#[test]
+fn a_death_counts_for_what_was_worked_on_alone() {
+    let db = sqlite_database();
+    drop(runtime().block_on(db.with(&["over", "in work", "not begun"])));
+    let mut worker = child("store::sqlite_only::works_on_one_of_three_claims", &db);
+    let lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("claimed")));
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    runtime().block_on(async {
+        let store = db.open().await;
+        assert_eq!(store.reap(TIMEOUT).await.unwrap().len(), 3);
+        let rows = "SELECT source || ' ' || crashes || ' ' || attempts || ' ' || state FROM recording ORDER BY id";
+        assert_eq!(db.query(rows).await, ["over 0 0 pending", "in work 1 1 pending", "not begun 0 0 pending"]);
     });
 }
 

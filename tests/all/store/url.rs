@@ -45,6 +45,7 @@ fn accepts_postgres_servers_and_hides_their_passwords() {
         let url: DatabaseUrl = text.parse().unwrap();
         assert!(!format!("{url:?} {:?}", url.clone()).contains("secret"));
     }
+    assert_eq!(shown("postgres://me:secret@[::1]/queue"), "postgres://me@[::1]:5432/queue");
     assert_eq!(shown("postgres://me:secret@localhost/queue?host=/run/pg"), "postgres://me@/queue?host=/run/pg");
 }
 
@@ -61,6 +62,8 @@ fn refuses_other_addresses_with_an_example() {
         "postgres://me:secret@host/q?sslmode=perhaps",
         "postgres://me:sec/ret:secret@host:x/q",
         "postgres://me@host/queue?passwort=secret",
+        "postgres://me:secret@host/queue?connect_timeout=soon",
+        "postgres://me:secret@one:5432,two:5432/queue?target_session_attrs=read-write",
         "sqlite://queue.db?password=secret",
     ] {
         refused(text);

@@ -269,8 +269,8 @@ where
                 connection.close().await.unwrap();
                 rows
             }
-            DatabaseUrl::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
+            DatabaseUrl::Postgres(address) => {
+                let mut connection = address.options().connect().await.unwrap();
                 let rows = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
                 rows
@@ -288,8 +288,8 @@ pub fn execute(url: &DatabaseUrl, [for_sqlite, for_postgres]: [&'static str; 2])
                 connection.execute(sqlx::raw_sql(for_sqlite)).await.unwrap();
                 connection.close().await.unwrap();
             }
-            DatabaseUrl::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
+            DatabaseUrl::Postgres(address) => {
+                let mut connection = address.options().connect().await.unwrap();
                 connection.execute(sqlx::raw_sql(for_postgres)).await.unwrap();
                 connection.close().await.unwrap();
             }

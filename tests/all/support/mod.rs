@@ -5,6 +5,7 @@ pub mod ogg;
 pub mod onnx;
 #[cfg(target_os = "linux")]
 pub mod peak_memory;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod recordings;
 pub mod test_database;

@@ -73,6 +73,11 @@ impl Server {
         self.url(&name)
     }
 
+    /// The folder of its socket.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn url(&self, database: &str) -> String {
         format!("postgres://postgres:{PASSWORD}@localhost/{database}?host={}", self.folder.display())
     }

@@ -3,18 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use prepare_audio::{
-    store::{self, Claim, ClaimKey, Claimer, DatabaseUrl, Isolation, NewRecording, Scope, Store},
+    store::{self, Claim, ClaimKey, Claimer, DatabaseUrl, Exclusion, Isolation, NewRecording, Scope, Store},
     types::{PackedProbabilities, PreparedRecording, Segment},
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use super::postgres::Server;
+use super::{pgbouncer::Pooler, postgres::Server};
 
 /// A database used by one test only.
 pub struct TestDatabase {
     /// Its address.
     pub url: DatabaseUrl,
+    /// The same without a pooler in between.
+    direct: DatabaseUrl,
     folder: TempDir,
 }
 
@@ -22,14 +24,23 @@ impl TestDatabase {
     /// An SQLite file that does not exist yet.
     pub async fn sqlite() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("queue.db").display());
-        Some(Self { url: url.parse().unwrap(), folder })
+        let url: DatabaseUrl = format!("sqlite://{}", folder.path().join("queue.db").display()).parse().unwrap();
+        Some(Self { url: url.clone(), direct: url, folder })
     }
 
     /// An empty database of the test server; `None` if PostgreSQL is not installed.
     pub async fn postgres() -> Option<Self> {
-        let url = Server::get()?.database().await;
-        Some(Self { url: url.parse().unwrap(), folder: tempfile::tempdir().unwrap() })
+        let url: DatabaseUrl = Server::get()?.database().await.parse().unwrap();
+        Some(Self { url: url.clone(), direct: url, folder: tempfile::tempdir().unwrap() })
+    }
+
+    /// The same through PgBouncer in transaction mode; none where one of them is not installed.
+    pub async fn pooled() -> Option<Self> {
+        let server = Server::get()?;
+        let pooler = Pooler::get(server)?;
+        let direct = server.database().await;
+        let url = pooler.url(&direct).parse().unwrap();
+        Some(Self { url, direct: direct.parse().unwrap(), folder: tempfile::tempdir().unwrap() })
     }
 
     /// A folder for the test's files.
@@ -58,7 +69,7 @@ impl TestDatabase {
     /// The first column of each row that `sql` returns, which must be text. It bypasses the store.
     pub async fn query(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
-        match &self.url {
+        match &self.direct {
             DatabaseUrl::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(30));
                 let mut connection = options.connect().await.unwrap();
@@ -66,8 +77,8 @@ impl TestDatabase {
                 connection.close().await.unwrap();
                 rows.iter().map(|row| row.get(0)).collect()
             }
-            DatabaseUrl::Postgres(options) => {
-                let mut connection = options.connect().await.unwrap();
+            DatabaseUrl::Postgres(address) => {
+                let mut connection = address.options().connect().await.unwrap();
                 let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
                 rows.iter().map(|row| row.get(0)).collect()
@@ -132,6 +143,7 @@ pub fn claimer(worker: &str, recipe: &str) -> Claimer {
         lease: Duration::from_secs(60),
         scope: Scope::Any,
         max_attempts: None,
+        without: Exclusion::default(),
     }
 }
 

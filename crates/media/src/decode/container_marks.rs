@@ -11,9 +11,12 @@ pub(super) const MP4: &str = "MP4 or QuickTime";
 const TRANSPORT_PACKETS: usize = 5;
 
 /// Signatures at the beginning of a file.
-const MARKS: [(&[u8], &str); 9] = [
+const MARKS: [(&[u8], &str); 12] = [
     (b"\x1A\x45\xDF\xA3", "Matroska or WebM"),
     (b"OggS", "Ogg"),
+    (b"RF64", "WAV"),
+    (b"BW64", "WAV"),
+    (b"RIFX", "WAV"),
     (b"fLaC", "FLAC"),
     (b"FORM", "AIFF or another IFF file"),
     (b"caff", "CAF"),

@@ -1,11 +1,11 @@
-//! What a file is that cannot be decoded here, told by its first bytes.
+//! Names the format of a file that cannot be decoded, by its first bytes.
 
 use crate::MediaInput;
 
 use super::container_marks::{self, MP4, is_transport_stream, known_container};
 
-/// ByteOverrides at the beginning of a file, and what they stand for.
-const MARKS: [(&[u8], &str); 20] = [
+/// Signatures at the beginning of a file, and the format's name for messages.
+const SIGNATURES: [(&[u8], &str); 19] = [
     (b"#!AMR", "AMR"),
     (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "WMA or another ASF file"),
     (b"\x0B\x77", "AC-3"),
@@ -21,33 +21,33 @@ const MARKS: [(&[u8], &str); 20] = [
     (b".RMF", "RealMedia"),
     (b"NIST_1A", "NIST SPHERE"),
     (b"DSD ", "DSD"),
-    (b"RF64", "RF64"),
     (b"riff\x2E\x91\xCF\x11", "W64"),
     (b"Creative Voice File", "VOC"),
     (b"\x00\x00\x01\xBA", "an MPEG programme stream"),
     (b"OggS", "Ogg of an unknown codec"),
 ];
 
-/// The name of a format that begins with a mark of its own, and that symphonia would take for something else at best:
-/// DTS, say, for MPEG audio. Short overrides prove nothing.
+/// The name of a format that only ffmpeg decodes and that has a signature of at least 4 bytes. symphonia would mistake some
+/// of these for another format, such as DTS for MPEG audio. Shorter signatures occur by chance.
 pub(super) fn foreign(input: &dyn MediaInput) -> Option<&'static str> {
     let mut head = [0; 16];
     let n = input.read_at(0, &mut head).ok()?;
-    let own = MARKS.iter().filter(|(mark, _)| mark.len() >= 4 && *mark != b"OggS");
-    own.into_iter().find(|(mark, _)| head[..n].starts_with(mark)).map(|(_, name)| *name)
+    let long = SIGNATURES.iter().filter(|(signature, _)| signature.len() >= 4 && *signature != b"OggS");
+    long.into_iter().find(|(signature, _)| head[..n].starts_with(signature)).map(|(_, name)| *name)
 }
 
-/// For the message: what `input` is, or how it begins, so that a user sees text, HTML, another format's mark.
+/// The text of the error for an unknown format: the format's name if it is known, or the first bytes of `input`, by which a
+/// user recognises text or HTML.
 pub(super) fn describe(input: &dyn MediaInput) -> String {
     let mut head = [0; container_marks::HEAD];
     let n = input.read_at(0, &mut head).unwrap_or(0);
     let head = &head[..n];
     let is_transport = is_transport_stream(head);
-    let mark = MARKS.iter().find(|(mark, _)| head.starts_with(mark)).map(|(_, name)| *name);
+    let known = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)).map(|(_, name)| *name);
     let name = match head {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', ..] => Some("AVI"),
         _ if is_transport => Some("an MPEG transport stream"),
-        _ => mark,
+        _ => known,
     };
     match name {
         None if known_container(head) == Some(MP4) => {

@@ -12,6 +12,9 @@ const LC: u32 = 2;
 const SBR: u32 = 5;
 const PS: u32 = 29;
 
+/// The number that begins an extension.
+const SYNC_EXTENSION: u32 = 0x2B7;
+
 /// The index that stands for a rate that is written out.
 const EXPLICIT_RATE: u32 = 15;
 
@@ -26,7 +29,11 @@ pub(super) fn core_of(config: &[u8]) -> Option<Box<[u8]>> {
 
 fn read_core(config: &[u8]) -> io::Result<Option<Box<[u8]>>> {
     let mut bits = BitReader::endian(config, BigEndian);
-    if !matches!(bits.read::<5, u32>()?, SBR | PS) {
+    let kind: u32 = bits.read::<5, _>()?;
+    if kind == LC {
+        return Ok(if has_extension(&mut bits)? { config.get(..2).map(Box::from) } else { None });
+    }
+    if !matches!(kind, SBR | PS) {
         return Ok(None);
     }
     let (rate, explicit_rate) = read_rate(&mut bits)?;
@@ -48,6 +55,19 @@ fn read_core(config: &[u8]) -> io::Result<Option<Box<[u8]>>> {
     Ok(Some(core.into_writer().into()))
 }
 
+/// Whether the configuration of plain AAC-LC, after its type, has an extension that announces spectral band replication.
+/// Decoders that do not know it decode the core.
+fn has_extension(bits: &mut impl BitRead) -> io::Result<bool> {
+    let (index, channels, flags) = (bits.read::<4, u32>()?, bits.read::<4, u32>()?, bits.read::<3, u32>()?);
+    if index == EXPLICIT_RATE || channels == 0 || flags != 0 {
+        return Ok(false);
+    }
+    let found = bits
+        .read::<11, u32>()
+        .and_then(|sync| Ok(sync == SYNC_EXTENSION && bits.read::<5, u32>()? == SBR && bits.read_bit()?));
+    Ok(found.unwrap_or(false)) // the configuration may end before
+}
+
 /// A rate's index, and the rate itself where it has no index.
 fn read_rate(bits: &mut impl BitRead) -> io::Result<(u32, Option<u32>)> {
     let index = bits.read::<4, _>()?;
@@ -65,6 +85,11 @@ mod tests {
         // 00010 0110 0010 000
         assert_eq!(core_of(&config).as_deref(), Some(&[0b0001_0011, 0b0001_0000][..]));
         assert_eq!(core_of(&[0b0001_0011, 0b0001_0000]), None, "plain already");
+        // 00010 0110 0010 000 01010110111 00101 1 0011: the same with an extension.
+        let config = [0b0001_0011, 0b0001_0000, 0b0101_0110, 0b1110_0101, 0b1001_1000];
+        assert_eq!(core_of(&config).as_deref(), Some(&config[..2]));
+        assert!((0..4).all(|len| core_of(&config[..len]).is_none()));
+        assert_eq!(core_of(&[config[0], config[1], config[2], config[3], 0b0001_1000]), None, "without replication");
         assert!((0..3).all(|len| core_of(&config[..len]).is_none()));
     }
 }

@@ -1,4 +1,4 @@
-//! From a file to blocks of samples: through symphonia, or through an ffmpeg on the machine.
+//! Decodes a file to blocks of samples: with symphonia, or with an `ffmpeg` that is installed.
 
 mod block;
 mod byte_window;
@@ -17,6 +17,7 @@ mod matroska_tracks;
 mod mp4_boxes;
 mod mp4_edit_list;
 mod mp4_fragment_times;
+mod mp4_movie;
 mod mp4_tracks;
 mod mpeg_audio;
 mod ogg;
@@ -27,6 +28,7 @@ mod packet_outcome;
 mod panic_guard;
 mod panic_safe_decoder;
 mod parallel;
+mod pcm;
 mod resetting_decoder;
 mod sample_clock;
 mod sanitize;
@@ -45,6 +47,7 @@ pub use self::{
     block::Block,
     ffmpeg::find_ffmpeg,
     panic_guard::catches_panics,
+    pcm::{RawEncoding, RawFormat},
     tracks::{NoSuchTrack, TrackChoice, TrackInfo},
 };
 use prepare_audio_types::Gaps;
@@ -52,71 +55,83 @@ use prepare_audio_types::Gaps;
 use self::{ffmpeg::Ffmpeg, sanitize::ByteOverrides, symphonia_decoder::SymphoniaDecoder};
 use super::{AudioError, MediaInput};
 
-/// Sample rates outside these are lies: a WAV header may claim 4,294,967,295 Hz, for which a resampler would try to
-/// allocate until the process aborts.
+/// Accepted sample rates in Hz. A header may claim 4,294,967,295 Hz, for which a resampler would try to allocate until the
+/// process aborts.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
-/// Steps of a rate that share no factor with 16 kHz, at most. They are the length of the resampler's blocks: 48 kHz has 3 of
-/// them, 44.1 kHz 441, and 44,101 Hz as many. Recorders of more than 100 kHz have rates that are round.
-const MOST_STEPS: u32 = 100_000;
+/// Maximum of a rate divided by its greatest common divisor with 16 kHz. The length of the resampler's blocks is a multiple
+/// of this quotient, which is 3 at 48 kHz, 441 at 44.1 kHz, and 44,101 at 44,101 Hz. Real rates above 100 kHz are round.
+const MAX_RATE_QUOTIENT: u32 = 100_000;
 
-/// More channels than any recorder writes.
+/// Maximum number of channels. Microphone arrays have up to 64.
 const MAX_CHANNELS: usize = 64;
 
-/// Threads that decode one recording, at most: what four decode one alone cannot listen to.
-const MOST_THREADS: usize = 4;
+/// Maximum number of threads that decode one recording. The speech detector is not faster than four of them.
+const MAX_THREADS: usize = 4;
 
-/// What the file says of itself, corrected by what the decoder found.
+/// The facts of a source: those of its header, corrected by those that the decoder found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceInfo {
-    /// The container's short name, as `wav`.
+    /// The container's short name, such as `wav`.
     pub container: String,
-    /// The codec's short name, as `pcm_s16le`; `ffmpeg:amr_nb` where ffmpeg decoded it.
+    /// The codec's short name, such as `pcm_s16le`, or `ffmpeg:amr_nb` if ffmpeg decodes.
     pub codec: String,
     /// Sample rate in Hz.
     pub sample_rate: u32,
-    /// Channels.
+    /// Number of channels.
     pub channels: usize,
-    /// Bits of a sample, where the codec keeps them as they were recorded.
+    /// Bits of a sample, if the codec is lossless.
     pub bits: Option<u32>,
     /// Length of the file in bytes.
     pub bytes: u64,
-    /// Seconds by which the audio begins later than the film that it belongs to, where the container says so.
+    /// Seconds between the start of the earliest track and the start of this one, if the container has time stamps.
     pub start_offset_s: Option<f64>,
     /// Number of the audio track that is decoded, from 1.
     pub track: Option<u32>,
-    /// The audio tracks of the file, as far as its container is known.
+    /// The audio tracks of the file. Empty if the container is not known.
     pub tracks: Vec<TrackInfo>,
 }
 
-/// What was wrong on the way and was passed over.
+/// The faults that did not stop the decoder.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Damage {
-    /// Packets of the track, as far as the decoder has come.
+    /// Packets of the track that were read so far.
     pub packets: u64,
-    /// Packets that did not decode.
+    /// Packets that could not be decoded.
     pub decode_errors: u64,
-    /// The file ended before it should have.
+    /// The file ended earlier than its header or its container declares.
     pub truncated: bool,
-    /// Where silence stands for audio that is missing.
+    /// Where silence replaces audio that is missing.
     pub gaps: Gaps,
-    /// Bytes that were skipped because they are neither audio nor a known header or tag.
+    /// Bytes that were skipped because they are neither audio nor a known header or tag, or because they follow the end of
+    /// the audio that a WAV header declares.
     pub skipped_bytes: u64,
 }
 
-/// Who decodes.
+/// Which decoder is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DecoderChoice {
-    /// symphonia what it can, an ffmpeg on the `PATH` the rest.
+    /// symphonia for all formats that it decodes well, an ffmpeg on the `PATH` for the others.
     #[default]
     Auto,
-    /// symphonia alone.
+    /// Only symphonia.
     Symphonia,
-    /// ffmpeg alone.
+    /// Only ffmpeg.
     Ffmpeg,
 }
 
-/// An open recording, read from its beginning to its end.
+/// How a recording is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// The decoder.
+    pub decoder: DecoderChoice,
+    /// The audio track.
+    pub track: TrackChoice,
+    /// The format of recordings that do not begin like a known container.
+    pub raw: Option<RawFormat>,
+}
+
+/// An open recording, which is decoded from its beginning to its end.
 pub struct Decoder(Backend);
 
 enum Backend {
@@ -125,20 +140,25 @@ enum Backend {
 }
 
 impl Decoder {
-    /// Opens `input` and finds its audio track.
+    /// Opens `input` and finds its default audio track.
     ///
     /// # Errors
-    /// Whatever keeps the file from being decoded at all; see [`AudioError::code`].
+    /// The reason why nothing of the file can be decoded; see [`AudioError::code`].
     pub fn open(input: &dyn MediaInput, choice: DecoderChoice) -> Result<Self, AudioError> {
-        Self::open_track(input, choice, &TrackChoice::Default)
+        Self::open_with(input, &OpenOptions { decoder: choice, ..OpenOptions::default() })
     }
 
-    /// Opens `input` and finds the audio track that is wanted.
+    /// Opens `input` and finds the requested audio track.
     ///
     /// # Errors
     /// Those of [`Decoder::open`], and [`AudioError::NoSuchTrack`].
-    pub fn open_track(input: &dyn MediaInput, choice: DecoderChoice, track: &TrackChoice) -> Result<Self, AudioError> {
+    pub fn open_with(input: &dyn MediaInput, options: &OpenOptions) -> Result<Self, AudioError> {
+        let &OpenOptions { decoder: choice, ref track, raw } = options;
         let bytes = input.check()?;
+        if let Some(raw) = raw.filter(|_| !open::has_container(input)) {
+            let native = SymphoniaDecoder::open_raw(input, bytes, raw)?;
+            return Ok(Self(Backend::SymphoniaDecoder(Box::new(native))));
+        }
         let through = |ffmpeg: &Path, instead| Ffmpeg::open(ffmpeg, input, bytes, track, instead);
         let native = match choice {
             DecoderChoice::Ffmpeg => {
@@ -166,7 +186,8 @@ impl Decoder {
         }
     }
 
-    /// What is known of the source; exact at the end, and rate and channels once samples have come.
+    /// The facts of the source. They are final at the end of the recording; rate and channels are final after the first
+    /// samples.
     pub fn info(&self) -> &SourceInfo {
         match &self.0 {
             Backend::SymphoniaDecoder(native) => native.info(),
@@ -174,7 +195,7 @@ impl Decoder {
         }
     }
 
-    /// What was passed over so far; complete once [`Decoder::next_block`] has returned `None`.
+    /// The faults so far; complete once [`Decoder::next_block`] has returned `None`.
     pub fn damage(&self) -> Damage {
         match &self.0 {
             Backend::SymphoniaDecoder(native) => native.damage(),
@@ -182,7 +203,7 @@ impl Decoder {
         }
     }
 
-    /// Length in seconds as the header has it.
+    /// Length in seconds that the header declares.
     pub fn declared_seconds(&self) -> Option<f64> {
         match &self.0 {
             Backend::SymphoniaDecoder(native) => native.declared_seconds(),
@@ -190,30 +211,30 @@ impl Decoder {
         }
     }
 
-    /// Whether this process decodes, not a child.
+    /// Whether this process decodes, and not a child process.
     pub fn is_native(&self) -> bool {
         matches!(self.0, Backend::SymphoniaDecoder(_))
     }
 
-    /// Lets threads decode parts of a long recording beside each other, where its codec allows that: the blocks stay what
-    /// they are, to the bit. To be said before the first block.
+    /// Decodes parts of a long recording on several threads, if its codec allows that. The samples are the same to the bit.
+    /// Call it before the first block.
     ///
     /// # Errors
     /// Those of [`Decoder::open`].
     pub fn decode_in_parallel(&mut self) -> Result<(), AudioError> {
         match &mut self.0 {
             Backend::SymphoniaDecoder(native) => {
-                native.decode_in_parallel(available_parallelism().map_or(1, usize::from).min(MOST_THREADS))
+                native.decode_in_parallel(available_parallelism().map_or(1, usize::from).min(MAX_THREADS))
             }
             Backend::Ffmpeg(_) => Ok(()),
         }
     }
 
-    /// The samples that come next; `None` at the end. A block may be empty: a child process has nothing yet.
+    /// The next samples; `None` at the end. A block is empty if a child process decodes and has not sent samples yet.
     ///
     /// # Errors
-    /// A read error of the disk, or [`AudioError::Corrupt`] where nothing at all could be decoded. Faults of single
-    /// packets are counted in [`Decoder::damage`] instead.
+    /// A read error of the disk, or [`AudioError::Corrupt`] if nothing could be decoded. Faults of single packets are
+    /// counted in [`Decoder::damage`] instead.
     pub fn next_block(&mut self) -> Result<Option<Block<'_>>, AudioError> {
         match &mut self.0 {
             Backend::SymphoniaDecoder(native) => native.next_block(),
@@ -222,13 +243,13 @@ impl Decoder {
     }
 }
 
-/// Length in seconds as the header of `input` declares it, without decoding anything.
+/// Length in seconds that the header of `input` declares. Decodes nothing.
 pub fn probe_seconds(input: &dyn MediaInput) -> Option<f64> {
     Decoder::open(input, DecoderChoice::Symphonia).ok()?.declared_seconds()
 }
 
 fn check_spec(rate: u32, channels: usize) -> Result<(), AudioError> {
-    if !RATES.contains(&rate) || rate / gcd(rate, 16_000) > MOST_STEPS {
+    if !RATES.contains(&rate) || rate / gcd(rate, 16_000) > MAX_RATE_QUOTIENT {
         return Err(AudioError::ImplausibleHeader(format!("a sample rate of {rate} Hz")));
     }
     if !(1..=MAX_CHANNELS).contains(&channels) {

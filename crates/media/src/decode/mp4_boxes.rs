@@ -1,41 +1,41 @@
-//! A file as boxes, as MP4 is made of them: each has a length, a name of four letters, and content.
+//! Reads the boxes of an MP4 file (ISO/IEC 14496-12, 4.2). Does not interpret their content.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use crate::MediaRead;
 
-/// Where something lies in the file.
+/// A range of offsets in the file, in bytes.
 pub(super) type Range = std::ops::Range<u64>;
 
-/// A file, read box by box.
+/// A reader of boxes.
 pub(super) struct Boxes {
     input: BufReader<Box<dyn MediaRead>>,
-    /// Boxes that may still be looked at.
+    /// Number of boxes that may still be read.
     left: u32,
 }
 
-/// A box.
+/// The header of a box.
 pub(super) struct Found {
-    /// Where it begins, with its length.
+    /// The offset of the header.
     pub at: u64,
     pub name: [u8; 4],
     pub content: Range,
-    /// Whether it is longer than there is room for.
+    /// Whether the box is longer than its parent or the file. `content` ends at the parent's end then.
     pub is_cut: bool,
 }
 
 impl Boxes {
-    /// `most` boxes are looked at: a file's own count may be anything.
-    pub fn of(input: Box<dyn MediaRead>, most: u32) -> Self {
-        Self { input: BufReader::new(input), left: most }
+    /// A reader of at most `max` boxes: a hostile file may have any number.
+    pub fn of(input: Box<dyn MediaRead>, max: u32) -> Self {
+        Self { input: BufReader::new(input), left: max }
     }
 
-    /// Whether there were more boxes than were to be looked at.
+    /// Whether the maximum number of boxes was reached.
     pub fn are_too_many(&self) -> bool {
         self.left == 0
     }
 
-    /// The box that begins at `at`, if one does and has room before `end`.
+    /// The box at `at`; `None` if its header does not fit before `end` or is invalid.
     pub fn next(&mut self, at: u64, end: u64) -> Option<Found> {
         if at.checked_add(8)? > end {
             return None;
@@ -65,19 +65,19 @@ impl Boxes {
         None
     }
 
-    /// Goes to `offset` within `range`.
+    /// Seeks to `offset` within `range`; `None` if that is outside.
     pub fn go_to(&mut self, range: &Range, offset: u64) -> Option<()> {
         let at = range.start.checked_add(offset).filter(|&at| at < range.end)?;
         self.input.seek(SeekFrom::Start(at)).ok().map(|_| ())
     }
 
-    /// Reads on.
+    /// Reads the next `N` bytes.
     pub fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         self.input.read_exact(&mut bytes).ok().map(|()| bytes)
     }
 
-    /// Reads on: a number.
+    /// Reads the next number of 32 bits.
     pub fn number(&mut self) -> Option<u32> {
         self.bytes().map(u32::from_be_bytes)
     }

@@ -1,11 +1,12 @@
-//! The times of a fragmented MP4 file's packets, by what each fragment says of itself (`tfdt`, ISO/IEC 14496-12, 8.8.12).
+//! Corrects the time stamps of a fragmented MP4 file's packets by the time in each fragment (`tfdt`, ISO/IEC 14496-12,
+//! 8.8.12).
 //!
-//! symphonia adds up durations instead. Where a fragment is missing, or a recorder paused, all later packets would be early.
+//! symphonia adds up durations instead. After a missing fragment or a pause of the recorder all its time stamps are too early.
 
 use std::collections::HashMap;
 
 use symphonia::core::{
-    errors::Result,
+    errors::{Error, Result, SeekErrorKind},
     formats::{Attachment, FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
     io::MediaSourceStream,
     meta::{ChapterGroup, Metadata},
@@ -13,41 +14,41 @@ use symphonia::core::{
     units::Timestamp,
 };
 
-/// Differences that are rounding, as a part of a second.
-const TOLERATED: u32 = 50;
+/// Differences below this part of a second are rounding.
+const TOLERANCE: u32 = 50;
 
 /// A track's part of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment {
     /// The track's id.
     pub track: u32,
-    /// Its samples.
+    /// Number of its samples.
     pub samples: u64,
-    /// Time of the first sample, in the track's own ticks.
+    /// Time of the first sample in ticks of the track.
     pub time: u64,
 }
 
-/// A reader, and the fragments that it reads.
+/// A demuxer whose time stamps are corrected.
 pub(super) struct FragmentTimes {
     inner: Box<dyn FormatReader>,
     clocks: HashMap<u32, Clock>,
 }
 
-/// Where a track is.
+/// The position in one track.
 #[derive(Default)]
 struct Clock {
-    /// For each fragment that is to come: the number of its first sample, and that sample's time. The next one is the last.
+    /// For each fragment to come, in reverse order: the number of its first sample, and that sample's time.
     starts: Vec<(u64, u64)>,
     samples: u64,
-    /// How much later the packets are than the reader has them, the first one aside.
+    /// The correction that is added to time stamps.
     shift: i64,
-    /// What the first packet's time is above the reader's.
+    /// The difference between the first fragment's time and the demuxer's first time stamp. It is not corrected.
     origin: Option<i64>,
     tolerance: i64,
 }
 
 impl FragmentTimes {
-    /// `fragments` are those that `inner` reads, in their order.
+    /// Corrects the time stamps of `inner`, which reads `fragments` in this order.
     pub fn of(inner: Box<dyn FormatReader>, fragments: &[Fragment]) -> Self {
         let mut clocks: HashMap<u32, Clock> = HashMap::new();
         for &Fragment { track, samples, time } in fragments {
@@ -57,7 +58,7 @@ impl FragmentTimes {
         }
         for (track, clock) in &mut clocks {
             let base = inner.tracks().iter().find(|found| found.id == *track).and_then(|found| found.time_base);
-            clock.tolerance = base.map_or(0, |base| i64::from(base.denom.get() / base.numer.get() / TOLERATED));
+            clock.tolerance = base.map_or(0, |base| i64::from(base.denom.get() / base.numer.get() / TOLERANCE));
             clock.samples = 0;
             clock.starts.reverse();
         }
@@ -66,8 +67,8 @@ impl FragmentTimes {
 }
 
 impl Clock {
-    /// The time of the next packet, which the reader has at `pts`. Time stamps that go back, or are all 0 as some recorders
-    /// write them, change nothing.
+    /// The corrected time of the next packet, which the demuxer returns with the time stamp `pts`. Fragment times that go
+    /// back, or that are all 0 as some recorders write them, are ignored.
     fn time(&mut self, pts: i64) -> i64 {
         let mut time = None;
         while let Some(&(first, start)) = self.starts.last().filter(|(first, _)| *first <= self.samples) {
@@ -117,8 +118,9 @@ impl FormatReader for FragmentTimes {
         self.inner.metadata()
     }
 
-    fn seek(&mut self, mode: SeekMode, to: SeekTo) -> Result<SeekedTo> {
-        self.inner.seek(mode, to)
+    /// The clocks count samples from the beginning.
+    fn seek(&mut self, _: SeekMode, _: SeekTo) -> Result<SeekedTo> {
+        Err(Error::SeekError(SeekErrorKind::Unseekable))
     }
 
     fn tracks(&self) -> &[Track] {
@@ -137,7 +139,7 @@ impl FormatReader for FragmentTimes {
 mod tests {
     use super::*;
 
-    /// Times of ten packets of 100 ticks each, in fragments of two.
+    /// Corrected times of ten packets of 100 ticks each, in fragments of two packets with these times.
     fn times(starts: [u64; 5]) -> Vec<i64> {
         let mut starts: Vec<_> = (0..).step_by(2).zip(starts).collect();
         starts.reverse();

@@ -1,27 +1,25 @@
-//! The audio tracks of an MP4 file's movie.
-
-use std::io::{Seek as _, SeekFrom};
+//! Lists the audio tracks of an MP4 file.
 
 use super::{
     mp4_boxes::{Boxes, Range},
+    mp4_movie,
     tracks::{TrackDetails, determined},
 };
-use crate::MediaRead;
+use crate::MediaInput;
 
-/// Boxes that are looked at, at most.
-const MOST_BOXES: u32 = 100_000;
+/// Maximum number of boxes that are read.
+const MAX_BOXES: u32 = 100_000;
 
-/// Bytes of a title that are read.
-const MOST_TEXT: u64 = 1_000;
+/// Maximum length of a title in bytes.
+const MAX_TITLE: u64 = 1_000;
 
-/// The name that ffmpeg and QuickTime give to every audio track.
+/// Names that common muxers give to every audio track. They are not titles.
 const HANDLERS: [&str; 4] = ["SoundHandler", "Apple Sound Media Handler", "Core Media Audio", "ISO Media file"];
 
-/// The audio tracks of `file`; `None` where it has no movie.
-pub(super) fn details(mut file: Box<dyn MediaRead>) -> Option<Vec<TrackDetails>> {
-    let len = file.seek(SeekFrom::End(0)).ok()?;
-    let mut boxes = Boxes::of(file, MOST_BOXES);
-    let movie = boxes.find(0..len, b"moov")?;
+/// The audio tracks of `input`; `None` if it has no movie box.
+pub(super) fn details(input: &dyn MediaInput) -> Option<Vec<TrackDetails>> {
+    let mut boxes = Boxes::of(input.open().ok()?, MAX_BOXES);
+    let movie = mp4_movie::find(input)?;
     let (mut at, mut found) = (movie.start, Vec::new());
     while let Some(track) = boxes.next(at, movie.end) {
         at = track.content.end;
@@ -60,7 +58,8 @@ fn sample_entry(boxes: &mut Boxes, media: Range) -> Option<[u8; 4]> {
     boxes.next(entries.start.checked_add(8)?, entries.end).map(|entry| entry.name)
 }
 
-/// The language of the media's header: three letters of five bits each. Smaller numbers are QuickTime's own codes.
+/// The language in the media's header: three letters of five bits each. Smaller numbers are QuickTime's own codes, which are
+/// ignored.
 fn language(boxes: &mut Boxes, media: Range) -> Option<String> {
     let header = boxes.find(media, b"mdhd")?;
     boxes.go_to(&header, 0)?;
@@ -72,7 +71,7 @@ fn language(boxes: &mut Boxes, media: Range) -> Option<String> {
     Some(text).filter(|text| text.bytes().all(|letter| letter.is_ascii_lowercase()))
 }
 
-/// The title in the track's user data, or the handler's name where that is not one that every file has.
+/// The title in the track's user data, or else the handler's name, unless it is one of [`HANDLERS`].
 fn title(boxes: &mut Boxes, track: Range, handler: &Range) -> Option<String> {
     let own = boxes.find(track, b"udta").and_then(|data| boxes.find(data, b"name"));
     let own = own.and_then(|name| text(boxes, name));
@@ -83,7 +82,7 @@ fn title(boxes: &mut Boxes, track: Range, handler: &Range) -> Option<String> {
 fn text(boxes: &mut Boxes, range: Range) -> Option<String> {
     boxes.go_to(&range, 0)?;
     let mut bytes = Vec::new();
-    for _ in 0..(range.end - range.start).min(MOST_TEXT) {
+    for _ in 0..(range.end - range.start).min(MAX_TITLE) {
         let [byte] = boxes.bytes()?;
         bytes.push(byte);
     }
@@ -117,11 +116,7 @@ mod tests {
             track(3, b"soun", 2, 0x10B5, b"Commentary\0"),
         ];
         let movie = [framed(b"ftyp", &[b"isom"]), framed(b"moov", &[&tracks.concat()])].concat();
-        let read = |bytes: &[u8]| {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), bytes).unwrap();
-            details(Box::new(file.reopen().unwrap()))
-        };
+        let read = |bytes: &[u8]| details(&crate::MemoryInput::new("", bytes));
         let common = TrackDetails { id: 2, codec: "mp4a".into(), is_default: true, ..TrackDetails::default() };
         let other = TrackDetails {
             id: 3,

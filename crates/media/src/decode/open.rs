@@ -1,4 +1,4 @@
-//! From a path to a container's reader.
+//! Finds the demuxer for an input.
 
 use std::{
     io,
@@ -26,15 +26,17 @@ use super::{
     ogg,
     packet_limits::PacketLimitedReader,
     panic_guard::guard,
-    sanitize::ByteOverrides,
+    pcm,
+    pcm::RawFormat,
+    sanitize::{ByteOverrides, End},
     sanitized_source::Source,
 };
 use crate::{AudioError, MediaInput};
 
-/// The containers, without the readers of tags that symphonia has as well.
+/// The demuxers of containers. symphonia's readers of tags are left out.
 static CONTAINERS: LazyLock<Probe> = LazyLock::new(containers);
 
-/// Those, and bare frames of MPEG audio and AAC.
+/// The demuxers of containers, and the one of MPEG audio and AAC frames without a container.
 static FORMATS: LazyLock<Probe> = LazyLock::new(|| {
     let mut probe = containers();
     probe.register_format::<MpegAudioReader<'_>>();
@@ -42,25 +44,50 @@ static FORMATS: LazyLock<Probe> = LazyLock::new(|| {
 });
 
 fn containers() -> Probe {
-    use symphonia::default::formats::{AiffReader, CafReader, IsoMp4Reader, MkvReader, WavReader};
+    use symphonia::default::formats::{CafReader, IsoMp4Reader, MkvReader};
     let mut probe = Probe::default();
     probe.register_format::<CafReader<'_>>();
     probe.register_format::<flac::FlacReader<'_>>();
     probe.register_format::<IsoMp4Reader<'_>>();
-    probe.register_format::<AiffReader<'_>>();
-    probe.register_format::<WavReader<'_>>();
     probe.register_format::<ogg::OggReader<'_>>();
     probe.register_format::<MkvReader<'_>>();
     probe
 }
 
-/// Finds the container. Some that were cut off (AIFF, MKV, Ogg FLAC, fragmented MP4) are refused while the reader
-/// can seek to what is missing, but are read to their end as a stream.
+/// Opens the demuxer of `input`, all of which is samples of the format `raw`.
+pub(super) fn open_raw(input: &dyn MediaInput, raw: RawFormat) -> Result<Box<dyn FormatReader>, AudioError> {
+    limited(pcm::open_raw(input, raw)?, input, End::Unknown)
+}
+
+/// Whether `input` begins like a container that has a signature. Samples without a header do not do so by chance.
+pub(super) fn has_container(input: &dyn MediaInput) -> bool {
+    let mut head = [0; 12];
+    input.read_at(0, &mut head).is_ok_and(|read| known_container(&head[..read]).is_some())
+}
+
+fn limited(
+    reader: Box<dyn FormatReader>,
+    input: &dyn MediaInput,
+    end: End,
+) -> Result<Box<dyn FormatReader>, AudioError> {
+    let len = input.len().map_err(|error| AudioError::from_io(error, &input.name()))?;
+    Ok(Box::new(PacketLimitedReader::of(reader, len, end)))
+}
+
+/// Opens the demuxer of `input`'s container. Some truncated files (MKV, Ogg FLAC, fragmented MP4) are refused if the
+/// demuxer can seek to the missing part; as a stream that cannot seek, they are read to their end.
 pub(super) fn open_container(input: &dyn MediaInput) -> Result<Box<dyn FormatReader>, AudioError> {
     if foreign(input).is_some() {
         return Err(AudioError::UnsupportedFormat(describe(input)));
     }
     let overrides = ByteOverrides::of(input)?;
+    let blocks = match pcm::open_wav(input, overrides.start)? {
+        Some(reader) => Some(reader),
+        None => pcm::open_aiff(input, overrides.start)?,
+    };
+    if let Some(reader) = blocks {
+        return limited(reader, input, End::Unknown);
+    }
     probe(input, &overrides, false).or_else(|error| match error {
         AudioError::Io(_) => Err(error),
         _ => probe(input, &overrides, true).map_err(|_| error),
@@ -102,5 +129,5 @@ fn probe(
         None if !overrides.fragments.is_empty() => Box::new(FragmentTimes::of(reader, &overrides.fragments)),
         None => reader,
     };
-    Ok(Box::new(PacketLimitedReader::of(reader, len, overrides.end)))
+    limited(reader, input, overrides.end)
 }

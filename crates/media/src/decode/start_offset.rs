@@ -1,31 +1,32 @@
-//! By how much a recording's audio begins later than the film that it belongs to.
+//! Computes by how much the audio track of a video begins later than its earliest track.
 //!
-//! Segment times are those of the audio. A subtitle is laid beside the picture, so that it needs this difference. Like
-//! ffprobe's `start_time`, it comes from the container's time stamps and edit lists.
+//! Segment times count from the beginning of the audio. Subtitles are synchronised with the video, so they need this
+//! difference. Like ffprobe's `start_time`, it comes from the container's time stamps and edit lists.
 
 use std::collections::HashMap;
 
 use super::{
     file_window::{Header, Window},
     mp4_boxes::{Boxes, Range},
+    mp4_movie,
 };
 use crate::{MediaInput, MediaRead};
 
-/// MP4 boxes that are looked at, at most.
-const MOST_BOXES: u32 = 100_000;
+/// Maximum number of MP4 boxes that are read.
+const MAX_BOXES: u32 = 100_000;
 
-/// Entries of an edit list that are read, at most.
-const MOST_ENTRIES: u32 = 64;
+/// Maximum number of edit list entries that are read.
+const MAX_ENTRIES: u32 = 64;
 
-/// Matroska elements that are looked at, at most: the first blocks of all tracks are among them, or there is nothing to say.
-const MOST_ELEMENTS: u32 = 100_000;
+/// Maximum number of Matroska elements that are read. If the first block of a track is not among them, the track is ignored.
+const MAX_ELEMENTS: u32 = 100_000;
 
-/// Seconds by which the track `id` begins later than the earliest track of audio or video. `None` where the container
-/// does not say.
+/// Seconds by which the track `id` begins later than the earliest track of audio or video. `None` if the container has no
+/// such times.
 pub(super) fn start_offset(input: &dyn MediaInput, container: &str, id: u32) -> Option<f64> {
     let (file, len) = (input.open().ok()?, input.len().ok()?);
     let starts = match container {
-        "isomp4" => mp4_starts(file, len)?,
+        "isomp4" => mp4_starts(file, len, &mp4_movie::find(input)?)?,
         "matroska" => matroska_starts(Window::of(file, len), len)?,
         _ => return None,
     };
@@ -34,10 +35,9 @@ pub(super) fn start_offset(input: &dyn MediaInput, container: &str, id: u32) -> 
     Some(own - earliest)
 }
 
-/// Where each track of audio or video begins, in seconds of the film.
-fn mp4_starts(file: Box<dyn MediaRead>, len: u64) -> Option<HashMap<u32, f64>> {
-    let mut boxes = Boxes::of(file, MOST_BOXES);
-    let movie = boxes.find(0..len, b"moov")?;
+/// The start time in seconds of each audio or video track, by its id.
+fn mp4_starts(file: Box<dyn MediaRead>, len: u64, movie: &Range) -> Option<HashMap<u32, f64>> {
+    let mut boxes = Boxes::of(file, MAX_BOXES);
     let scale = boxes.timescale(movie.clone(), b"mvhd")?;
     let fragments = match boxes.find(movie.clone(), b"mvex") {
         Some(_) => fragment_times(&mut boxes, len),
@@ -55,8 +55,8 @@ fn mp4_starts(file: Box<dyn MediaRead>, len: u64) -> Option<HashMap<u32, f64>> {
     Some(starts)
 }
 
-/// A track's id, and where it begins: after its empty edits, and where the first sample comes later than the first edit,
-/// with that.
+/// A track's id and its start time in seconds: the length of its empty edits, plus the time by which the first sample is
+/// later than the start of the first edit with media.
 fn mp4_start(boxes: &mut Boxes, track: Range, scale: u32, fragments: &HashMap<u32, u64>) -> Option<(u32, f64)> {
     let id = boxes.track_id(track.clone())?;
     let media = boxes.find(track.clone(), b"mdia")?;
@@ -71,12 +71,12 @@ fn mp4_start(boxes: &mut Boxes, track: Range, scale: u32, fragments: &HashMap<u3
     Some((id, empty as f64 / f64::from(scale) + late as f64 / f64::from(ticks)))
 }
 
-/// The length of the empty edits before the first one with media, and where in the media that begins.
+/// The length of the empty edits before the first one with media, and the media time at which that edit begins.
 fn empty_edits(boxes: &mut Boxes, edits: Range) -> Option<(u64, u64)> {
     let list = boxes.find(edits, b"elst")?;
     boxes.go_to(&list, 0)?;
     let [version, ..] = boxes.bytes::<4>()?;
-    let (count, mut empty) = (boxes.number()?.min(MOST_ENTRIES), 0u64);
+    let (count, mut empty) = (boxes.number()?.min(MAX_ENTRIES), 0u64);
     for _ in 0..count {
         let (duration, start) = match version {
             0 => (u64::from(boxes.number()?), i64::from(boxes.number()? as i32)),
@@ -138,7 +138,7 @@ const TIMESTAMP: u32 = 0xE7;
 const BLOCK_GROUP: u32 = 0xA0;
 const BLOCKS: [u32; 2] = [0xA1, 0xA3];
 
-/// What a walk over a Matroska file finds.
+/// The tracks that were found in a Matroska file so far.
 #[derive(Default)]
 struct Tracks {
     /// Nanoseconds of a tick.
@@ -151,13 +151,13 @@ struct Tracks {
     starts: HashMap<u32, f64>,
 }
 
-/// Where each track of audio or video begins, by its first block.
+/// The start time in seconds of each audio or video track: that of its first block.
 fn matroska_starts(mut window: Window<Box<dyn MediaRead>>, len: u64) -> Option<HashMap<u32, f64>> {
     let (mut at, mut found) = (0, Tracks::default());
-    for _ in 0..MOST_ELEMENTS {
+    for _ in 0..MAX_ELEMENTS {
         let Some(header) = window.header(at).filter(|_| at < len) else { break };
         let descends = [SEGMENT, INFO, TRACKS, TRACK_ENTRY, CLUSTER, BLOCK_GROUP].contains(&header.id);
-        found.see(&mut window, &header);
+        found.read(&mut window, &header);
         if found.is_complete() {
             break;
         }
@@ -170,7 +170,7 @@ fn matroska_starts(mut window: Window<Box<dyn MediaRead>>, len: u64) -> Option<H
 }
 
 impl Tracks {
-    fn see(&mut self, window: &mut Window<Box<dyn MediaRead>>, header: &Header) {
+    fn read(&mut self, window: &mut Window<Box<dyn MediaRead>>, header: &Header) {
         let mut value = || header.stop().and_then(|stop| window.unsigned(&(header.content..stop))).unwrap_or(0);
         match header.id {
             TIMESTAMP_SCALE => self.scale = Some(value()),
@@ -184,7 +184,7 @@ impl Tracks {
             }
             _ => {}
         }
-        // The fields of an entry come in any order.
+        // The fields of a track entry may come in any order.
         if let (number @ 1.., 1 | 2, delay) = self.entry {
             self.delays.insert(number, delay);
         }
@@ -200,7 +200,7 @@ impl Tracks {
         Some(())
     }
 
-    /// Whether a block of each track has come.
+    /// Whether the first block of each track was found.
     fn is_complete(&self) -> bool {
         !self.starts.is_empty() && self.starts.len() == self.delays.len()
     }
@@ -245,7 +245,7 @@ mod tests {
         let video = track(1, b"vide", &[14_000, 2_048, 0x10000]);
         let audio = track(2, b"soun", &[1_936, u32::MAX, 0x10000, 11_064, 0, 0x10000]);
         assert_eq!(offset(&movie(&[&video, &audio]), "isomp4", 2), Some(1.936));
-        assert_eq!(offset(&movie(&[&audio]), "isomp4", 2), Some(0.0), "there is nothing that begins earlier");
+        assert_eq!(offset(&movie(&[&audio]), "isomp4", 2), Some(0.0), "no track begins earlier");
         let late_text = track(3, b"text", &[14_000, 0, 0x10000]);
         assert_eq!(offset(&movie(&[&audio, &late_text]), "isomp4", 2), Some(0.0));
         assert_eq!(offset(&movie(&[&video, &audio]), "isomp4", 9), None);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_fragments_count() {
+    fn the_first_fragment_has_the_start_time() {
         let extends = framed(b"mvex", &[]);
         let tracks = [track(1, b"vide", &[0, 0, 0x10000]), track(2, b"soun", &[0, 1_600, 0x10000])].concat();
         let part = |id: u32, time: u32| {
@@ -279,24 +279,24 @@ mod tests {
             element(&[0x1F, 0x43, 0xB6, 0x75], &[&element(&[0xE7], &[time]), &blocks.concat()])
         };
         let picture = element(&[0xA3], &[&[0x81, 0, 40, 0, 9]]);
-        let sound = element(&[0xA0], &[&element(&[0xA1], &[&[0x82, 0xFF, 0xFF, 0, 9]])]);
+        let audio = element(&[0xA0], &[&element(&[0xA1], &[&[0x82, 0xFF, 0xFF, 0, 9]])]);
         let body = [
             element(&[0x16, 0x54, 0xAE, 0x6B], &[&tracks]),
             cluster(&[0], &[&picture, &picture]),
-            cluster(&[7, 0xD0], &[&picture, &sound]),
+            cluster(&[7, 0xD0], &[&picture, &audio]),
         ];
         [element(&[0x1A, 0x45, 0xDF, 0xA3], &[&[0]]), element(&[0x18, 0x53, 0x80, 0x67], &[&body.concat()])].concat()
     }
 
     #[test]
-    fn the_first_block_counts() {
+    fn the_first_block_has_the_start_time() {
         let seconds = offset(&matroska(), "matroska", 2).unwrap();
         assert!((seconds - (2.0 - 0.001 - 0.0065 - 0.04)).abs() < 1e-9, "{seconds}");
         assert_eq!(offset(&matroska(), "matroska", 1).map(|seconds| seconds > 1.9), Some(false));
     }
 
     #[test]
-    fn damage_never_leads_astray() {
+    fn damaged_files_do_not_panic() {
         let film = movie(&[&track(1, b"vide", &[1, 0, 0]), &track(2, b"soun", &[9, u32::MAX, 0, 1, 0, 0])]);
         for (bytes, container) in [(film, "isomp4"), (matroska(), "matroska")] {
             for at in 0..bytes.len() {

@@ -1,17 +1,22 @@
-//! Through symphonia, and Opus beside it.
+//! Decodes a recording with symphonia's demuxers and decoders, and with libopus.
 
 use symphonia::core::{
-    codecs::audio::{AudioCodecParameters, AudioDecoder, CODEC_ID_NULL_AUDIO},
+    codecs::audio::{
+        AudioCodecParameters, AudioDecoder, CODEC_ID_NULL_AUDIO,
+        well_known::{CODEC_ID_MP2, CODEC_ID_MP3},
+    },
     errors::Error as SymphoniaError,
     formats::{FormatReader, Track, TrackType},
+    packet::Packet,
 };
 
 use super::{
     Block, Damage, RATES, SourceInfo, check_spec,
     codecs::make_decoder,
-    open::open_container,
+    open::{open_container, open_raw},
     packet_outcome::{PacketOutcome, decode, time_of},
     parallel::{Decoded, ParallelDecoder, Preroll},
+    pcm::RawFormat,
     sample_clock::{Precision, SampleClock},
     start_offset::start_offset,
     timeline::Timeline,
@@ -20,31 +25,34 @@ use super::{
 };
 use crate::{AudioError, MediaInput};
 
-/// A file may end this many frames before its header's count and still be whole: encoders round to packets.
+/// A file may have this many frames fewer than its header declares and still be complete, since encoders round the count to
+/// packets.
 const TRUNCATION_SLACK: u64 = 4096;
 
-/// Samples of silence in one block, at most.
-const SILENCE_AT_ONCE: usize = 1 << 16;
+/// Maximum number of samples of silence in one block.
+const MAX_SILENCE_BLOCK: usize = 1 << 16;
 
 /// A recording that symphonia reads.
 pub(super) struct SymphoniaDecoder {
     packets: TrackPackets,
+    /// Whether what the container calls MPEG audio is layer 2.
+    is_layer_2: bool,
     decoder: PacketDecoder,
-    /// How many threads may decode.
+    /// Number of threads that may decode.
     threads: usize,
-    /// Frames that the header promises.
+    /// Number of frames that the header declares.
     declared_frames: Option<u64>,
-    /// Whether the promise is the header's own and no estimate.
+    /// Whether `declared_frames` is the header's own value and not an estimate.
     length_is_exact: bool,
     info: SourceInfo,
     damage: Damage,
-    /// Where the next sample is in the present stream.
+    /// The position of the next sample in the current stream.
     clock: SampleClock,
-    /// Frames of silence that come next.
+    /// Frames of silence to return before `waiting`.
     silence: u64,
-    /// A packet that comes after the silence.
+    /// A decoded packet that has not been returned yet.
     waiting: Option<DecodedPacket>,
-    /// What silence is made of.
+    /// The buffer for silence.
     zeros: Vec<f32>,
     /// Frames so far, of all streams.
     frames: u64,
@@ -53,29 +61,42 @@ pub(super) struct SymphoniaDecoder {
     over: bool,
 }
 
-/// Who decodes: a decoder here, or several beside each other.
+/// One decoder, or several on threads of their own.
 enum PacketDecoder {
     Serial { decoder: Box<dyn AudioDecoder>, samples: Vec<f32> },
     Parallel(Box<ParallelDecoder>),
 }
 
-/// A packet that held something to be heard.
+/// A decoded packet that contains samples of the recording.
 #[derive(Clone, Copy)]
 struct DecodedPacket {
     rate: u32,
     channels: usize,
-    /// Samples at its beginning that are not part of the recording.
+    /// Number of samples at its beginning that do not belong to the recording.
     skipped: usize,
-    /// Samples that are, after these.
+    /// Number of samples after these, which do.
     len: usize,
 }
 
 impl SymphoniaDecoder {
-    /// Opens `input`, of so many bytes, and finds its audio track.
+    /// Opens `input`, which has `bytes` bytes, and finds the requested audio track.
     pub fn open(input: &dyn MediaInput, bytes: u64, wanted: &TrackChoice) -> Result<Self, AudioError> {
-        let reader = open_container(input)?;
+        Self::of(open_container(input)?, input, bytes, wanted)
+    }
+
+    /// Opens `input`, which has `bytes` bytes, all of which are samples of the format `raw`.
+    pub fn open_raw(input: &dyn MediaInput, bytes: u64, raw: RawFormat) -> Result<Self, AudioError> {
+        Self::of(open_raw(input, raw)?, input, bytes, &TrackChoice::Default)
+    }
+
+    fn of(
+        reader: Box<dyn FormatReader>,
+        input: &dyn MediaInput,
+        bytes: u64,
+        wanted: &TrackChoice,
+    ) -> Result<Self, AudioError> {
         let container = reader.format_info().short_name;
-        let tracks = audio_tracks(&*reader, input);
+        let mut tracks = audio_tracks(&*reader, input);
         let track = match wanted {
             TrackChoice::Default => audio_track(&*reader, None)?,
             _ => {
@@ -84,11 +105,20 @@ impl SymphoniaDecoder {
                 reader.tracks().iter().find(|track| track.id == chosen.id).ok_or_else(unknown)?
             }
         };
-        let params = audio_params(track, container)?.clone();
-        let (id, declared_frames, length_is_exact) = (track.id, track.num_frames, has_exact_length(track, container));
+        let mut params = audio_params(track, container)?.clone();
+        let (id, media_frames, length_is_exact) = (track.id, track.num_frames, has_exact_length(track, container));
         let timeline = Timeline::of(track, &params, container, input);
+        let rate = params.sample_rate.unwrap_or(0);
+        let declared_frames = media_frames.map(|frames| timeline.declared_frames(frames, rate));
         let start_offset_s = start_offset(input, container, id);
         let clock = clock_of(track, container, start_offset_s);
+        let mut packets = TrackPackets::new(reader, id, timeline);
+        let is_layer_2 =
+            container == "isomp4" && params.codec == CODEC_ID_MP3 && packets.peek().is_some_and(is_layer_2);
+        if is_layer_2 {
+            params.codec = CODEC_ID_MP2;
+            tracks.iter_mut().filter(|track| track.id == id).for_each(|track| track.codec = "mp2".to_owned());
+        }
         let decoder = make_decoder(&params, container)?;
         let info = SourceInfo {
             container: container.to_owned(),
@@ -103,7 +133,8 @@ impl SymphoniaDecoder {
         };
         check_header(&params)?;
         Ok(Self {
-            packets: TrackPackets::new(reader, id, timeline),
+            packets,
+            is_layer_2,
             decoder: PacketDecoder::Serial { decoder, samples: Vec::new() },
             threads: 1,
             declared_frames,
@@ -120,13 +151,14 @@ impl SymphoniaDecoder {
         })
     }
 
-    /// Vorbis of more than two channels: symphonia 0.6.1 decodes some of them 20 to 30 dB off libvorbis and ffmpeg. And
-    /// HE-AAC, of which it decodes the core.
+    /// Whether ffmpeg decodes this codec better: Vorbis of more than two channels, where symphonia 0.6.1 differs from
+    /// libvorbis and ffmpeg by 20 to 30 dB for some layouts, and HE-AAC, of which symphonia decodes only the core.
     pub fn is_better_by_ffmpeg(&self) -> bool {
         self.info.codec == "vorbis" && self.info.channels > 2 || self.packets.timeline.is_of_core()
     }
 
-    /// Decodes with so many threads, where the codec lets them give the same samples. To be said before the first block.
+    /// Decodes with up to `threads` threads, if the codec allows that without a change of samples. Call it before the first
+    /// block.
     pub fn decode_in_parallel(&mut self, threads: usize) -> Result<(), AudioError> {
         self.threads = threads;
         self.decoder = self.new_decoder()?;
@@ -146,12 +178,12 @@ impl SymphoniaDecoder {
         self.declared_frames.filter(|_| rate > 0).map(|frames| frames as f64 / f64::from(rate))
     }
 
-    /// The samples of the next packet that holds some; `None` at the end.
+    /// The next samples: those of a packet, or silence. `None` at the end.
     pub fn next_block(&mut self) -> Result<Option<Block<'_>>, AudioError> {
         while !self.over {
             if let Some(DecodedPacket { rate, channels, skipped, len }) = self.waiting {
                 if self.silence > 0 {
-                    let frames = self.silence.min((SILENCE_AT_ONCE / channels) as u64);
+                    let frames = self.silence.min((MAX_SILENCE_BLOCK / channels) as u64);
                     self.silence -= frames;
                     self.zeros.resize(frames as usize * channels, 0.0);
                     return Ok(Some(Block { samples: &self.zeros, channels, rate }));
@@ -200,7 +232,7 @@ impl SymphoniaDecoder {
         }
     }
 
-    /// Puts `frames` frames of silence before the next packet.
+    /// Inserts `frames` frames of silence before the next packet.
     fn add_gap(&mut self, frames: u64, rate: u32) {
         if frames > 0 {
             let start = self.seconds;
@@ -211,7 +243,8 @@ impl SymphoniaDecoder {
         }
     }
 
-    /// Counts a decoded packet. The decoder knows better than the header: HE-AAC doubles the rate.
+    /// Counts a decoded packet. The rate and the channels of the decoder replace those of the header, which are wrong for
+    /// HE-AAC.
     fn account(&mut self, found: DecodedPacket) -> Option<DecodedPacket> {
         let frames = found.len / found.channels;
         if frames == 0 && self.silence == 0 {
@@ -225,7 +258,7 @@ impl SymphoniaDecoder {
         Some(found)
     }
 
-    /// Goes on with a new stream, as chained Ogg files have them.
+    /// Begins the next stream of a file, such as a chained Ogg file.
     fn reset(&mut self) -> Result<(), AudioError> {
         let container = self.info.container.as_str();
         let track = audio_track(&*self.packets.reader, Some(self.packets.track))?;
@@ -234,17 +267,21 @@ impl SymphoniaDecoder {
         let clock = clock_of(track, container, None);
         let (track, timeline) = (track.id, Timeline::of_stream(params));
         self.clock = clock;
-        // The frames of the first stream say nothing of the second's.
+        // The declared length is that of the first stream alone.
         self.declared_frames = None;
         self.packets.begin_stream(track, timeline);
         self.decoder = self.new_decoder()?;
         Ok(())
     }
 
-    /// For the stream that begins.
+    /// The decoder for the current stream.
     fn new_decoder(&self) -> Result<PacketDecoder, AudioError> {
         let container = self.info.container.clone();
-        let params = audio_params(audio_track(&*self.packets.reader, Some(self.packets.track))?, &container)?.clone();
+        let mut params =
+            audio_params(audio_track(&*self.packets.reader, Some(self.packets.track))?, &container)?.clone();
+        if self.is_layer_2 {
+            params.codec = CODEC_ID_MP2;
+        }
         let decoder = make_decoder(&params, &container)?;
         Ok(match Preroll::of(params.codec).filter(|_| self.threads > 1) {
             Some(preroll) => {
@@ -255,7 +292,7 @@ impl SymphoniaDecoder {
         })
     }
 
-    /// The container gave up: an end where there is something to keep, an error where there is not.
+    /// Handles an error of the demuxer: the recording ends early if it has samples, and fails if it has none.
     fn end_by<T>(&mut self, error: SymphoniaError) -> Result<Option<T>, AudioError> {
         match AudioError::from_container(error) {
             AudioError::Corrupt(cause) if self.frames == 0 => Err(AudioError::Corrupt(cause)),
@@ -292,7 +329,7 @@ impl PacketDecoder {
         }
     }
 
-    /// Those of the latest packet.
+    /// The samples of the latest packet.
     fn samples(&self) -> &[f32] {
         match self {
             Self::Serial { samples, .. } => samples,
@@ -301,7 +338,7 @@ impl PacketDecoder {
     }
 }
 
-/// The clock of a stream that begins. Containers of films take their time stamps from a clock; all others count samples.
+/// The clock for a new stream. Time stamps in video containers come from a clock; those of other containers count samples.
 fn clock_of(track: &Track, container: &str, start_offset_s: Option<f64>) -> SampleClock {
     let (precision, start) = match container {
         // Opus begins with the encoder's delay, before time 0.
@@ -315,7 +352,13 @@ fn clock_of(track: &Track, container: &str, start_offset_s: Option<f64>) -> Samp
     SampleClock::new(track.time_base, precision).starting_at(start)
 }
 
-/// The track `id`, where the stream has it still, or else the default one.
+/// Whether `packet` begins with a frame of MPEG audio, layer 2. MP4 does not distinguish the layers (ISO/IEC 14496-1, object
+/// types 0x69 and 0x6B), and symphonia assumes layer 3.
+fn is_layer_2(packet: &Packet) -> bool {
+    matches!(packet.data[..], [0xFF, second, ..] if second & 0xE6 == 0xE4)
+}
+
+/// The track `id`, or the default one if the current stream has no track `id`.
 fn audio_track(reader: &dyn FormatReader, id: Option<u32>) -> Result<&Track, AudioError> {
     let known = reader.tracks().iter().find(|track| Some(track.id) == id);
     known
@@ -324,8 +367,8 @@ fn audio_track(reader: &dyn FormatReader, id: Option<u32>) -> Result<&Track, Aud
         .ok_or_else(|| AudioError::NoAudioTrack(reader.format_info().short_name.to_owned()))
 }
 
-/// Streams of MPEG audio without a header of their own get a length that is guessed from their first packets' size. It
-/// helps a progress bar, and says nothing of what is missing.
+/// Whether the length that the demuxer declares comes from a header. For MPEG audio without one it is an estimate from the
+/// size of the first packets, which is good enough for a progress bar, but not to find out whether the file is truncated.
 fn has_exact_length(track: &Track, container: &str) -> bool {
     match container {
         "aac" => false,
@@ -345,7 +388,8 @@ fn unsupported_codec(container: &str, codec: &str) -> AudioError {
     AudioError::UnsupportedCodec { container: container.to_owned(), codec: codec.to_owned() }
 }
 
-/// Refuses lies before anything is allocated for them. What the header leaves open, the first block tells.
+/// Refuses implausible values before memory is allocated for them. Values that the header does not declare are checked with
+/// the first block.
 fn check_header(params: &AudioCodecParameters) -> Result<(), AudioError> {
     let channels = params.channels.as_ref().map_or(1, |c| c.count());
     check_spec(params.sample_rate.unwrap_or(*RATES.start()), channels)

@@ -2,12 +2,15 @@
 
 use symphonia::core::{
     errors::Error as SymphoniaError,
-    formats::FormatReader,
+    formats::{FormatReader, SeekMode, SeekTo},
     packet::Packet,
     units::{Duration, Timestamp},
 };
 
-use super::{skipped_bytes::skipped_bytes, timeline::Timeline};
+use super::{
+    skipped_bytes::skipped_bytes,
+    timeline::{Placement, Timeline},
+};
 
 /// Packets after a loss was reported for which [`TrackPacket::is_near_loss`] is set. Readers report a loss up to one read-ahead
 /// before they come to it.
@@ -59,11 +62,43 @@ impl TrackPackets {
     /// The next packet that is part of the recording.
     pub fn next(&mut self) -> Result<Option<TrackPacket>, SymphoniaError> {
         loop {
-            match self.next_of_track()? {
-                Some(packet) if !self.timeline.plays(&packet.packet) => {}
-                other => return Ok(other),
+            let Some(mut next) = self.next_of_track()? else {
+                match self.timeline.next_edit() {
+                    Some(start) => self.seek(start)?,
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            match self.timeline.place(&mut next.packet) {
+                Placement::Play => return Ok(Some(next)),
+                Placement::Drop => {}
+                Placement::Seek(start) => self.seek(start)?,
             }
         }
+    }
+
+    /// Continues with the packet at `start`.
+    fn seek(&mut self, start: i64) -> Result<(), SymphoniaError> {
+        let to = SeekTo::Timestamp { ts: Timestamp::new(start), track_id: self.track };
+        self.reader.seek(SeekMode::Accurate, to)?;
+        (self.held, self.latest, self.end) = (None, None, None);
+        Ok(())
+    }
+
+    /// The track's first packet, which is not consumed.
+    pub fn peek(&mut self) -> Option<&Packet> {
+        while self.held.is_none() && self.end.is_none() {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id != self.track => {}
+                Ok(Some(mut packet)) => {
+                    self.timeline.mend(&mut packet);
+                    self.held = Some(TrackPacket { packet, is_near_loss: false });
+                }
+                Ok(None) => self.end = Some(Ok(())),
+                Err(error) => self.end = Some(Err(error)),
+            }
+        }
+        self.held.as_ref().map(|held| &held.packet)
     }
 
     /// The track's next packet.

@@ -119,11 +119,11 @@ fn list(tracks: &[TrackInfo]) -> String {
 /// The audio tracks of `input`, which `reader` has opened, in the file's order. Tracks of an unknown codec count too, so that
 /// the numbers match those of other programs.
 pub(super) fn audio_tracks(reader: &dyn FormatReader, input: &dyn MediaInput) -> Vec<TrackInfo> {
-    let details = input.open().ok().and_then(|file| match reader.format_info().short_name {
-        "isomp4" => mp4_tracks::details(file),
-        "matroska" => matroska_tracks::details(file),
+    let details = match reader.format_info().short_name {
+        "isomp4" => mp4_tracks::details(input),
+        "matroska" => input.open().ok().and_then(matroska_tracks::details),
         _ => None,
-    });
+    };
     let known: HashMap<u32, &Track> = reader.tracks().iter().map(|track| (track.id, track)).collect();
     match details.filter(|details| !details.is_empty()) {
         Some(details) => number(details.into_iter().map(|details| {

@@ -1,4 +1,4 @@
-//! FLAC, by flac-codec.
+//! Writes FLAC, with the crate `flac-codec`.
 
 use std::{borrow::Cow, io};
 
@@ -7,10 +7,10 @@ use flac_codec::{
     encode::{FlacSampleWriter, Options},
 };
 
-use super::{Buffered, EncodeError, Sample, SegmentSpec, unsupported};
+use super::{EncodeError, Output, Sample, SegmentSpec, unsupported};
 
 pub(super) fn write<'s, S: Sample>(
-    out: Buffered<'_>,
+    out: Output<'_>,
     spec: &SegmentSpec,
     frames: u64,
     blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
@@ -20,7 +20,7 @@ pub(super) fn write<'s, S: Sample>(
         unsupported(format!("FLAC holds at most 8 channels, and this recording has {}", spec.channels))
     })?;
     let samples = frames * u64::from(channels);
-    // The header's room for tags, and a table for seeking, are of no use in a file of some seconds.
+    // Padding for tags and a seek table are of no use in a file of some seconds.
     let options = Options::default().no_padding().no_seektable();
     let mut writer = FlacSampleWriter::new(out, options, spec.rate, spec.bits, channels, Some(samples))
         .map_err(into_encode_error)?;

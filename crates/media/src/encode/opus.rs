@@ -1,20 +1,20 @@
-//! Opus (RFC 6716) in Ogg (RFC 7845), by libopus and the crate ogg.
+//! Writes Opus (RFC 6716) in Ogg (RFC 7845), with libopus and the crate `ogg`.
 
 use std::{borrow::Cow, io};
 
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
-use super::{Buffered, EncodeError, OPUS_RATES, Sample, SegmentSpec, Write, bitrate, unsupported};
+use super::{EncodeError, OPUS_RATES, Output, Sample, SegmentSpec, Write, bitrate, unsupported};
 use crate::libopus::{Encoder, RATE};
 
-/// A stream's number, which tells it from others in the same file: there is none.
+/// The serial number of the stream. Any number will do, since the file has no other stream.
 const SERIAL: u32 = 1;
 
-/// Packets that share a page of Ogg: a second. More would cost a reader that seeks, fewer cost room.
-const A_PAGE: usize = 50;
+/// Packets in a page of Ogg: one second. More would make seeking slower, fewer would take more space.
+const PACKETS_PER_PAGE: usize = 50;
 
 pub(super) fn write<'s, S: Sample>(
-    out: Buffered<'_>,
+    out: Output<'_>,
     spec: &SegmentSpec,
     blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
 ) -> Result<(), EncodeError> {
@@ -34,23 +34,24 @@ pub(super) fn write<'s, S: Sample>(
 }
 
 struct Stream<'a> {
-    pages: PacketWriter<'static, Buffered<'a>>,
+    pages: PacketWriter<'static, Output<'a>>,
     encoder: Encoder,
     channels: usize,
-    /// Samples at 48 kHz for each of the file's.
+    /// Samples at 48 kHz for each sample of the file.
     step: u64,
-    /// Samples that do not make a packet yet.
+    /// Samples that do not fill a packet yet.
     waiting: Vec<f32>,
-    /// A packet that may be the last one, and where it ends, in frames.
+    /// A packet that may be the last one, and its end in frames.
     held: Option<(Vec<u8>, u64)>,
-    /// Frames that came, and that are in packets.
+    /// Number of frames so far.
     frames: u64,
+    /// Number of frames in packets so far.
     packed: u64,
     packets: usize,
 }
 
 impl<'a> Stream<'a> {
-    fn begin(out: Buffered<'a>, spec: &SegmentSpec, bits: u32) -> Result<Self, EncodeError> {
+    fn begin(out: Output<'a>, spec: &SegmentSpec, bits: u32) -> Result<Self, EncodeError> {
         let encoder = Encoder::new(spec.rate, spec.channels.into(), bits).map_err(unsupported)?;
         let step = u64::from(RATE / spec.rate);
         let skip = u16::try_from(encoder.delay() as u64 * step).map_err(unsupported)?;
@@ -71,7 +72,7 @@ impl<'a> Stream<'a> {
         Ok(Self { pages, encoder, channels, step, waiting, held: None, frames: 0, packed: 0, packets: 0 })
     }
 
-    /// Packs whole packets of what waits.
+    /// Encodes the samples that fill whole packets.
     fn encode(&mut self) -> Result<(), EncodeError> {
         let size = self.encoder.frame() * self.channels;
         let whole = self.waiting.len() / size * size;
@@ -89,14 +90,14 @@ impl<'a> Stream<'a> {
         self.packed += self.encoder.frame() as u64;
         if let Some((packet, end)) = self.held.replace((packet, self.packed)) {
             self.packets += 1;
-            let full = self.packets.is_multiple_of(A_PAGE);
+            let full = self.packets.is_multiple_of(PACKETS_PER_PAGE);
             let info = if full { PacketWriteEndInfo::EndPage } else { PacketWriteEndInfo::NormalPacket };
             self.pages.write_packet(packet, SERIAL, info, end * self.step)?;
         }
         Ok(())
     }
 
-    /// Ends the stream: silence pushes out what the encoder holds, and the last page says where the sound ends.
+    /// Ends the stream. Silence flushes the encoder's delay, and the last page's granule position is the exact end.
     fn end(mut self) -> Result<(), EncodeError> {
         self.frames += (self.waiting.len() / self.channels) as u64;
         let end = self.frames + self.encoder.delay() as u64;

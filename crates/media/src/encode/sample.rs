@@ -1,17 +1,17 @@
-//! Samples as whole numbers.
+//! Integer samples, and the conversion to them.
 
-/// A sample of 16 bits, or of up to 24 in 32.
+/// A sample of 16 bits, or of up to 24 bits in an `i32`.
 pub trait Sample: Copy + Send + Sync + 'static {
-    /// Its bytes where it waits on disk.
+    /// Its representation in temporary files.
     type Bytes: AsRef<[u8]>;
 
-    /// As 16 bits, which it has.
+    /// The sample as 16 bits. It must not have more.
     fn to_i16(self) -> i16;
-    /// As a whole number.
+    /// The sample as 32 bits.
     fn to_i32(self) -> i32;
-    /// To the disk.
+    /// The bytes for a temporary file, little-endian.
     fn to_bytes(self) -> Self::Bytes;
-    /// And back; bytes that are missing are 0.
+    /// The sample of these bytes; 0 if there are too few.
     fn from_bytes(bytes: &[u8]) -> Self;
 }
 
@@ -55,18 +55,19 @@ impl Sample for i32 {
     }
 }
 
-/// The nearest 16-bit value of a sample of full scale 1.0, ties to even; what lies outside is clipped.
+/// The nearest 16-bit value of a sample of full scale 1.0, ties to even. Values outside are clipped.
 ///
-/// Samples that came from 16-bit audio come back bit for bit.
+/// Samples of 16-bit audio are restored bit for bit.
 pub fn to_pcm16(sample: f32) -> i16 {
-    // Added to it, a small number is rounded to its last bit, by the rule of IEEE 754 and without a call to `rintf`, so
-    // that the loop over samples becomes SIMD on any processor.
+    // The sum with this number is rounded to an integer by IEEE 754. This avoids a call to `rintf`, so that the compiler
+    // vectorises the loop over samples on any processor.
     const TO_INTEGER: f32 = 12_582_912.0; // 1.5 * 2^23
     let scaled = (sample * 32_768.0).clamp(-32_768.0, 32_767.0) + TO_INTEGER;
     (scaled.to_bits() as i32 - TO_INTEGER.to_bits() as i32) as i16
 }
 
-/// The same with 24 bits, all of which an `f32` holds.
+/// The nearest 24-bit value of a sample of full scale 1.0, ties to even. Values outside are clipped. An `f32` holds all 24
+/// bits.
 pub fn to_pcm24(sample: f32) -> i32 {
     const FULL: f32 = 8_388_608.0; // 2^23
     (sample * FULL).round_ties_even().clamp(-FULL, FULL - 1.0) as i32
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_16_bit_value_survives() {
+    fn every_16_bit_value_is_restored() {
         for value in i16::MIN..=i16::MAX {
             assert_eq!(to_pcm16(f32::from(value) / 32_768.0), value);
         }
@@ -98,7 +99,7 @@ mod tests {
         }
 
         #[test]
-        fn any_24_bit_value_survives(value in -(1i32 << 23)..(1 << 23)) {
+        fn any_24_bit_value_is_restored(value in -(1i32 << 23)..(1 << 23)) {
             proptest::prop_assert_eq!(to_pcm24(value as f32 / 8_388_608.0), value);
         }
     }

@@ -1,8 +1,8 @@
-//! How segments are written: format, rate, channels.
+//! The settings of segment files: format, rate, channels.
 
 use std::{fmt, str::FromStr};
 
-/// What a segment's file is.
+/// The format of a segment file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SegmentFormat {
     /// PCM in WAV.
@@ -10,15 +10,15 @@ pub enum SegmentFormat {
     Wav,
     /// FLAC: the same samples at about half the size.
     Flac,
-    /// Opus in Ogg: lossy, a tenth of the size.
+    /// Opus in Ogg: lossy, about a tenth of the size.
     Opus,
 }
 
 impl SegmentFormat {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 3] = [Self::Wav, Self::Flac, Self::Opus];
 
-    /// Its name, which is also what files end in.
+    /// Its name, which is also the file name extension.
     pub fn name(self) -> &'static str {
         match self {
             Self::Wav => "wav",
@@ -28,17 +28,17 @@ impl SegmentFormat {
     }
 }
 
-/// A rate of samples.
+/// The sample rate of segment files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentRate {
-    /// The recording's own.
+    /// The rate of the recording.
     Source,
-    /// So many Hz.
+    /// A fixed rate in Hz.
     Hz(u32),
 }
 
 impl SegmentRate {
-    /// In Hz, for a source of this rate.
+    /// The rate in Hz for a source of the rate `source`.
     pub fn of(self, source: u32) -> u32 {
         match self {
             Self::Source => source,
@@ -68,38 +68,38 @@ impl FromStr for SegmentRate {
     }
 }
 
-/// Where samples for segments come from, when it is not what is listened to.
+/// The samples that segments are cut from, if these are not the analysed samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceCut {
     /// Their rate.
     pub rate: SegmentRate,
-    /// Whether they are all channels of the source, or only what is listened to.
+    /// Whether all channels of the source are kept, or only the analysed ones.
     pub all_channels: bool,
-    /// What they become.
+    /// The format of the segment files.
     pub format: SegmentFormat,
 }
 
 impl SourceCut {
-    /// Their rate in Hz for a source of this rate: for Opus the next one that it takes.
+    /// Their rate in Hz for a source of the rate `source`. For Opus it is the next higher rate that Opus supports.
     pub fn hz(&self, source: u32) -> u32 {
         let rate = self.rate.of(source);
         match self.format {
-            SegmentFormat::Opus => OPUS_RATES.into_iter().find(|&takes| takes >= rate).unwrap_or(48_000),
+            SegmentFormat::Opus => OPUS_RATES.into_iter().find(|&supported| supported >= rate).unwrap_or(48_000),
             _ => rate,
         }
     }
 }
 
-/// How segments are written. The default is 16-bit mono WAV at 16 kHz: what was listened to.
+/// How segments are written. The default is 16-bit mono WAV at 16 kHz: the analysed samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentFileSettings {
-    /// What they are.
+    /// The file format.
     pub format: SegmentFormat,
-    /// Their rate.
+    /// The sample rate.
     pub rate: SegmentRate,
-    /// Whether they hold all channels of the source, or only what was listened to.
+    /// Whether files hold all channels of the source, or only the analysed ones.
     pub all_channels: bool,
-    /// Bits a second of Opus; `None` means 24,000 for each channel up to 16 kHz, and 48,000 above.
+    /// Bit rate of Opus in bit/s; `None` means 24,000 for each channel up to 16 kHz, and 48,000 above.
     pub opus_bitrate: Option<u32>,
 }
 
@@ -111,54 +111,54 @@ impl Default for SegmentFileSettings {
 }
 
 impl SegmentFileSettings {
-    /// What they are cut from; `None` stands for what is listened to.
+    /// The samples that segments are cut from; `None` stands for the analysed samples.
     pub fn source_cut(&self) -> Option<SourceCut> {
-        let heard = self.rate == SegmentRate::Hz(16_000) && !self.all_channels;
-        (!heard).then_some(SourceCut { rate: self.rate, all_channels: self.all_channels, format: self.format })
+        let is_analysed = self.rate == SegmentRate::Hz(16_000) && !self.all_channels;
+        (!is_analysed).then_some(SourceCut { rate: self.rate, all_channels: self.all_channels, format: self.format })
     }
 
-    /// Whether a source's 24 bits are to be kept: where its samples are to be cut as they are.
+    /// Whether files have 24 bits if the source has: if its samples are cut without resampling.
     pub fn keeps_depth(&self) -> bool {
         self.rate == SegmentRate::Source && self.format != SegmentFormat::Opus
     }
 }
 
-/// Rates that Opus takes, Hz.
+/// Sample rates that Opus supports, Hz.
 pub const OPUS_RATES: [u32; 5] = [8_000, 12_000, 16_000, 24_000, 48_000];
 
-/// What the samples of one file are.
+/// The properties of one segment file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentSpec {
-    /// What it is.
+    /// The file format.
     pub format: SegmentFormat,
-    /// Hz.
+    /// Sample rate in Hz.
     pub rate: u32,
-    /// Interleaved channels.
+    /// Number of channels, which are interleaved.
     pub channels: u16,
     /// Bits of a sample: 16 or 24.
     pub bits: u32,
-    /// Bits a second of Opus.
+    /// Bit rate of Opus in bit/s.
     pub opus_bitrate: Option<u32>,
 }
 
 impl SegmentSpec {
-    /// 16-bit mono at 16 kHz: what was listened to.
+    /// 16-bit mono at 16 kHz: the analysed samples.
     pub fn analysis(format: SegmentFormat, opus_bitrate: Option<u32>) -> Self {
         Self { format, rate: 16_000, channels: 1, bits: 16, opus_bitrate }
     }
 
-    /// Bytes of so many frames, as they would be without compression.
+    /// Size in bytes of a file of `frames` frames without compression.
     pub fn bytes(&self, frames: u64) -> u64 {
         wav_bytes(frames * u64::from(self.channels) * u64::from(self.bits / 8))
     }
 }
 
-/// Length of a WAV file of so many bytes of samples.
+/// Size of a WAV file with `samples` bytes of samples.
 fn wav_bytes(samples: u64) -> u64 {
     44 + samples
 }
 
-/// Bits a second of Opus where nobody chose them: transparent for speech as far as listeners and recognisers tell.
+/// The default bit rate of Opus in bit/s. At this rate, speech is perceptually transparent.
 pub fn bitrate(rate: u32, channels: u16) -> u32 {
     let each = if rate <= 16_000 { 24_000 } else { 48_000 };
     each * u32::from(channels)
@@ -169,14 +169,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_read() {
+    fn rates_are_parsed() {
         assert_eq!("source".parse(), Ok(SegmentRate::Source));
         assert_eq!("22050".parse(), Ok(SegmentRate::Hz(22_050)));
         assert!(["", "0", "3999", "400000", "44.1k", "-16000"].iter().all(|text| text.parse::<SegmentRate>().is_err()));
     }
 
     #[test]
-    fn opus_gets_a_rate_that_it_takes() {
+    fn opus_gets_a_supported_rate() {
         let cut = |format| SourceCut { rate: SegmentRate::Source, all_channels: false, format };
         let rates = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000];
         assert_eq!(
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_cut_from_elsewhere() {
+    fn the_default_is_cut_from_the_analysed_samples() {
         let files = SegmentFileSettings::default();
         assert_eq!(files.source_cut(), None);
         assert_eq!(SegmentFileSettings { format: SegmentFormat::Flac, ..files }.source_cut(), None);

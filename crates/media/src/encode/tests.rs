@@ -20,7 +20,7 @@ fn write(spec: &SegmentSpec, samples: &[i32]) -> (tempfile::TempDir, std::path::
 }
 
 #[test]
-fn wav_reads_back_and_its_hash_is_its_own() {
+fn wav_is_read_back_and_its_hash_is_right() {
     let samples = samples(40_000);
     for (bits, channels, bytes) in [(16, 1, 44 + 80_000), (16, 2, 44 + 80_000), (24, 2, 68 + 120_000)] {
         let spec = SegmentSpec { rate: 44_100, channels, bits, ..SegmentSpec::analysis(SegmentFormat::Wav, None) };
@@ -33,7 +33,7 @@ fn wav_reads_back_and_its_hash_is_its_own() {
     }
 }
 
-/// What symphonia, which had no part in writing it, finds in the file.
+/// The rate, channels and samples that symphonia, an independent implementation, decodes.
 fn decoded(path: &Path) -> (u32, usize, Vec<f32>) {
     let mut decoder = crate::Decoder::open(&crate::LocalFile::new(path), crate::DecoderChoice::Symphonia).unwrap();
     let (mut rate, mut channels, mut samples) = (0, 0, Vec::new());
@@ -63,7 +63,7 @@ fn flac_holds_the_same_samples() {
 }
 
 #[test]
-fn opus_holds_as_many_samples_and_nearly_the_same() {
+fn opus_holds_as_many_samples_and_similar_ones() {
     for (rate, channels, frames) in [(16_000, 1, 16_001), (48_000, 2, 30_000), (24_000, 1, 1), (8_000, 1, 8_000)] {
         let samples = samples(frames * channels as i32);
         let spec = SegmentSpec { rate, channels: channels as u16, ..SegmentSpec::analysis(SegmentFormat::Opus, None) };
@@ -76,13 +76,13 @@ fn opus_holds_as_many_samples_and_nearly_the_same() {
         let error = |n: usize| f64::from(found[n * step * channels]) - want(n);
         if frames > 1_000 {
             let snr = 10.0 * (energy(&want) / energy(&error)).log10();
-            assert!(snr > 15.0, "{rate} Hz: {snr:.1} dB: it begins in time");
+            assert!(snr > 15.0, "{rate} Hz: {snr:.1} dB");
         }
     }
 }
 
 #[test]
-fn refuses_what_a_format_cannot_hold() {
+fn unsupported_samples_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (name, format, channels, rate) in [
         ("a", SegmentFormat::Opus, 3, 48_000),

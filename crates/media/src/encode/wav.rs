@@ -1,13 +1,13 @@
-//! PCM in WAV, by hound.
+//! Writes PCM in WAV, with the crate `hound`.
 
 use std::{borrow::Cow, io};
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
-use super::{Buffered, EncodeError, Sample, SegmentSpec, unsupported};
+use super::{EncodeError, Output, Sample, SegmentSpec, unsupported};
 
 pub(super) fn write<'s, S: Sample>(
-    out: Buffered<'_>,
+    out: Output<'_>,
     spec: &SegmentSpec,
     blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
 ) -> Result<(), EncodeError> {

@@ -90,7 +90,8 @@ pub(super) struct Product<'a, const DEPTH: usize, const IN: usize, const OUT: us
 }
 
 impl<const DEPTH: usize, const IN: usize, const OUT: usize> Tiled for Product<'_, DEPTH, IN, OUT> {
-    /// Tiles of `ROWS` windows by `VECTORS` vectors, and of one window for the last windows.
+    /// Tiles of `ROWS` windows by `VECTORS` vectors. Where fewer windows are left at the end, the last tile computes some
+    /// windows a second time, to the same bits: a tile of one window takes half as long as a whole one.
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S) {
         let windows = self.input.len();
@@ -103,8 +104,12 @@ impl<const DEPTH: usize, const IN: usize, const OUT: usize> Tiled for Product<'_
                 for first in (0..whole).step_by(ROWS) {
                     self.tile::<S, ROWS, VECTORS>(simd, weights, column, bias, first, to);
                 }
-                for first in whole..windows {
-                    self.tile::<S, 1, VECTORS>(simd, weights, column, bias, first, to);
+                if windows - whole > 1 && windows >= ROWS {
+                    self.tile::<S, ROWS, VECTORS>(simd, weights, column, bias, windows - ROWS, to);
+                } else {
+                    for first in whole..windows {
+                        self.tile::<S, 1, VECTORS>(simd, weights, column, bias, first, to);
+                    }
                 }
             }
         }

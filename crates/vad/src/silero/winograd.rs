@@ -111,7 +111,12 @@ impl Tiled for FirstConvolution<'_> {
                         let (whole, rest) = products.split_at_mut(whole);
                         let first = whole.len();
                         multiply::<S, ROWS, VECTORS>(simd, weights, column, values, 0, whole, point);
-                        multiply::<S, 2, VECTORS>(simd, weights, column, values, first, rest, point);
+                        if rest.len() > 2 {
+                            // The lanes behind the last window hold old values, whose products are not stored.
+                            multiply::<S, ROWS, VECTORS>(simd, weights, column, values, first, rest, point);
+                        } else {
+                            multiply::<S, 2, VECTORS>(simd, weights, column, values, first, rest, point);
+                        }
                     }
                 }
             }

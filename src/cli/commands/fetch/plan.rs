@@ -1,13 +1,15 @@
 //! `fetch --dry-run`: what a run would prepare. It changes nothing, and does not create a missing database.
 
 use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
     pin::pin,
 };
 
 use futures_util::TryStreamExt;
 use indicatif::DecimalBytes;
-use prepare_audio::{sources::Found, store::Store};
+use prepare_audio::store::{NewRecording, Store};
 use serde_json::json;
 
 use crate::cli::{
@@ -16,6 +18,7 @@ use crate::cli::{
     format::{count, time},
     pages,
     run::RunSettings,
+    sources::Search,
     stdout::print_line,
     workload::Workload,
 };
@@ -30,25 +33,50 @@ pub struct Plan {
     added: usize,
 }
 
-/// Measures the pending files, page by page, and the files that the sources would add.
-pub async fn make(global: &GlobalArgs, settings: &RunSettings, found: &Found) -> anyhow::Result<Plan> {
+/// Measures the files that are pending, page by page, and those that the sources would add. `first` is a batch of the
+/// search that was read already.
+pub async fn make(
+    global: &GlobalArgs,
+    settings: &RunSettings,
+    search: &mut Search,
+    first: Option<Vec<NewRecording>>,
+) -> anyhow::Result<Plan> {
     let audio_dir = &settings.runner.audio_dir;
+    let recipe = &settings.preparer.recipe().id;
+    let store = if database::is_missing(&global.database) { None } else { Some(database::connect(global).await?) };
     let mut workload = Workload::default();
-    let mut new = found.sources();
-    if database::is_missing(&global.database) {
-        new.sort();
-        new.dedup();
-    } else {
-        let recipe = &settings.preparer.recipe().id;
-        let store = database::connect(global).await?;
-        workload = add_pending(&store, recipe, audio_dir, workload).await?;
-        new = store.unknown(&new, Some(recipe)).await?;
+    if let Some(store) = &store {
+        workload = add_pending(store, recipe, audio_dir, workload).await?;
+    }
+    let (mut seen, mut added) = (Seen::default(), 0);
+    let mut next = first;
+    while let Some(batch) = next {
+        let mut new: Vec<String> = batch.into_iter().map(|recording| recording.source).collect();
+        new.retain(|source| seen.is_new(source));
+        if let Some(store) = &store {
+            new = store.unknown(&new, Some(recipe)).await?;
+        }
+        added += new.len();
+        for batch in new.chunks(BATCH) {
+            workload = workload.with_files(paths(audio_dir, batch)).await?;
+        }
+        next = search.next().await?;
+    }
+    if let Some(store) = store {
         store.close().await;
     }
-    for batch in new.chunks(BATCH) {
-        workload = workload.with_files(paths(audio_dir, batch)).await?;
+    Ok(Plan { workload, added })
+}
+
+/// Sources that were counted, by their hashes: a source may be named twice. Of a million sources, two that differ have the
+/// same hash with a probability of 3 in 100 million, and then the plan is too small by one.
+#[derive(Default)]
+struct Seen(HashSet<u64>, RandomState);
+
+impl Seen {
+    fn is_new(&mut self, source: &str) -> bool {
+        self.0.insert(self.1.hash_one(source))
     }
-    Ok(Plan { workload, added: new.len() })
 }
 
 async fn add_pending(

@@ -1,4 +1,4 @@
-//! The process: started with nothing it could do harm with, read without blocking, ended for certain.
+//! Runs the child process: starts it with as few rights as possible, reads without blocking, and kills it with the decoder.
 
 use std::{
     ffi::OsString,
@@ -17,27 +17,28 @@ use super::stderr_parser::StderrSummary;
 use crate::AudioError;
 use crate::TrackChoice;
 
-/// Formats whose files stand for themselves. Playlists, and whatever else names other files or addresses, are not among
-/// them; names that an ffmpeg does not know do no harm.
+/// Formats whose files do not refer to others. Playlists, and other formats that contain file names or addresses, are left
+/// out. ffmpeg ignores names that it does not know.
 const FORMATS: &str = "aac,ac3,act,adx,aiff,amr,amrnb,amrwb,ape,aptx,asf,ast,au,avi,avr,bit,caf,codec2,dsf,dts,dtshd,eac3,\
 flac,flv,g722,g723_1,g726,g726le,g729,gsm,gxf,iff,ilbc,ircam,live_flv,lxf,loas,matroska,mlp,mmf,mov,mp3,mp4,mpc,mpc8,mpeg,\
 mpegts,mxf,nistsphere,nsv,nut,ogg,oma,paf,pvf,qcp,rm,rso,sbc,sds,shn,sln,sol,sox,spdif,swf,tak,truehd,tta,vag,voc,vqf,w64,\
 wav,webm,wsd,wtv,wv,xa,xwma";
 
-/// Bytes of one piece, and pieces that wait at most: what keeps a fast ffmpeg from filling the memory.
+/// Length of one read in bytes, and the maximum number of reads that are queued: they limit the memory that a fast child
+/// fills.
 const PIECE: usize = 64 * 1024;
-const WAITING: usize = 4;
+const QUEUED: usize = 4;
 
-/// How long a child that has closed its output may take to end, and its last words to come.
-const LEAVE: Duration = Duration::from_secs(5);
+/// The time that a child may take to exit after it closed its output, and its last messages to arrive.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether it has.
-const LOOK: Duration = Duration::from_millis(5);
+/// The interval at which the exit is checked.
+const EXIT_POLL: Duration = Duration::from_millis(5);
 
-/// What a read brought.
+/// The result of a read.
 pub(super) enum Read {
     Bytes(Vec<u8>),
-    /// Nothing came in time.
+    /// No bytes arrived in time.
     Nothing,
     End,
 }
@@ -45,56 +46,57 @@ pub(super) enum Read {
 pub(super) struct Child {
     process: process::Child,
     pieces: Receiver<Vec<u8>>,
-    words: Arc<Mutex<StderrSummary>>,
-    listener: Option<JoinHandle<()>>,
-    /// Whether it was waited for. From then on its number may be another process'.
-    gone: bool,
+    summary: Arc<Mutex<StderrSummary>>,
+    stderr_thread: Option<JoinHandle<()>>,
+    /// Whether the process was reaped. From then on its ID may belong to another process.
+    reaped: bool,
 }
 
 impl Child {
     /// Starts `ffmpeg` on the file at `path`.
     pub fn start(ffmpeg: &Path, path: &Path, track: &TrackChoice) -> Result<Self, AudioError> {
-        let trouble = |e: std::io::Error| AudioError::Ffmpeg(format!("{} cannot be started: {e}", ffmpeg.display()));
-        let mut process = command(ffmpeg, path, track).map_err(trouble)?.spawn().map_err(trouble)?;
-        let (sender, pieces) = sync_channel(WAITING);
+        let failed = |e: std::io::Error| AudioError::Ffmpeg(format!("{} cannot be started: {e}", ffmpeg.display()));
+        let mut process = command(ffmpeg, path, track).map_err(failed)?.spawn().map_err(failed)?;
+        let (sender, pieces) = sync_channel(QUEUED);
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
-        let mut child = Self { process, pieces, words: Arc::default(), listener: None, gone: false };
+        let mut child = Self { process, pieces, summary: Arc::default(), stderr_thread: None, reaped: false };
         super::limits::set(&child.process);
-        // From here on a failure ends the process, by `drop`.
+        // From here on, `drop` kills the process if an error occurs.
         if let Some(stdout) = stdout {
-            thread::Builder::new().name("ffmpeg".into()).spawn(move || pass_on(stdout, &sender)).map_err(trouble)?;
+            thread::Builder::new().name("ffmpeg".into()).spawn(move || pass_on(stdout, &sender)).map_err(failed)?;
         }
         if let Some(stderr) = stderr {
-            let words = child.words.clone();
-            let listen = thread::Builder::new().name("ffmpeg's words".into()).spawn(move || listen(stderr, &words));
-            child.listener = Some(listen.map_err(trouble)?);
+            let summary = child.summary.clone();
+            let thread = thread::Builder::new().name("ffmpeg stderr".into());
+            let thread = thread.spawn(move || read_stderr(stderr, &summary));
+            child.stderr_thread = Some(thread.map_err(failed)?);
         }
         Ok(child)
     }
 
-    /// The next bytes, waited for no longer than `patience`.
-    pub fn read(&self, patience: Duration) -> Read {
-        match self.pieces.recv_timeout(patience) {
+    /// The next bytes. Blocks for `timeout` at most.
+    pub fn read(&self, timeout: Duration) -> Read {
+        match self.pieces.recv_timeout(timeout) {
             Ok(bytes) => Read::Bytes(bytes),
             Err(RecvTimeoutError::Timeout) => Read::Nothing,
             Err(RecvTimeoutError::Disconnected) => Read::End,
         }
     }
 
-    /// Waits for the end: whether it was a good one, and what was said.
+    /// Waits for the process to exit. Returns whether it succeeded, and its messages.
     pub fn end(&mut self) -> (bool, StderrSummary) {
         wait_for(|| super::limits::is_over(&mut self.process));
-        // One that has ended is not changed by this; its children, should a script have started some, are.
-        let well = self.kill();
-        // Whoever holds the other end of the pipe open, and was not reached, is not waited for.
-        wait_for(|| self.listener.as_ref().is_none_or(JoinHandle::is_finished));
-        let words = std::mem::take(&mut *self.words.lock().unwrap_or_else(PoisonError::into_inner));
-        (well, words)
+        // This does not change the status of a process that has exited, and kills the processes that it started.
+        let succeeded = self.kill();
+        // Another process may still hold the pipe open, so the wait is limited.
+        wait_for(|| self.stderr_thread.as_ref().is_none_or(JoinHandle::is_finished));
+        let summary = std::mem::take(&mut *self.summary.lock().unwrap_or_else(PoisonError::into_inner));
+        (succeeded, summary)
     }
 
-    /// Ends it, if it has not; whether its end was a good one.
+    /// Kills and reaps the process, unless that was done before. Returns whether it had exited successfully.
     fn kill(&mut self) -> bool {
-        if std::mem::replace(&mut self.gone, true) {
+        if std::mem::replace(&mut self.reaped, true) {
             return false;
         }
         super::limits::kill(&mut self.process);
@@ -104,8 +106,8 @@ impl Child {
 
 fn wait_for(mut over: impl FnMut() -> bool) {
     let begun = Instant::now();
-    while !over() && begun.elapsed() < LEAVE {
-        thread::sleep(LOOK);
+    while !over() && begun.elapsed() < EXIT_TIMEOUT {
+        thread::sleep(EXIT_POLL);
     }
 }
 
@@ -142,7 +144,7 @@ fn stream(track: &TrackChoice) -> String {
     }
 }
 
-/// Ends when the process has closed its output, or nobody reads any more.
+/// Sends the process's output to `sender`, until the process closes it or the receiver is dropped.
 fn pass_on(mut stdout: ChildStdout, sender: &SyncSender<Vec<u8>>) {
     let mut piece = vec![0; PIECE];
     while let Ok(len @ 1..) = stdout.read(&mut piece) {
@@ -152,11 +154,11 @@ fn pass_on(mut stdout: ChildStdout, sender: &SyncSender<Vec<u8>>) {
     }
 }
 
-fn listen(stderr: ChildStderr, words: &Mutex<StderrSummary>) {
+fn read_stderr(stderr: ChildStderr, summary: &Mutex<StderrSummary>) {
     let (mut stderr, mut line) = (BufReader::new(stderr), Vec::new());
-    // A line without end is taken in pieces.
+    // A line without an end is parsed in pieces.
     while let Ok(1..) = stderr.by_ref().take(4096).read_until(b'\n', &mut line) {
-        words.lock().unwrap_or_else(PoisonError::into_inner).hear(String::from_utf8_lossy(&line).trim_end());
+        summary.lock().unwrap_or_else(PoisonError::into_inner).parse_line(String::from_utf8_lossy(&line).trim_end());
         line.clear();
     }
 }

@@ -1,14 +1,14 @@
-//! What the system holds a child to. It runs in a process group of its own, so that it is ended together with whatever it
-//! has started: the `ffmpeg` of many machines is a script.
+//! Limits a child process, and ends it. The child runs in a process group of its own, so that the processes that it starts are
+//! ended with it: on many machines `ffmpeg` is a script.
 
 use std::process::{Child, Command};
 
-/// Address space of a child. ffmpeg bounds each of its allocations, but not how many there are; to play a sound it needs
-/// a fifth of this.
+/// Limit of a child's address space in bytes. ffmpeg limits each of its allocations, but not their number. Audio takes a
+/// fifth of this.
 #[cfg(target_os = "linux")]
 const MEMORY: u64 = 2 << 30;
 
-/// A group of its own for the child to come.
+/// Starts the child in a process group of its own.
 pub(super) fn apart(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -16,7 +16,7 @@ pub(super) fn apart(command: &mut Command) {
     let _ = command;
 }
 
-/// Bounds a child that was just started.
+/// Limits the memory of a child that was just started.
 pub(super) fn set(child: &Child) {
     #[cfg(target_os = "linux")]
     {
@@ -30,7 +30,7 @@ pub(super) fn set(child: &Child) {
     let _ = child;
 }
 
-/// Whether it has ended. It is not waited for: as long as it is not, its number is nobody else's.
+/// Whether the child has ended. It is not reaped, so that its process ID is not reused.
 pub(super) fn is_over(child: &mut Child) -> bool {
     #[cfg(unix)]
     {
@@ -42,7 +42,7 @@ pub(super) fn is_over(child: &mut Child) -> bool {
     !matches!(child.try_wait(), Ok(None))
 }
 
-/// Ends it with all of its group. Must come before it is waited for.
+/// Kills the child and its process group. Must be called before the child is reaped.
 pub(super) fn kill(child: &mut Child) {
     #[cfg(unix)]
     let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(child), rustix::process::Signal::KILL);

@@ -1,7 +1,7 @@
-//! What symphonia cannot decode, through an `ffmpeg` that is on the machine: a child process that streams samples.
+//! Decodes a recording with an installed `ffmpeg`: a child process that streams samples.
 //!
-//! It reads this one file and nothing else: no network, no playlist, no format that names other files. It is ended when
-//! the decoder is dropped, and a read never blocks for longer than [`PATIENCE`], so that a run can look up meanwhile.
+//! The child reads one file and nothing else: no network, no playlist, no format that refers to other files. It is killed
+//! when the decoder is dropped. A read blocks for [`READ_TIMEOUT`] at most, so that a run can check for a shutdown.
 
 mod child;
 mod limits;
@@ -22,25 +22,25 @@ use self::{child::Child, stderr_parser::StderrSummary, wav_header::Header};
 use super::{Block, Damage, SourceInfo, TrackChoice, check_spec};
 use crate::{AudioError, MediaInput};
 
-/// How long a block is waited for before an empty one is given out.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// If no samples arrive for this time, an empty block is returned.
+const READ_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A child that has said nothing for so long is given up.
-const SILENT: Duration = Duration::from_secs(120);
+/// If no samples arrive for this time, the child is killed.
+const MAX_SILENCE: Duration = Duration::from_secs(120);
 
-/// Seconds that a byte of a file can hold at most, and those that every file may play for. The tightest codec needs a
-/// byte for five seconds of digital silence; a child that writes without end would never be done.
-const SECONDS_OF_A_BYTE: u64 = 10;
-const SECONDS_AT_LEAST: u64 = 3600;
+/// Limits of a recording's length: seconds for each byte of the file, and seconds that are always allowed. The most
+/// efficient codec takes a byte for five seconds of digital silence. Without a limit, a faulty child could write for ever.
+const SECONDS_PER_BYTE: u64 = 10;
+const MIN_SECONDS: u64 = 3600;
 
-/// The ffmpeg on the `PATH`. Folders that depend on where the program runs are passed over.
+/// The ffmpeg on the `PATH`. Relative folders, which depend on the working directory, are ignored.
 pub fn find_ffmpeg() -> Option<PathBuf> {
     let name = format!("ffmpeg{}", env::consts::EXE_SUFFIX);
     let path = env::var_os("PATH")?;
     env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| folder.join(&name)).find(|f| f.is_file())
 }
 
-/// Copies `len` bytes to a temporary file. A pipe would not do: ffmpeg seeks, since the index of many MP4 files is at
+/// Copies `len` bytes to a temporary file. A pipe is not sufficient: ffmpeg seeks, since the index of many MP4 files is at
 /// their end.
 fn copy_to_file(input: &dyn MediaInput, len: u64) -> Result<NamedTempFile, AudioError> {
     let mut file = NamedTempFile::with_prefix("prepare-audio-")
@@ -50,19 +50,19 @@ fn copy_to_file(input: &dyn MediaInput, len: u64) -> Result<NamedTempFile, Audio
     Ok(file)
 }
 
-/// A recording that ffmpeg decodes.
+/// A decoder that runs ffmpeg.
 pub(super) struct Ffmpeg {
     child: Child,
-    /// The copy that the child reads where the input is no local file; removed with the decoder.
+    /// The copy that the child reads if the input is not a local file; removed with the decoder.
     _copy: Option<NamedTempFile>,
-    /// Bytes that came and do not yet make whole frames, or a header.
+    /// Bytes that arrived and do not form whole frames or a header yet.
     bytes: VecDeque<u8>,
     header: Option<Header>,
-    /// What to say where ffmpeg cannot decode it either.
+    /// The error to report if ffmpeg cannot decode the file either.
     instead: Option<AudioError>,
     info: SourceInfo,
     damage: Damage,
-    heard: Instant,
+    last_read: Instant,
     frames: u64,
     samples: Vec<f32>,
     over: bool,
@@ -106,7 +106,7 @@ impl Ffmpeg {
             instead,
             info,
             damage: Damage::default(),
-            heard: Instant::now(),
+            last_read: Instant::now(),
             frames: 0,
             samples: Vec::new(),
             over: false,
@@ -121,19 +121,19 @@ impl Ffmpeg {
         self.damage.clone()
     }
 
-    /// The samples that have come. A block may be empty: then nothing came for a while.
+    /// The samples that have arrived. A block is empty if none arrived for [`READ_TIMEOUT`].
     pub fn next_block(&mut self) -> Result<Option<Block<'_>>, AudioError> {
         if self.over {
             return Ok(None);
         }
-        match self.child.read(PATIENCE) {
+        match self.child.read(READ_TIMEOUT) {
             child::Read::Bytes(bytes) => {
-                self.heard = Instant::now();
+                self.last_read = Instant::now();
                 self.bytes.extend(bytes);
             }
-            child::Read::Nothing if self.heard.elapsed() > SILENT => {
-                let told = format!("it has said nothing for {} s", SILENT.as_secs());
-                return Err(AudioError::Ffmpeg(told));
+            child::Read::Nothing if self.last_read.elapsed() > MAX_SILENCE => {
+                let message = format!("it has sent no samples for {} s", MAX_SILENCE.as_secs());
+                return Err(AudioError::Ffmpeg(message));
             }
             child::Read::Nothing => {}
             child::Read::End => return self.end().map(|()| None),
@@ -164,12 +164,12 @@ impl Ffmpeg {
         self.check_length()
     }
 
-    /// Whether what came so far can be in the file.
+    /// Fails if the samples so far are longer than the file can be.
     fn check_length(&self) -> Result<(), AudioError> {
-        let seconds = self.info.bytes.saturating_mul(SECONDS_OF_A_BYTE).saturating_add(SECONDS_AT_LEAST);
+        let seconds = self.info.bytes.saturating_mul(SECONDS_PER_BYTE).saturating_add(MIN_SECONDS);
         if self.frames / u64::from(self.info.sample_rate.max(1)) > seconds {
             return Err(AudioError::Corrupt(format!(
-                "ffmpeg plays it for more than {seconds} s, which it cannot hold"
+                "ffmpeg decodes more than {seconds} s of it, which a file of this size cannot hold"
             )));
         }
         Ok(())
@@ -177,27 +177,28 @@ impl Ffmpeg {
 
     fn end(&mut self) -> Result<(), AudioError> {
         self.over = true;
-        let (well, words) = self.child.end();
+        let (succeeded, summary) = self.child.end();
         if self.frames == 0 {
-            return Err(self.trouble(words, well));
+            return Err(self.no_samples(summary, succeeded));
         }
-        self.info.container = words.container.unwrap_or_else(|| "?".into());
-        self.info.codec = format!("ffmpeg:{}", words.codec.as_deref().unwrap_or("?"));
-        self.damage = Damage { decode_errors: words.decode_errors, truncated: !well, ..Damage::default() };
+        self.info.container = summary.container.unwrap_or_else(|| "?".into());
+        self.info.codec = format!("ffmpeg:{}", summary.codec.as_deref().unwrap_or("?"));
+        self.damage = Damage { decode_errors: summary.decode_errors, truncated: !succeeded, ..Damage::default() };
         Ok(())
     }
 
-    fn trouble(&mut self, words: StderrSummary, well: bool) -> AudioError {
+    /// The error for a child that ended without samples.
+    fn no_samples(&mut self, summary: StderrSummary, succeeded: bool) -> AudioError {
         if let Some(error) = self.instead.take() {
             return error;
         }
-        match words.last_error {
-            _ if words.codec.is_none() && words.container.is_some() => {
-                AudioError::NoAudioTrack(words.container.unwrap_or_default())
+        match summary.last_error {
+            _ if summary.codec.is_none() && summary.container.is_some() => {
+                AudioError::NoAudioTrack(summary.container.unwrap_or_default())
             }
             Some(error) => AudioError::Corrupt(format!("ffmpeg says: {error}")),
-            None if well => AudioError::NoSamples,
-            None => AudioError::Ffmpeg("it ended without a word".into()),
+            None if succeeded => AudioError::NoSamples,
+            None => AudioError::Ffmpeg("it ended without a message".into()),
         }
     }
 }

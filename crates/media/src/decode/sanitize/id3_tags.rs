@@ -1,17 +1,17 @@
-//! ID3 tags before the sound: pictures of any size, mostly.
+//! Finds the end of the ID3 tags before the audio. They may hold pictures of any size.
 
 use std::io;
 
 use super::bytes;
 use crate::MediaInput;
 
-/// Tags in a row that are passed over, at most.
-const MOST: u32 = 100;
+/// Maximum number of consecutive tags.
+const MAX_TAGS: u32 = 100;
 
-/// Where the tags at the beginning of a file of `len` bytes end. One that claims more than there is is none.
+/// The offset at which the tags at the beginning of a file of `len` bytes end. A tag longer than the file is ignored.
 pub(super) fn end(input: &dyn MediaInput, len: u64) -> io::Result<u64> {
     let mut at = 0;
-    for _ in 0..MOST {
+    for _ in 0..MAX_TAGS {
         let Some([b'I', b'D', b'3', 2..=4, _, flags, size @ ..]) = bytes::<10>(input, at)? else { break };
         if size.iter().any(|&byte| byte >= 0x80) {
             break;

@@ -1,11 +1,11 @@
-//! MP4: audio that only its seller's player can decrypt.
+//! Detects encrypted audio in MP4.
 
 use crate::{
     AudioError,
     decode::mp4_boxes::{Boxes, Range},
 };
 
-/// Sample entries of encrypted audio, and the scheme that has them.
+/// Sample entries of encrypted audio, and their scheme.
 const ENCRYPTED: [(&[u8; 4], &str); 3] =
     [(b"enca", "common encryption"), (b"drms", "iTunes FairPlay"), (b"aavd", "Audible")];
 

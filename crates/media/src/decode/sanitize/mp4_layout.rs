@@ -1,8 +1,8 @@
-//! MP4: the boxes of the file itself, where one may be damaged or longer than the file.
+//! Walks the top-level boxes of an MP4 file, of which one may be damaged or longer than the file.
 //!
-//! symphonia finds the movie and its fragments by passing over the boxes before them. Where their chain breaks, the next
-//! one is searched for, and what lies between is seen as free space. Samples are found by their places in the file, so that
-//! nothing else is lost. A search begins where the previous one ended: each byte is looked at once.
+//! symphonia finds the movie and its fragments by skipping the boxes before them. Where this chain is broken, the next box is
+//! searched for, and the bytes between are hidden as free space. Tables refer to samples by their offsets in the file, so
+//! nothing else is lost. A search begins where the previous one ended, so each byte is inspected once.
 
 use crate::MediaRead;
 
@@ -12,34 +12,34 @@ use crate::decode::{
     mp4_boxes::{Boxes, Found},
 };
 
-/// Names of boxes that files have beside each other.
+/// Names of top-level boxes.
 const KNOWN: [&[u8; 4]; 16] = [
     b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"udta", b"meta", b"uuid", b"sidx", b"styp",
     b"emsg", b"prft", b"mfra", b"pdin",
 ];
 
 /// The walk over a file's boxes.
-pub(super) struct Layout {
+pub(in crate::decode) struct Layout {
     window: Window<Box<dyn MediaRead>>,
     len: u64,
-    /// Where the next box begins.
+    /// The offset of the next box.
     at: u64,
     has_movie: bool,
     has_data: bool,
-    /// The file is a sequence of fragments.
+    /// Whether the file is a sequence of fragments.
     in_fragments: bool,
-    /// A fragment's table has come, and its data have not.
+    /// Whether the data of the latest fragment's table are still to come.
     waits_for_data: bool,
 }
 
 impl Layout {
-    /// The boxes of a file of `len` bytes, from `at` on.
+    /// The walk over the boxes of a file of `len` bytes, from `at` on.
     pub fn of(file: Box<dyn MediaRead>, at: u64, len: u64) -> Self {
         let window = Window::of(file, len);
         Self { window, len, at, has_movie: false, has_data: false, in_fragments: false, waits_for_data: false }
     }
 
-    /// The next box. `overrides` get what has to be seen instead of damaged ones.
+    /// The next box. Replacements of damaged boxes are added to `overrides`.
     pub fn next(&mut self, boxes: &mut Boxes, overrides: &mut ByteOverrides) -> Option<Found> {
         while !boxes.are_too_many() {
             let at = self.at;
@@ -47,10 +47,10 @@ impl Layout {
                 return self.end(at < self.len, overrides);
             }
             match boxes.next(at, self.len) {
-                Some(found) if self.is_plausible(&found) => {
+                Some(found) if self.is_plausible(&found, boxes) => {
                     let found = self.fitted(found, overrides);
                     self.at = found.content.end;
-                    self.see(&found, boxes);
+                    self.record(&found, boxes);
                     return Some(found);
                 }
                 _ => {
@@ -66,8 +66,8 @@ impl Layout {
         None
     }
 
-    /// Takes note of a box.
-    fn see(&mut self, found: &Found, boxes: &mut Boxes) {
+    /// Updates the state for a box.
+    fn record(&mut self, found: &Found, boxes: &mut Boxes) {
         match &found.name {
             b"moov" => {
                 self.has_movie = true;
@@ -79,7 +79,8 @@ impl Layout {
         }
     }
 
-    /// At the end; `is_broken` if there is something that is no box. Only the tables of fragments would tell what is missing.
+    /// Ends the walk. `is_broken` says that bytes follow that are not a box: in a fragmented file these may be a lost
+    /// fragment, while without fragments the movie's tables show what is missing.
     fn end(&mut self, is_broken: bool, overrides: &mut ByteOverrides) -> Option<Found> {
         if self.waits_for_data || self.in_fragments && is_broken {
             overrides.end = End::CutOff;
@@ -87,22 +88,24 @@ impl Layout {
         None
     }
 
-    /// Whether a box is what its header says: its name is known, or another box follows. Only data may end early.
-    fn is_plausible(&mut self, found: &Found) -> bool {
+    /// Whether a header is that of a box: its name is known, or another box follows it. Only media data and the tags in a movie may be cut off.
+    fn is_plausible(&mut self, found: &Found, boxes: &mut Boxes) -> bool {
         let is_known = KNOWN.contains(&&found.name);
         if found.is_cut {
-            return &found.name == b"mdat";
+            return &found.name == b"mdat" || &found.name == b"moov" && has_whole_tracks(boxes, found);
         }
         let next = found.content.end;
         is_known || next == self.len || self.window.array::<8>(next).is_some_and(|head| KNOWN.contains(&&name(&head)))
     }
 
-    /// Data that are longer than the file, or that hide the movie: their box is seen as ending where they do.
+    /// Shortens media data and movies that are longer than the file. Media data end at the movie, if it lies within them.
     fn fitted(&mut self, mut found: Found, overrides: &mut ByteOverrides) -> Found {
         if !found.is_cut {
             return found;
         }
-        let next = (!self.has_movie || self.in_fragments).then(|| self.search(found.content.start, false)).flatten();
+        let next = (&found.name == b"mdat" && (!self.has_movie || self.in_fragments))
+            .then(|| self.search(found.content.start, false))
+            .flatten();
         found.content.end = next.unwrap_or(self.len);
         let len = found.content.end - found.at;
         match (found.content.start - found.at, u32::try_from(len)) {
@@ -112,8 +115,8 @@ impl Layout {
         found
     }
 
-    /// Lets what lies from `at` to `end` be seen as free space; as data where there are none, since symphonia reads samples
-    /// only of a file that has such a box.
+    /// Hides the bytes from `at` to `end` as free space, or as media data if there are none yet: symphonia refuses a file
+    /// without such a box.
     fn free(&mut self, at: u64, end: u64, overrides: &mut ByteOverrides) {
         tracing::debug!(at, end, "damaged MP4 boxes");
         let name = if self.has_data { b"free" } else { b"mdat" };
@@ -124,7 +127,7 @@ impl Layout {
         };
     }
 
-    /// Where the next movie, fragment or, with `data`, box of data begins, at `from` or later.
+    /// The offset of the next movie, fragment or, with `data`, box of media data, at `from` or later.
     fn search(&mut self, from: u64, data: bool) -> Option<u64> {
         let mut at = from.saturating_add(4);
         loop {
@@ -139,7 +142,8 @@ impl Layout {
         }
     }
 
-    /// Whether a movie, a fragment or data begin at `at`: the first two by what their first box is, data by where they end.
+    /// Whether a movie, a fragment or media data begin at `at`. The first two are recognised by the name of their first box,
+    /// media data by the box that follows them.
     fn begins_at(&mut self, at: u64, data: bool) -> bool {
         let Some(head) = self.window.array::<16>(at) else { return false };
         let [a, b, c, d, ..] = head;
@@ -155,6 +159,21 @@ impl Layout {
             _ => false,
         }
     }
+}
+
+/// Whether only tags at the end of a movie are cut off.
+fn has_whole_tracks(boxes: &mut Boxes, movie: &Found) -> bool {
+    let (mut at, mut tracks) = (movie.content.start, 0);
+    while let Some(found) = boxes.next(at, movie.content.end) {
+        match &found.name {
+            b"mvhd" | b"trak" if found.is_cut => return false,
+            b"trak" => tracks += 1,
+            _ if at == movie.content.start && &found.name != b"mvhd" => return false,
+            _ => {}
+        }
+        at = found.content.end;
+    }
+    tracks > 0
 }
 
 /// The name in a box's header.

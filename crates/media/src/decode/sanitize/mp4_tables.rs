@@ -1,8 +1,8 @@
-//! MP4: the tracks that are no sound, and what is said of the film. The tables of the sound are held to what is affordable.
+//! Hides the tracks of an MP4 file that are not audio, and its metadata. Limits the size of the audio tracks' tables.
 //!
-//! symphonia adds up all durations before a sample for each sample. A recorder that writes a duration for each (Android's do)
-//! would make it add for minutes, and a liar for days; so a long table is seen as one of the mean duration. Only where the
-//! first and the last samples lie matters here, and there it is right.
+//! symphonia adds up all durations before a sample for each sample. For a recorder that writes a duration for each sample
+//! (Android's do) that takes minutes, and for a hostile file days. So a long table is replaced by one with the mean
+//! duration. That keeps the times of the first and the last sample.
 
 use super::{ByteOverrides, implausible, mp4_encryption, mp4_layout::Layout};
 use crate::{
@@ -13,37 +13,37 @@ use crate::{
     },
 };
 
-/// Boxes that are looked at, at most: files have hundreds, or eight for each fragment of a second or two.
-const MOST_BOXES: u32 = 1_000_000;
+/// Maximum number of boxes. Files have hundreds, or eight for each fragment of a second or two.
+const MAX_BOXES: u32 = 1_000_000;
 
-/// Bytes of the tables that are read whole. Ten hours of AAC have 7 MB.
-const MOST_TABLES: u64 = 24 << 20;
+/// Maximum length in bytes of the tables that symphonia reads into memory. Ten hours of AAC have 7 MB.
+const MAX_TABLES: u64 = 24 << 20;
 
-/// Additions that the times of a track may take: less than a second.
-const MOST_ADDITIONS: u64 = 1_000_000_000;
+/// Maximum number of additions to compute the times of a track: less than a second.
+const MAX_ADDITIONS: u64 = 1_000_000_000;
 
-/// Samples of a fragment with a table.
-const MOST_OF_A_RUN: u64 = 200_000;
+/// Maximum number of samples in a run of a fragment that has a table.
+const MAX_RUN: u64 = 200_000;
 
-/// Tracks of these kinds are no sound.
-const OTHERS: [&[u8; 4]; 11] =
+/// Handlers of tracks that are not audio.
+const NOT_AUDIO: [&[u8; 4]; 11] =
     [b"vide", b"auxv", b"pict", b"sbtl", b"subt", b"text", b"clcp", b"tmcd", b"hint", b"meta", b"sdsm"];
 
 struct Movie<'m> {
     boxes: Boxes,
     overrides: &'m mut ByteOverrides,
     len: u64,
-    /// Bytes of tables that are read.
+    /// Bytes of the tables so far.
     tables: u64,
-    /// Samples of fragments that have no bytes in a table.
+    /// Samples of fragments that take no bytes in a table.
     free: u64,
 }
 
-/// Looks at the boxes of a file of `len` bytes.
+/// Inspects the boxes of a file of `len` bytes.
 pub(super) fn all(input: &dyn MediaInput, len: u64, overrides: &mut ByteOverrides) -> Result<(), AudioError> {
     let open = || input.open().map_err(|error| AudioError::from_io(error, &input.name()));
     let mut layout = Layout::of(open()?, overrides.start, len);
-    let mut movie = Movie { boxes: Boxes::of(open()?, MOST_BOXES), overrides, len, tables: 0, free: 0 };
+    let mut movie = Movie { boxes: Boxes::of(open()?, MAX_BOXES), overrides, len, tables: 0, free: 0 };
     while let Some(found) = layout.next(&mut movie.boxes, movie.overrides) {
         match &found.name {
             b"moov" => movie.movie(found.content.clone())?,
@@ -61,14 +61,19 @@ impl Movie<'_> {
     }
 
     fn movie(&mut self, content: Range) -> Result<(), AudioError> {
-        // Fragments have a part for each track, so that none can be hidden.
+        // Each fragment refers to all tracks, so none of them can be hidden.
         let in_fragments = self.boxes.find(content.clone(), b"mvex").is_some();
         let mut at = content.start;
         while let Some(found) = self.boxes.next(at, content.end) {
             at = found.content.end;
+            if let Ok(len) = u32::try_from(found.content.end - found.at)
+                && found.is_cut
+            {
+                self.overrides.put(found.at, &len.to_be_bytes());
+            }
             match &found.name {
                 b"udta" | b"meta" => self.hide(found.at),
-                b"trak" if !in_fragments && self.is_no_sound(found.content.clone()) => self.hide(found.at),
+                b"trak" if !in_fragments && self.is_not_audio(found.content.clone()) => self.hide(found.at),
                 name => {
                     self.tables += found.content.end - found.content.start;
                     if name == b"trak" {
@@ -80,12 +85,12 @@ impl Movie<'_> {
         self.hide_rest(at, content.end);
         mp4_encryption::check(&mut self.boxes, &content)?;
         match self.tables {
-            tables if tables > MOST_TABLES => implausible(format!("{tables} bytes of tables")),
+            tables if tables > MAX_TABLES => implausible(format!("{tables} bytes of tables")),
             _ => Ok(()),
         }
     }
 
-    /// What follows the movie's last box without being one, as a damaged box of tags is.
+    /// Hides bytes after the movie's last valid box, such as a damaged box of tags.
     fn hide_rest(&mut self, at: u64, end: u64) {
         if let Some(len) = end.checked_sub(at).filter(|&len| len >= 8).and_then(|len| u32::try_from(len).ok()) {
             self.overrides.put(at, &len.to_be_bytes());
@@ -93,16 +98,16 @@ impl Movie<'_> {
         }
     }
 
-    fn is_no_sound(&mut self, track: Range) -> bool {
+    fn is_not_audio(&mut self, track: Range) -> bool {
         let handler = self.boxes.find(track, b"mdia").and_then(|media| self.boxes.find(media, b"hdlr"));
         let kind = handler.and_then(|handler| self.boxes.go_to(&handler, 8)).and_then(|()| self.boxes.bytes::<4>());
-        kind.is_some_and(|kind| OTHERS.contains(&&kind))
+        kind.is_some_and(|kind| NOT_AUDIO.contains(&&kind))
     }
 
-    /// Holds a track's table of durations to its samples.
+    /// Replaces a track's table of durations if it is too long.
     fn track(&mut self, track: Range) -> Result<(), AudioError> {
         let Some((stts, durations, samples)) = self.counts(track) else { return Ok(()) };
-        if durations.saturating_mul(samples) / 2 <= MOST_ADDITIONS {
+        if durations.saturating_mul(samples) / 2 <= MAX_ADDITIONS {
             return Ok(());
         }
         match self.evened_out(&stts, durations) {
@@ -114,7 +119,7 @@ impl Movie<'_> {
         }
     }
 
-    /// A table of the same length, of one duration and one that is a tick longer.
+    /// A table of the same total length, with two durations that differ by one tick.
     fn evened_out(&mut self, stts: &Range, durations: u64) -> Option<Vec<u8>> {
         self.boxes.go_to(stts, 8)?;
         let (mut samples, mut ticks) = (0u64, 0u64);
@@ -129,7 +134,7 @@ impl Movie<'_> {
         Some(numbers.ok()?.into_iter().flat_map(u32::to_be_bytes).collect())
     }
 
-    /// The table of durations, and how many of them and of samples there are, at most.
+    /// The table of durations, its number of entries, and the number of samples, both limited by the file's length.
     fn counts(&mut self, track: Range) -> Option<(Range, u64, u64)> {
         let media = self.boxes.find(track, b"mdia")?;
         let info = self.boxes.find(media, b"minf")?;
@@ -157,7 +162,7 @@ impl Movie<'_> {
         Ok(())
     }
 
-    /// A track's part of a fragment.
+    /// Inspects a track's part of a fragment.
     fn track_fragment(&mut self, content: &Range) -> Result<(), AudioError> {
         let (mut at, mut samples, mut header) = (content.start, 0u64, None);
         while let Some(found) = self.boxes.next(at, content.end) {
@@ -184,7 +189,8 @@ impl Movie<'_> {
         }
     }
 
-    /// A run of samples: their count is a promise where nothing is said of each, and takes time all the same.
+    /// The number of samples in a run. If no value is stored for each sample, the run may claim any number of them, and each
+    /// takes time.
     fn run(&mut self, run: &Range) -> Result<u64, AudioError> {
         let head =
             self.boxes.go_to(run, 0).and_then(|()| Some((self.boxes.number()?, u64::from(self.boxes.number()?))));
@@ -192,7 +198,7 @@ impl Movie<'_> {
         if flags & 0xF00 == 0 {
             self.free = self.free.saturating_add(count);
         }
-        if self.free > self.len || flags & 0xF00 != 0 && count > MOST_OF_A_RUN {
+        if self.free > self.len || flags & 0xF00 != 0 && count > MAX_RUN {
             return implausible(format!("{count} samples in a fragment"));
         }
         Ok(count)
