@@ -53,15 +53,15 @@ def noise(length):
 
 
 def prepare(files, work):
-    """Length, lost seconds and segments of each file."""
+    """Length, gaps and segments of each file."""
     with tempfile.TemporaryDirectory(dir=work) as folder:
         queue = pathlib.Path(folder) / "queue.db"
         subprocess.run([PROGRAM, "fetch", *map(str, files), "--database", f"sqlite://{queue}", "--output", folder + "/out", "--no-audio",
                         "--quiet", "--decoder", "symphonia"], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         rows, found = sqlite3.connect(queue), {}
-        for id, source, length, lost in rows.execute("SELECT id, source, duration_s, lost_s FROM recording"):
+        for id, source, length, gaps in rows.execute("SELECT id, source, duration_s, gaps FROM recording"):
             cuts = rows.execute("SELECT start_s, end_s FROM segment WHERE recording_id = ? ORDER BY 1", (id,)).fetchall()
-            found[os.path.basename(source)] = (length or 0.0, lost or 0.0, cuts)
+            found[os.path.basename(source)] = (length or 0.0, json.loads(gaps or "[]"), cuts)
     return found
 
 
@@ -102,10 +102,13 @@ def main():
                 ours, theirs = prepare(files, work), prepare([wav for wav in decoded if wav.exists()], work)
                 lost, lost_by_ffmpeg, moved, moved_by_ffmpeg = 0.0, 0.0, 0.0, 0.0
                 for place, file, wav in zip(PLACES, files, decoded):
-                    (own, gaps, cuts), (other, _, others) = ours.get(file.name, (0, 0, [])), theirs.get(wav.name, (0, 0, []))
-                    lost = max(lost, gaps + max(0.0, length - own))
+                    (own, gaps, cuts), (other, _, others) = ours.get(file.name, (0, [], [])), theirs.get(wav.name, (0, [], []))
+                    lost = max(lost, sum(end - start for start, end in gaps) + max(0.0, length - own))
                     lost_by_ffmpeg = max(lost_by_ffmpeg, length - other)
+                    # The bitrate of some formats varies, so that the gaps tell more exactly where the damage is.
                     begin, end = length * place, length * (place + size / len(data))
+                    if gaps:
+                        begin, end = min(begin, gaps[0][0]), max(end, gaps[-1][1])
                     moved = max(moved, displaced(whole, cuts, begin, end))
                     moved_by_ffmpeg = max(moved_by_ffmpeg, displaced(whole, others, begin, end))
                 print(f"| {name} | {size // 1000} kB | {lost:.2f} | {lost_by_ffmpeg:.2f} | {moved:.3f} | {moved_by_ffmpeg:.3f} |", flush=True)
