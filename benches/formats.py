@@ -3,6 +3,7 @@
 
   cargo build --release --example decode
   benches/formats.py target/release/examples/decode > docs/formats.md         --no-speed leaves the long files out
+  benches/damage.py target/release/prepare-audio >> docs/formats.md
 
 Counts are sample frames. The signal-to-noise ratio is that of our samples against ffmpeg's at lag 0; `exact` means equal to
 the last bit. Speed is measured on two minutes of the same format, with one thread, alternately, best of three: seconds of

@@ -16,7 +16,7 @@ use super::{ASIDE, OutputFolder, TEMPORARY, names};
 /// file is in it. Many times: the two contend for one lock of the file system, which may hand it over in turns.
 const FOLDER_ATTEMPTS: usize = 100;
 
-/// The files of one claim. They are temporary until [`publish`](Self::publish); dropping the value removes them.
+/// The files of one claim. They are temporary until [`publish`]; dropping the value removes them.
 #[derive(Debug)]
 pub struct Staging {
     output: OutputFolder,

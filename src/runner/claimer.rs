@@ -113,7 +113,6 @@ impl Feeder<'_> {
                     break;
                 }
             }
-            run.source_folders.refresh().await;
             self.start_beginning();
             if !self.pass_on().await? {
                 return Ok(()); // no worker is left
@@ -339,6 +338,7 @@ async fn claim(run: Arc<Run>, limit: usize, mut isolated: IsolatedQueue) -> Clai
 }
 
 async fn claim_by(run: &Run, limit: usize, isolated: &mut IsolatedQueue) -> Result<Vec<Reserved>, RunError> {
+    run.source_folders.refresh().await;
     // While this is locked, a claim in the table that is not held here is not a stray one.
     let _claiming = run.claiming.lock().await;
     isolated.refresh(run).await?;

@@ -16,6 +16,8 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
+use tracing::Instrument;
+
 use super::{Run, RunError, claims::WorkMark, pause};
 use crate::{
     output::{self, Staging},
@@ -144,8 +146,12 @@ impl Finisher {
                 let _ = to_commit.send(ToCommit { attempt: held, ending });
             }
             other => {
-                let ending = held.ending(other).await;
-                let _ = to_commit.send(ToCommit { attempt: held, ending });
+                // It may have to wait for a file system. The committer ends after this task: it waits for the sender.
+                let end = async move {
+                    let ending = held.ending(other).await;
+                    let _ = to_commit.send(ToCommit { attempt: held, ending });
+                };
+                tokio::spawn(end.in_current_span());
             }
         }
     }

@@ -338,7 +338,7 @@ fn device_of(path: &Path) -> Option<Device> {
     Some(Device { id, root: root.to_owned() })
 }
 
-/// File systems cannot be told apart here: each folder counts by itself.
+/// File systems cannot be distinguished on this system: each folder counts by itself.
 #[cfg(not(unix))]
 fn device_of(path: &Path) -> Option<Device> {
     use std::hash::{DefaultHasher, Hash, Hasher};

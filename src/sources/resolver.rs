@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(sources(&here, &["*.wav"]), below(root.path(), &["a.wav"]));
         assert_eq!(sources(&here, &["**/*.flac"]), below(root.path(), &["sub/deep/d.flac"]));
         assert_eq!(sources(&here, &["**/*.wav"]), below(root.path(), &["a.wav"]), "no hidden folder");
-        assert_eq!(sources(&here, &[".c*/*.wav"]), below(root.path(), &[".cache/e.wav"]), "as it was asked for");
+        assert_eq!(sources(&here, &[".c*/*.wav"]), below(root.path(), &[".cache/e.wav"]), "the pattern names it");
         assert!(matches!(find(&here, &["*.opus"], ""), Err(SourceError::NoMatch(_))));
         assert!(matches!(find(&here, &["{a"], ""), Err(SourceError::Pattern(..))));
     }

@@ -26,9 +26,9 @@ pub struct Migration {
 /// The migrations of one kind of database, and what applying them needs to know of it.
 pub struct Migrations {
     migrations: LazyLock<Vec<Migration>>,
-    /// SELECT of the `name`s of all tables, views and the like where new tables are made.
+    /// SELECT of the `name`s of all tables, views and the like in that place.
     names: &'static str,
-    /// SELECT of the `place` where new tables are made; '' where there is none.
+    /// SELECT of the `place` (schema) where new tables are created; '' if no schema exists.
     place: &'static str,
     /// Keeps other processes from migrating until the end of the transaction. The tables must be read again after it.
     lock: Option<&'static str>,

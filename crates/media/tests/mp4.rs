@@ -24,14 +24,14 @@ fn aac() -> Mp4 {
 
 fn try_decode(bytes: &[u8]) -> Result<(Vec<f32>, SourceInfo, Damage), AudioError> {
     let mut decoder = Decoder::open(&MemoryInput::new("recording.m4a", bytes), DecoderChoice::Symphonia)?;
-    let mut first_channel = Vec::new();
+    let mut mix = Vec::new();
     while let Some(block) = decoder.next_block()? {
-        first_channel.extend(block.samples().iter().step_by(block.channels()));
+        mix.extend(block.samples().chunks_exact(block.channels()).map(|frame| frame.iter().sum::<f32>()));
     }
-    Ok((first_channel, decoder.info().clone(), decoder.damage()))
+    Ok((mix, decoder.info().clone(), decoder.damage()))
 }
 
-/// The first channel of a recording that is not damaged.
+/// The sum of the channels of a recording that is not damaged.
 fn decode(mp4: &Mp4) -> Vec<f32> {
     let (samples, _, damage) = try_decode(&mp4.0).unwrap();
     assert!(!damage.truncated && damage.decode_errors == 0 && damage.gaps.is_empty(), "{damage:?}");

@@ -153,7 +153,7 @@ impl Parameters {
                     _ => return wrong("any, read-write, read-only, primary, standby or prefer-standby"),
                 }
             }
-            // The binding proves that the server which is asked for the password has the certificate that was shown. The
+            // The binding proves that the server that checks the password also owns the certificate of the connection. The
             // driver cannot do that. Verifying the certificate keeps the same attackers away.
             ("channel_binding", "require") => self.is_verified = true,
             ("channel_binding", "prefer" | "disable") => {}

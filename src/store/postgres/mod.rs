@@ -137,7 +137,7 @@ impl Backend for PostgresBackend {
         None
     }
 
-    /// Behind a pooler nobody can listen, so the table is polled.
+    /// LISTEN does not work behind a pooler, so the table is polled there.
     fn notifications(&self) -> Notifications {
         let (pool, session) = (Arc::clone(&self.pool), Arc::clone(&self.session));
         Notifications::from_task(|change| async move {

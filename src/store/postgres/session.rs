@@ -6,7 +6,10 @@
 //! exchange and runs it in the next, and only within a transaction both reach the same connection.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -33,7 +36,7 @@ const PROBES: usize = 3;
 pub struct Session {
     options: PgConnectOptions,
     acquire_timeout: Duration,
-    is_pooled: AtomicBool,
+    is_pooled: Arc<AtomicBool>,
     /// Begins a transaction behind a pooler.
     begin: String,
 }
@@ -70,7 +73,7 @@ impl Session {
         let session = Self {
             options,
             acquire_timeout: address.stated_connect_timeout().unwrap_or(ACQUIRE_TIMEOUT),
-            is_pooled: AtomicBool::new(is_pooled),
+            is_pooled: Arc::new(AtomicBool::new(is_pooled)),
             begin: format!("BEGIN; {POOLED_SETTINGS}{}", startup_options::local(settings)),
         };
         Ok((session, connection))
@@ -100,18 +103,26 @@ impl Session {
 
     /// New connections.
     pub fn pool(&self) -> PgPool {
-        let is_pooled = self.is_pooled();
+        let [at_connect, at_acquire] = [(); 2].map(|()| Arc::clone(&self.is_pooled));
         let options = PgPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(self.acquire_timeout)
             .test_before_acquire(false) // what is sent below tests it as well
             .after_connect(move |connection, _| {
+                let is_pooled = at_connect.load(Ordering::Relaxed);
                 Box::pin(async move { if is_pooled { Ok(()) } else { configure(connection).await } })
             })
             // A `begin` that was cancelled leaves a transaction open that sqlx does not know of. Everything that follows on
             // this connection would be written into it and never be committed.
-            .before_acquire(|connection, _| {
+            //
+            // A connection that prepared statements before the pooler was found would go on to use their names, so it is
+            // closed.
+            .before_acquire(move |connection, _| {
+                let is_stale = at_acquire.load(Ordering::Relaxed) && connection.cached_statements_size() > 0;
                 Box::pin(async move {
+                    if is_stale {
+                        return Ok(false);
+                    }
                     // A ROLLBACK alone, mostly outside of a transaction, would fill the server's log with warnings.
                     connection.execute("BEGIN; ROLLBACK").await?;
                     Ok(true)

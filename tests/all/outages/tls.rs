@@ -67,7 +67,7 @@ fn certificates_are_verified_as_the_address_says() {
             open(&server, host, &parameters).unwrap_or_else(|error| panic!("{host} {parameters}: {error}"));
         }
     }
-    // Nobody vouches for the server.
+    // Neither the system nor a given root knows the server's certificate.
     for parameters in ["sslmode=verify-full", "sslmode=require&channel_binding=require", "sslrootcert=system"] {
         let error = open(&server, "localhost", parameters).unwrap_err();
         assert_eq!((error.code(), error.is_retryable()), ("database_unreachable", false), "{error}");

@@ -37,7 +37,8 @@ impl MatroskaReader {
             match self.inner.next_packet() {
                 Err(error) if is_of_block(&error) => {
                     tracing::debug!(%error, "skipped a Matroska block");
-                    self.report.regions.fetch_add(1, Relaxed);
+                    // Its length is unknown.
+                    self.report.bytes.fetch_add(1, Relaxed);
                 }
                 // A Segment of unknown size ends with the file.
                 Err(Error::IoError(e))

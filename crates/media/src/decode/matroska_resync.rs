@@ -85,9 +85,7 @@ struct Cluster {
 /// What the walk has found so far, shared with the reader.
 #[derive(Debug, Default)]
 pub(super) struct ResyncReport {
-    /// Regions that were masked.
-    pub regions: AtomicU64,
-    /// Their bytes.
+    /// Bytes in the masked regions.
     pub bytes: AtomicU64,
     /// Whether the walk came to the end of the file, and that is where the last element ends.
     pub is_whole: AtomicBool,
@@ -199,7 +197,8 @@ impl<R: Read + Seek> MatroskaResync<R> {
             match self.next_time(&header, end, value) {
                 Some(next) if self.latest <= next && !(self.latest..=next).contains(&value) => {
                     self.mask(timestamp, &[VOID as u8]);
-                    self.count(0);
+                    // The reader skips the blocks of the Cluster.
+                    self.count(end.map_or(1, |end| end - timestamp));
                 }
                 _ => self.latest = value,
             }
@@ -351,7 +350,6 @@ impl<R: Read + Seek> MatroskaResync<R> {
     }
 
     fn count(&self, bytes: u64) {
-        self.report.regions.fetch_add(1, Relaxed);
         self.report.bytes.fetch_add(bytes, Relaxed);
     }
 
