@@ -64,7 +64,7 @@ pub enum Command {
     /// List the segments of done recordings
     Segments(segments::Args),
     /// Write done recordings as other tools load them: manifests, corpora, annotations, subtitles, tables
-    #[command(after_help = export::HELP)]
+    #[command(after_help = MORE, after_long_help = export::HELP)]
     Export(Box<export::Args>),
     /// Put failed and quarantined recordings back to pending, and cancelled ones if they are named
     Retry(retry::Args),

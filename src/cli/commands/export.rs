@@ -53,7 +53,8 @@ const SEGMENTS: usize = 5_000;
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to write
+    /// What to write: lhotse, nemo, kaldi, huggingface, webdataset, ljspeech, rttm, ctm, uem, stm, textgrid, eaf, audacity, srt,
+    /// vtt, whisperx, csv, tsv or jsonl
     #[arg(value_name = "FORMAT", value_enum, hide_possible_values = true)]
     format: FormatName,
     /// Only this recording: its id, or its source [default: all]
@@ -75,13 +76,20 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "segments|sources", hide_possible_values = true, help_heading = "Target")]
     audio: Option<Audio>,
     /// Name recordings by file name, or by file name and a unique hash [default: stem for annotations, key for corpora]
-    #[arg(long, value_enum, value_name = "stem|key", hide_possible_values = true, help_heading = "Target")]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_enum,
+        value_name = "stem|key",
+        hide_possible_values = true,
+        help_heading = "Target"
+    )]
     ids: Option<Ids>,
     /// Size of a webdataset shard in MB, at most
-    #[arg(long, value_name = "MB", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=100_000), help_heading = "Target")]
+    #[arg(hide_short_help = true, long, value_name = "MB", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=100_000), help_heading = "Target")]
     shard_size: u64,
     /// Do not check that the audio files exist
-    #[arg(long, help_heading = "Target")]
+    #[arg(hide_short_help = true, long, help_heading = "Target")]
     no_check: bool,
 
     /// Least length of a segment, in seconds
@@ -94,7 +102,7 @@ pub struct Args {
     #[arg(long, value_name = "P", value_parser = not_negative, help_heading = "Choice")]
     min_probability: Option<f64>,
     /// Least level of a segment, dB below full scale
-    #[arg(long, value_name = "DB", allow_negative_numbers = true, help_heading = "Choice")]
+    #[arg(hide_short_help = true, long, value_name = "DB", allow_negative_numbers = true, help_heading = "Choice")]
     min_dbfs: Option<f64>,
     /// Only segments for which this is true; may be given several times
     #[arg(long = "where", value_name = "CONDITION", value_parser = Condition::from_str, help_heading = "Choice")]
@@ -109,7 +117,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000), help_heading = "Choice")]
     sample: Option<u32>,
     /// Seed of --sample: the same seed draws the same segments
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Choice")]
+    #[arg(hide_short_help = true, long, value_name = "N", default_value_t = 0, help_heading = "Choice")]
     seed: u64,
 
     /// Join neighbouring segments up to this length in seconds, for models that take 30 s at once
