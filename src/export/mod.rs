@@ -1,8 +1,8 @@
 //! Done recordings and their segments as the manifests and folders that other tools load.
 //!
-//! [`Export::add`] takes one recording after the other, chooses among its segments, and passes them to the [`Writer`] of a
+//! [`Export::add`] takes one recording after the other, chooses among its segments, and passes them to the writer of a
 //! [`Format`]. Nothing is kept beyond a recording, so a database of any size fits. What a format writes goes through a
-//! [`Target`], under temporary names, and appears when [`Export::finish`] publishes it.
+//! `Target`, under temporary names, and appears when [`Export::finish`] publishes it.
 //!
 //! This module reads no database: `cli` pages through the rows of `store` and passes them on.
 
@@ -15,9 +15,6 @@ mod paths;
 mod sorted_lines;
 mod split;
 mod target;
-
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::BTreeMap,
