@@ -9,7 +9,7 @@ use prepare_audio_types::Segment;
 use sha2::{Digest, Sha256};
 
 use super::{ExportError, Recording, Result};
-use crate::output::readable_stem;
+use crate::output::{readable_stem, recording_folder};
 
 /// How recordings are named in an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +44,10 @@ impl Names {
     /// # Errors
     /// Where another recording has the same stem.
     pub fn of(&mut self, recording: &Recording) -> Result<Name> {
-        let stem = readable_stem(&recording.source);
         if self.naming == Naming::Key {
-            return Ok(Name { recording: format!("{stem}-{}", key_hash(recording)) });
+            return Ok(Name { recording: recording_folder(&recording.source, &recording.recipe) });
         }
+        let stem = readable_stem(&recording.source);
         let mut hasher = DefaultHasher::new();
         stem.hash(&mut hasher);
         if !self.stems.insert(hasher.finish()) {
@@ -68,18 +68,9 @@ impl Name {
     }
 }
 
-/// 12 hexadecimal digits that source and recipe give.
-fn key_hash(recording: &Recording) -> String {
-    let mut digest = Sha256::new();
-    digest.update(&recording.recipe);
-    digest.update([0]);
-    digest.update(&recording.source);
-    digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A label from the metadata as an identifier without white space: letters, digits, `_` and `.`. What is replaced is told
-/// apart by a hash, so that two labels never become one identifier. `-` is replaced, too: it ends the speaker's part of an
-/// utterance id, and as the least of all these characters it keeps the order of speakers and of utterances the same.
+/// A label from the metadata as an identifier without white space: letters, digits, `_` and `.`. An identifier that differs
+/// from its label ends with a hash of the label, so that two labels never share one. `-` is replaced, too: it ends the
+/// speaker's part of an utterance id. No other character of an id sorts before it, so speakers and utterances have the same order.
 pub(super) fn identifier(label: &str) -> String {
     let safe: String = label.chars().map(|c| if c.is_alphanumeric() || "_.".contains(c) { c } else { '_' }).collect();
     let mut short = safe.as_str();
@@ -89,8 +80,7 @@ pub(super) fn identifier(label: &str) -> String {
     if short == label {
         return safe;
     }
-    let hash: String = Sha256::digest(label.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{short}_{hash}")
+    format!("{short}_{}", hex::encode(&Sha256::digest(label)[..4]))
 }
 
 #[cfg(test)]

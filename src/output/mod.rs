@@ -25,7 +25,7 @@ use std::{
 
 use prepare_audio_pipeline::{SegmentOutput, WriteError};
 
-pub(crate) use self::names::readable_stem;
+pub(crate) use self::names::{folder as recording_folder, readable_stem};
 use self::{free_space::Mount, staging::sync_folder};
 pub use self::{
     staging::{Staging, publish, remove_temporary},

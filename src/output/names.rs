@@ -15,7 +15,7 @@ const HASH: usize = 12;
 const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt"];
 
 /// A recording's folder: a readable name, and a hash so that no two collide.
-pub(super) fn folder(source: &str, recipe: &str) -> String {
+pub(crate) fn folder(source: &str, recipe: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(recipe);
     digest.update([0]);

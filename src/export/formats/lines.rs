@@ -50,8 +50,8 @@ pub fn json_lines(target: &mut Target) -> Result<JsonLines> {
             segment: Segment,
             text: Option<String>,
         }
-        // Both have `channels` and `sample_rate`: those of the source and those of the segment's file. The latter are facts
-        // of the file, which whoever opens it sees.
+        // Both have `channels` and `sample_rate`. The line has those of the source, because a reader of the segment's file
+        // finds the others there.
         let segment = Segment { channels: None, sample_rate: None, ..segment.clone() };
         let mut row = json!(Row { id: name.segment(&segment), recording, segment, text: recording.segment_text() });
         row["sample_rate"] = json!(recording.sample_rate);

@@ -22,7 +22,7 @@ const LONGEST_READ: usize = 16 << 20;
 /// end.
 const BEYOND: u64 = 1 << 20;
 
-/// A file that can be told to be a stream from now on.
+/// A file that can be switched to behave as a stream.
 pub(super) struct Source {
     input: Box<dyn MediaRead>,
     len: u64,
