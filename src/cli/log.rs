@@ -8,7 +8,8 @@ use std::{
 
 use indicatif::MultiProgress;
 use prepare_audio::media::catches_panics;
-use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter, prelude::*};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, fmt, fmt::MakeWriter, prelude::*};
 
 use super::{
     args::{GlobalArgs, LogFormat},
@@ -52,26 +53,25 @@ pub fn start(global: &GlobalArgs, default: Default, bars: Option<MultiProgress>)
     Ok(())
 }
 
-fn filter(global: &GlobalArgs, default: Default) -> Result<EnvFilter, Usage> {
+fn filter(global: &GlobalArgs, default: Default) -> Result<Targets, Usage> {
     let level = match (&global.log_level, global.quiet, default) {
-        (Some(level), ..) => level_name(level)?,
-        (None, true, _) => "error",
-        (None, false, Default::Lines) => "info",
-        (None, false, Default::Quiet) => "warn",
+        (Some(level), ..) => level_of(level)?,
+        (None, true, _) => LevelFilter::ERROR,
+        (None, false, Default::Lines) => LevelFilter::INFO,
+        (None, false, Default::Quiet) => LevelFilter::WARN,
     };
-    let below = if ["debug", "trace"].contains(&level) { "info" } else { "off" };
-    let directives = VERBOSE_CRATES.iter().fold(level.to_owned(), |all, name| format!("{all},{name}={below}"));
-    Ok(EnvFilter::new(directives))
+    let of_verbose = if level >= LevelFilter::DEBUG { LevelFilter::INFO } else { LevelFilter::OFF };
+    Ok(Targets::new().with_default(level).with_targets(VERBOSE_CRATES.map(|name| (name, of_verbose))))
 }
 
 /// Parses a level. The names of Python's logging are accepted, too, because LOG_LEVEL may be shared with a script.
-fn level_name(level: &str) -> Result<&'static str, Usage> {
+fn level_of(level: &str) -> Result<LevelFilter, Usage> {
     Ok(match level.to_ascii_lowercase().as_str() {
-        "error" | "critical" | "fatal" => "error",
-        "warn" | "warning" => "warn",
-        "info" => "info",
-        "debug" => "debug",
-        "trace" | "notset" => "trace",
+        "error" | "critical" | "fatal" => LevelFilter::ERROR,
+        "warn" | "warning" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        "trace" | "notset" => LevelFilter::TRACE,
         _ => return Err(Usage(format!("log level {level:?}: write error, warn, info, debug or trace"))),
     })
 }

@@ -10,12 +10,9 @@ pub enum SourceError {
     /// A path that does not exist.
     #[error("{0}: no such file or folder")]
     Missing(String),
-    /// A pattern that matches nothing.
+    /// A pattern that matches nothing, or that is not valid.
     #[error("{0}: no file matches this pattern")]
     NoMatch(String),
-    /// A pattern that cannot be read.
-    #[error("{0}: not a valid pattern: {1}")]
-    Pattern(String, globset::Error),
     /// A name that no text column can hold.
     #[error("{0}: the name is not valid UTF-8, so the table cannot hold it; rename it")]
     NotUtf8(String),

@@ -6,7 +6,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use globset::GlobBuilder;
+use fast_glob::glob_match;
 use prepare_audio_types::Part;
 
 use super::{
@@ -183,11 +183,6 @@ impl Resolver {
     /// A pattern that the shell did not expand: `*` and `?` match within a folder's name, `**` across folders.
     fn pattern(&self, pattern: &str, search: &mut Search) -> Result<(), End> {
         let whole = self.current.join(pattern);
-        let matcher = GlobBuilder::new(&whole.to_string_lossy())
-            .literal_separator(true)
-            .build()
-            .map_err(|e| SourceError::Pattern(pattern.to_owned(), e))?
-            .compile_matcher();
         let before = search.found.recordings;
         // As in a shell, `*` does not match a hidden folder, but `.*` does.
         let fixed = fixed_part(&whole);
@@ -195,7 +190,8 @@ impl Resolver {
         let names_hidden = wild.any(|c| c.as_os_str().as_encoded_bytes().starts_with(b"."));
         let hidden = if names_hidden { Hidden::Searched } else { Hidden::Skipped };
         walk::for_each_file(&fixed, hidden, self.is_output(), |path| {
-            if matcher.is_match(&path) { search.found(self.source(&path)?.into()) } else { Ok(()) }
+            let matches = glob_match(whole.as_os_str().as_encoded_bytes(), path.as_os_str().as_encoded_bytes());
+            if matches { search.found(self.source(&path)?.into()) } else { Ok(()) }
         })?;
         if search.found.recordings == before { Err(SourceError::NoMatch(pattern.to_owned()).into()) } else { Ok(()) }
     }
@@ -315,7 +311,8 @@ mod tests {
         assert_eq!(sources(&here, &["**/*.wav"]), below(root.path(), &["a.wav"]), "no hidden folder");
         assert_eq!(sources(&here, &[".c*/*.wav"]), below(root.path(), &[".cache/e.wav"]), "the pattern names it");
         assert!(matches!(find(&here, &["*.opus"], ""), Err(SourceError::NoMatch(_))));
-        assert!(matches!(find(&here, &["{a"], ""), Err(SourceError::Pattern(..))));
+        assert_eq!(sources(&here, &["{a,b}.wa[v-z]"]), below(root.path(), &["a.wav"]));
+        assert!(matches!(find(&here, &["{a"], ""), Err(SourceError::NoMatch(_))));
     }
 
     #[test]

@@ -18,18 +18,22 @@ pub trait Sample: Copy + Send + Sync + 'static {
 impl Sample for i16 {
     type Bytes = [u8; 2];
 
+    #[inline]
     fn to_i16(self) -> i16 {
         self
     }
 
+    #[inline]
     fn to_i32(self) -> i32 {
         self.into()
     }
 
+    #[inline]
     fn to_bytes(self) -> [u8; 2] {
         self.to_le_bytes()
     }
 
+    #[inline]
     fn from_bytes(bytes: &[u8]) -> Self {
         Self::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default())
     }
@@ -38,18 +42,22 @@ impl Sample for i16 {
 impl Sample for i32 {
     type Bytes = [u8; 4];
 
+    #[inline]
     fn to_i16(self) -> i16 {
         self as i16
     }
 
+    #[inline]
     fn to_i32(self) -> i32 {
         self
     }
 
+    #[inline]
     fn to_bytes(self) -> [u8; 4] {
         self.to_le_bytes()
     }
 
+    #[inline]
     fn from_bytes(bytes: &[u8]) -> Self {
         Self::from_le_bytes(bytes.first_chunk().copied().unwrap_or_default())
     }
@@ -58,6 +66,7 @@ impl Sample for i32 {
 /// The nearest 16-bit value of a sample of full scale 1.0, ties to even. Values outside are clipped.
 ///
 /// Samples of 16-bit audio are restored bit for bit.
+#[inline]
 pub fn to_pcm16(sample: f32) -> i16 {
     // The sum with this number is rounded to an integer by IEEE 754. This avoids a call to `rintf`, so that the compiler
     // vectorises the loop over samples on any processor.
@@ -68,6 +77,7 @@ pub fn to_pcm16(sample: f32) -> i16 {
 
 /// The nearest 24-bit value of a sample of full scale 1.0, ties to even. Values outside are clipped. An `f32` holds all 24
 /// bits.
+#[inline]
 pub fn to_pcm24(sample: f32) -> i32 {
     const FULL: f32 = 8_388_608.0; // 2^23
     (sample * FULL).round_ties_even().clamp(-FULL, FULL - 1.0) as i32
