@@ -33,10 +33,12 @@ pub(crate) fn statement(text: &str) -> String {
 /// A heartbeat sets no lease on a row that is not running, because the table's constraint forbids it, and still reports
 /// the row as held.
 fn without_fence(text: &str) -> String {
-    text.replace("{fence}", "id = $1 AND CAST($2 AS BIGINT) IS NOT NULL AND CAST($3 AS TEXT) IS NOT NULL").replace(
-        "SET lease_until = {now} + $4",
-        "SET lease_until = CASE WHEN state = 'running' THEN {now} + CAST($4 AS BIGINT) END",
-    )
+    text.replace("{fence}", "id = $1 AND CAST($2 AS BIGINT) IS NOT NULL AND CAST($3 AS TEXT) IS NOT NULL")
+        .replace("{fence_of_new}", "recording.id = new.column1")
+        .replace(
+            "SET lease_until = {now} + $4",
+            "SET lease_until = CASE WHEN state = 'running' THEN {now} + CAST($4 AS BIGINT) END",
+        )
 }
 
 /// Called before a group of ended attempts is committed. Their files are published then, and the next recordings are being

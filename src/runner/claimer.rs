@@ -31,6 +31,10 @@ const ISOLATED_POLL_INTERVAL: Duration = Duration::from_secs(30);
 /// another process may have time.
 const MAX_RESERVED: Duration = Duration::from_secs(2);
 
+/// How many short recordings a worker begins ahead where the database records what was begun. If the process dies, each of
+/// them has to run alone afterwards, because each may have been the cause.
+const BEGUN_AHEAD: usize = 8;
+
 /// A claimed recording for a worker, with its permit to compute: with all permits where it has to run alone.
 pub(super) struct Assigned {
     pub claim: Claim,
@@ -173,16 +177,19 @@ impl Feeder<'_> {
     }
 
     /// Begins the next claims in reserve. Where the process itself records what it works on, nothing has to be written.
-    /// Otherwise the rows are updated first; where recordings are short, this is done for the next recording of each worker
-    /// while the worker still works on the one before.
+    /// Otherwise the rows are updated first; where recordings are short, this is done for the next [`BEGUN_AHEAD`] recordings
+    /// of each worker while the worker still works on the ones before.
     fn start_beginning(&mut self) {
         if self.run.work_record.is_some() {
             self.begun.append(&mut self.claimed);
             return;
         }
         let workers = self.run.settings.workers;
-        let wanted = self.idle.len() + self.run.pace.ahead(workers).min(workers);
-        let number = wanted.saturating_sub(self.begun.len()).min(self.claimed.len());
+        let ahead = self.run.pace.ahead(workers).min(workers * BEGUN_AHEAD);
+        if self.begun.len() >= self.idle.len() + ahead / 2 && ahead > 0 {
+            return; // enough for now, and one statement for several costs little more than for one
+        }
+        let number = (self.idle.len() + ahead).saturating_sub(self.begun.len()).min(self.claimed.len());
         if self.beginning.is_some() || number == 0 {
             return;
         }

@@ -126,10 +126,11 @@ pub fn selected<W, R>(columns: &[Column<W, R>], alias: &str) -> String {
     read.map(|column| format!("{alias}.{}", column.name)).collect::<Vec<_>>().join(", ")
 }
 
-/// `a = $4, b = $5`, for an UPDATE whose parameters begin with number `first`.
-pub fn assignments<W, R>(columns: &[Column<W, R>], first: usize) -> String {
-    let assignment = |(index, column): (usize, &Column<W, R>)| format!("{} = ${}", column.name, first + index);
-    columns.iter().enumerate().map(assignment).collect::<Vec<_>>().join(", ")
+/// `a = new.column4, b = new.column5`, for an UPDATE from a list of VALUES called `from`, after its first `skipped` columns.
+pub fn assignments<W, R>(columns: &[Column<W, R>], from: &str, skipped: usize) -> String {
+    let assignment = |(index, column): (usize, &Column<W, R>)| format!("{} = {from}.column{}", column.name, index + 1);
+    let numbered = columns.iter().enumerate().map(|(index, column)| (index + skipped, column));
+    numbered.map(assignment).collect::<Vec<_>>().join(", ")
 }
 
 /// The values of all columns, in the order of [`names`] and [`assignments`].

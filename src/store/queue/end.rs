@@ -1,7 +1,7 @@
 //! Ends attempts: prepared recordings with their facts, segments and probabilities, failures, and claims that are given
 //! back. Several share a transaction.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use prepare_audio_types::{PackedProbabilities, PreparedRecording, Segment};
 
@@ -13,10 +13,13 @@ use crate::store::{
     statement::{Statement, Value},
 };
 
-/// `$4` and on: the facts, `{facts}`. Returns how many rows of an earlier preparation have to be deleted.
+/// The rows `new` have the claim, `column1` to `column3`, and the facts. Returns how many rows of an earlier preparation
+/// have to be deleted.
 const COMPLETE: &str = "
-UPDATE recording SET state = 'done', lease_until = NULL, finished_at = {now}, {facts} WHERE {fence}
-RETURNING (SELECT COUNT(*) FROM segment s WHERE s.recording_id = recording.id)
+UPDATE recording SET state = 'done', lease_until = NULL, finished_at = {now}, {facts}
+FROM (VALUES {values}) AS new WHERE {fence_of_new}
+RETURNING id, token, claim_id,
+          (SELECT COUNT(*) FROM segment s WHERE s.recording_id = recording.id)
         + (SELECT COUNT(*) FROM probabilities p WHERE p.recording_id = recording.id) AS former";
 
 /// The row that this very claim completed already, as when the answer to the first write was lost.
@@ -28,6 +31,13 @@ const DELETE_SEGMENTS: &str = "DELETE FROM segment WHERE recording_id = $1";
 
 /// `$1` recording.
 const DELETE_PROBABILITIES: &str = "DELETE FROM probabilities WHERE recording_id = $1";
+
+/// Recordings that one statement completes: as many of the first number as there are, and so on. There are few numbers, so
+/// that the statements stay prepared.
+const COMPLETED_AT_ONCE: [usize; 3] = [16, 4, 1];
+
+/// Values of a claim's key.
+const KEY_COLUMNS: usize = 3;
 
 /// Columns of `segment` that come from the claim.
 const CLAIM_COLUMNS: usize = 2;
@@ -41,6 +51,7 @@ const PROBABILITIES_AT_ONCE: usize = 100;
 /// What SQLite takes; PostgreSQL takes twice as many.
 const MAX_PARAMETERS: usize = 32_766;
 
+const _: () = assert!((KEY_COLUMNS + FACTS.len()) * COMPLETED_AT_ONCE[0] <= MAX_PARAMETERS);
 const _: () = assert!((CLAIM_COLUMNS + SEGMENT.len()) * SEGMENTS_AT_ONCE <= MAX_PARAMETERS);
 const _: () = assert!((1 + PROBABILITIES.len()) * PROBABILITIES_AT_ONCE <= MAX_PARAMETERS);
 
@@ -103,52 +114,76 @@ async fn end(transaction: &mut dyn Transaction, attempts: &[(ClaimKey, Ending)])
     let mut order: Vec<usize> = (0..attempts.len()).collect();
     order.sort_by_key(|&index| &attempts[index].0);
     let mut outcomes: Vec<Option<Written>> = attempts.iter().map(|_| None).collect();
-    let (mut segments, mut probabilities) = (Vec::new(), Vec::new());
+    let mut prepared = Vec::new();
     for index in order {
         let (key, ending) = &attempts[index];
-        let written = match ending {
+        outcomes[index] = match ending {
             Ending::Done(recording) => {
-                let written = complete(transaction, key, recording).await?;
-                if written.is_written {
-                    segments.extend(recording.segments.iter().map(|segment| (key, segment)));
-                    probabilities.extend(recording.probabilities.iter().map(|packed| (key, packed)));
-                }
-                written
+                prepared.push((index, key, &**recording));
+                None
             }
-            Ending::Failed { code, message, after } => fail(transaction, key, code, message, *after).await?,
+            Ending::Failed { code, message, after } => Some(fail(transaction, key, code, message, *after).await?),
             Ending::Released => {
                 let released = transaction.execute(Statement::of_claim(sql::RELEASE, key)).await?.affected > 0;
-                Written { outcome: if released { Ended::Released } else { Ended::Lost }, is_written: released }
+                Some(Written { outcome: if released { Ended::Released } else { Ended::Lost }, is_written: released })
             }
         };
-        outcomes[index] = Some(written);
     }
-    for segments in segments.chunks(SEGMENTS_AT_ONCE) {
+    let mut rest = &prepared[..];
+    for number in COMPLETED_AT_ONCE {
+        while let Some((group, others)) = rest.split_at_checked(number) {
+            rest = others;
+            for ((index, ..), written) in group.iter().zip(complete(transaction, group).await?) {
+                outcomes[*index] = Some(written);
+            }
+        }
+    }
+    let is_written = |index: usize| outcomes[index].as_ref().is_some_and(|written| written.is_written);
+    prepared.retain(|(index, ..)| is_written(*index));
+    let segments = prepared.iter().flat_map(|(_, key, recording)| recording.segments.iter().map(|one| (*key, one)));
+    for segments in segments.collect::<Vec<_>>().chunks(SEGMENTS_AT_ONCE) {
         transaction.execute(insert_segments(segments)).await?;
     }
-    for probabilities in probabilities.chunks(PROBABILITIES_AT_ONCE) {
-        transaction.execute(insert_probabilities(probabilities)).await?;
+    let packed = prepared.iter().flat_map(|(_, key, recording)| recording.probabilities.iter().map(|one| (*key, one)));
+    for packed in packed.collect::<Vec<_>>().chunks(PROBABILITIES_AT_ONCE) {
+        transaction.execute(insert_probabilities(packed)).await?;
     }
     Ok(outcomes.into_iter().flatten().collect())
 }
 
-/// Makes a recording done, and deletes the rows of an earlier preparation.
-async fn complete(transaction: &mut dyn Transaction, key: &ClaimKey, recording: &PreparedRecording) -> Result<Written> {
-    let text = COMPLETE.replace("{facts}", &columns::assignments(FACTS, 4));
-    let facts = Statement::of_claim(text, key).bind_all(columns::values(FACTS, recording));
-    // The fence comes first: it locks the row for the rest of the transaction.
-    let former = transaction.execute(facts).await?.first(|row| row.integer("former"))?;
-    let Some(former) = former else {
-        let completed = transaction.execute(Statement::of_claim(IS_COMPLETED, key)).await?;
-        let completed = completed.one(|row| row.integer("completed"))?;
-        let outcome = if completed > 0 { Ended::Done } else { Ended::Lost };
-        return Ok(Written { outcome, is_written: false });
-    };
-    if former > 0 {
-        transaction.execute(Statement::new(DELETE_SEGMENTS).bind(key.id)).await?;
-        transaction.execute(Statement::new(DELETE_PROBABILITIES).bind(key.id)).await?;
+/// Makes recordings done, and deletes the rows of earlier preparations. The segments are not inserted yet.
+async fn complete(
+    transaction: &mut dyn Transaction,
+    group: &[(usize, &ClaimKey, &PreparedRecording)],
+) -> Result<Vec<Written>> {
+    let width = KEY_COLUMNS + FACTS.len();
+    let mut rows: Vec<Value<'_>> = Vec::with_capacity(group.len() * width);
+    for (_, key, recording) in group {
+        rows.extend([key.id.into(), key.token.into(), (&key.claim_id).into()]);
+        rows.extend(columns::values(FACTS, *recording));
     }
-    Ok(Written { outcome: Ended::Done, is_written: true })
+    let text = COMPLETE.replace("{facts}", &columns::assignments(FACTS, "new", KEY_COLUMNS));
+    let complete = Statement { persistent: true, ..Statement::insert(text, width, rows) };
+    // The fence comes first: it locks the rows for the rest of the transaction.
+    let completed = transaction.execute(complete).await?;
+    let completed = completed.all(|row| Ok((ClaimKey::read(row)?, row.integer("former")?)))?;
+    let completed: HashMap<ClaimKey, i64> = completed.into_iter().collect();
+    let mut written = Vec::with_capacity(group.len());
+    for (_, key, _) in group {
+        let Some(former) = completed.get(*key) else {
+            let completed = transaction.execute(Statement::of_claim(IS_COMPLETED, key)).await?;
+            let completed = completed.one(|row| row.integer("completed"))?;
+            let outcome = if completed > 0 { Ended::Done } else { Ended::Lost };
+            written.push(Written { outcome, is_written: false });
+            continue;
+        };
+        if *former > 0 {
+            transaction.execute(Statement::new(DELETE_SEGMENTS).bind(key.id)).await?;
+            transaction.execute(Statement::new(DELETE_PROBABILITIES).bind(key.id)).await?;
+        }
+        written.push(Written { outcome: Ended::Done, is_written: true });
+    }
+    Ok(written)
 }
 
 async fn fail(
