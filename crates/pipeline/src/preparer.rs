@@ -256,7 +256,7 @@ impl<O: SegmentOutput> Preparer<O> {
     /// What an earlier preparation of the task's recording stored. Without it, or where it cannot be read, the recording
     /// is analysed.
     fn stored_analysis<'t>(&self, task: &'t Task) -> Option<StoredAnalysis<'t>> {
-        match StoredAnalysis::new(task.stored.as_ref()?, task.first_sample(), &self.recipe) {
+        match StoredAnalysis::new(task.stored.as_ref()?, self.engine.spec(), task.first_sample(), &self.recipe) {
             Ok(stored) => Some(stored),
             Err(error) => {
                 tracing::warn!(%error, "the stored probabilities cannot be used; the recording is analysed again");

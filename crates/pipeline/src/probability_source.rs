@@ -1,6 +1,6 @@
 //! Where the probabilities of the next windows come from: a detector, or an earlier preparation.
 
-use prepare_audio_vad::{Detector, Engine, VadError, WINDOW};
+use prepare_audio_vad::{Detector, Engine, VadError};
 
 use crate::stored_probabilities::StoredAnalysis;
 
@@ -69,9 +69,9 @@ impl<'a> ProbabilitySource<'a> {
     pub fn push(&mut self, pcm: &[f32], out: &mut Vec<f32>) -> Result<(), VadError> {
         match self {
             Self::Computed(detector) => detector.push(pcm, out)?,
-            Self::Stored { probabilities, samples, given, .. } => {
+            Self::Stored { analysis, probabilities, samples, given } => {
                 *samples += pcm.len() as u64;
-                let complete = ((*samples / WINDOW as u64) as usize).clamp(*given, probabilities.len());
+                let complete = (analysis.spec.complete_windows(*samples) as usize).clamp(*given, probabilities.len());
                 out.extend_from_slice(&probabilities[*given..complete]);
                 *given = complete;
             }
@@ -89,7 +89,7 @@ impl<'a> ProbabilitySource<'a> {
             }
             Self::Stored { analysis, probabilities, samples, given } => {
                 out.extend_from_slice(&probabilities[*given..]);
-                let windows = samples.div_ceil(WINDOW as u64) as usize;
+                let windows = analysis.spec.windows(*samples) as usize;
                 *samples == analysis.recording.samples && windows == probabilities.len()
             }
         })

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use prepare_audio_types::{Segment, StoredRecording};
-use prepare_audio_vad::{SpeechSegment, WINDOW};
+use prepare_audio_vad::{DetectorSpec, SpeechSegment};
 
 use crate::{
     probability_codec::{self, CodecError},
@@ -16,6 +16,8 @@ type Boundaries = (Option<u16>, u64, u64);
 /// A [`StoredRecording`], unpacked and indexed.
 pub(crate) struct StoredAnalysis<'k> {
     pub recording: &'k StoredRecording,
+    /// The detector that the probabilities are of.
+    pub spec: DetectorSpec,
     /// The probabilities of each analysed channel.
     pub channels: Vec<Vec<f32>>,
     segments: HashMap<Boundaries, &'k Segment>,
@@ -24,19 +26,24 @@ pub(crate) struct StoredAnalysis<'k> {
 }
 
 impl<'k> StoredAnalysis<'k> {
-    /// Unpacks `recording` for use with `recipe`. It begins with sample `first` of its file: the rows of its segments have
+    /// Unpacks `recording`, whose probabilities are those of a detector of this specification, for use with `recipe`. It begins with sample `first` of its file: the rows of its segments have
     /// the file's times, the analysis those of the recording.
     ///
     /// # Errors
     /// Where the stored probabilities cannot be used. The recording then has to be analysed again.
-    pub fn new(recording: &'k StoredRecording, first: u64, recipe: &Recipe) -> Result<Self, CodecError> {
+    pub fn new(
+        recording: &'k StoredRecording,
+        spec: DetectorSpec,
+        first: u64,
+        recipe: &Recipe,
+    ) -> Result<Self, CodecError> {
         let packed = &recording.probabilities;
         if packed.coding != probability_codec::CODING {
             return Err(CodecError::UnknownCoding(packed.coding));
         }
         let stored = usize::try_from(packed.windows).map_err(|_| CodecError::WrongCount)?;
         let probabilities = probability_codec::unpack(&packed.data, stored)?;
-        let windows = recording.samples.div_ceil(WINDOW as u64) as usize;
+        let windows = spec.windows(recording.samples) as usize;
         if windows == 0 || probabilities.is_empty() || !probabilities.len().is_multiple_of(windows) {
             return Err(CodecError::WrongCount);
         }
@@ -51,7 +58,7 @@ impl<'k> StoredAnalysis<'k> {
                 files.insert(boundaries, segment);
             }
         }
-        Ok(Self { recording, channels, segments, files })
+        Ok(Self { recording, spec, channels, segments, files })
     }
 
     /// Whether one channel was analysed: the channels were mixed, or all of them are identical.

@@ -34,6 +34,11 @@ impl DetectorSpec {
         samples.div_ceil(self.hop as u64)
     }
 
+    /// The number of windows that lie completely within the first `samples` samples.
+    pub fn complete_windows(&self, samples: u64) -> u64 {
+        samples.checked_sub(self.window as u64).map_or(0, |behind_first| behind_first / self.hop as u64 + 1)
+    }
+
     /// The number of samples in `milliseconds`, rounded down.
     pub fn samples(&self, milliseconds: u32) -> u64 {
         u64::from(milliseconds) * u64::from(self.sample_rate) / 1000
@@ -53,6 +58,13 @@ impl DetectorSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_complete_windows() {
+        let complete = |spec: DetectorSpec| [0, 511, 512, 1_023, 1_024].map(|samples| spec.complete_windows(samples));
+        assert_eq!(complete(SILERO_16K), [0, 0, 1, 1, 2]);
+        assert_eq!(complete(DetectorSpec { hop: 256, ..SILERO_16K }), [0, 0, 1, 2, 3], "windows may overlap");
+    }
 
     #[test]
     fn rejects_invalid_specifications() {
