@@ -24,6 +24,8 @@ pub struct Choice {
     pub since: Option<i64>,
     /// The beginning of the recipe.
     pub recipe: Option<String>,
+    /// Segments that a query of the user's returned.
+    pub queried: Option<Queried>,
     /// Segments that were drawn: `(recording_id, idx)`.
     pub drawn: Option<HashSet<(i64, u64)>>,
 }
@@ -39,6 +41,7 @@ impl Choice {
             && self.min_probability.is_none_or(|least| segment.mean_probability >= least)
             && self.min_dbfs.is_none_or(|least| segment.level_dbfs.is_some_and(|level| level >= least))
             && self.conditions.iter().all(|condition| condition.is_true(recording, segment))
+            && self.queried.as_ref().is_none_or(|queried| queried.has(recording.recording_id, segment.idx))
             && self.drawn.as_ref().is_none_or(is_drawn)
     }
 
@@ -46,6 +49,31 @@ impl Choice {
     pub fn has_recording(&self, recording: &Recording) -> bool {
         self.since.is_none_or(|since| recording.finished_at >= since)
             && self.recipe.as_deref().is_none_or(|recipe| recording.recipe.starts_with(recipe))
+    }
+}
+
+/// What a query of the user's named.
+#[derive(Clone, Debug, Default)]
+pub struct Queried {
+    /// All segments of these recordings.
+    recordings: HashSet<i64>,
+    /// `(recording_id, idx)`.
+    segments: HashSet<(i64, u64)>,
+}
+
+impl Queried {
+    /// All segments of a recording are chosen.
+    pub fn add_recording(&mut self, recording_id: i64) {
+        self.recordings.insert(recording_id);
+    }
+
+    /// This segment is chosen.
+    pub fn add_segment(&mut self, recording_id: i64, idx: u64) {
+        self.segments.insert((recording_id, idx));
+    }
+
+    fn has(&self, recording_id: i64, idx: u64) -> bool {
+        self.recordings.contains(&recording_id) || self.segments.contains(&(recording_id, idx))
     }
 }
 

@@ -27,7 +27,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::{
-    choice::{Choice, Sample},
+    choice::{Choice, Queried, Sample},
     condition::{Condition, InvalidCondition},
     formats::Format,
     group::MaximumGroup,

@@ -213,6 +213,28 @@ fn segments_are_chosen_by_every_criterion() {
 }
 
 #[test]
+fn a_query_names_segments_or_recordings() {
+    let dir = prepared(&["a.wav", "b.wav"]);
+    let all = json_lines(&dir, &[]);
+    let few = json_lines(&dir, &["--query", "SELECT recording_id, idx FROM segment WHERE idx < 2 -- the first ones"]);
+    let is_first = |line: &&Value| line["idx"].as_u64() < Some(2);
+    assert_eq!(few, all.iter().filter(is_first).cloned().collect::<Vec<_>>());
+    let one = json_lines(&dir, &["--query", "SELECT id AS recording_id FROM recording WHERE source LIKE '%b.wav'"]);
+    assert!(
+        !one.is_empty() && one.iter().all(|line| line["source"].as_str().is_some_and(|name| name.ends_with("b.wav")))
+    );
+    for (query, message) in [
+        ("SELECT path FROM segment", "names no segment; the columns recording_id and idx do"),
+        ("DELETE FROM segment RETURNING recording_id", "it must be one SELECT"),
+        ("SELECT 1; DELETE FROM segment", "it must be one SELECT"),
+    ] {
+        let output = dir.run(&["export", "jsonl", "--query", query]).exits(2);
+        assert!(output.stderr.contains(message), "{query}: {}", output.stderr);
+    }
+    assert_eq!(json_lines(&dir, &[]), all, "nothing was deleted");
+}
+
+#[test]
 fn parts_do_not_share_a_speaker() {
     let dir = TestDir::new();
     let mut list = String::from("path,speaker\n");
