@@ -9,8 +9,8 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Seek, Write},
 };
 
-/// Bytes of lines to sort in memory.
-const LIMIT: usize = 16 << 20;
+/// Bytes of lines to sort in memory. A Kaldi folder has several such lists.
+const LIMIT: usize = 4 << 20;
 
 /// Collects lines and returns them in order.
 #[derive(Debug, Default)]

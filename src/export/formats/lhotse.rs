@@ -16,7 +16,8 @@ use crate::export::{
     target::OutputFile,
 };
 
-/// Bytes to collect before they are compressed.
+/// Bytes to collect before they are compressed, and compressed bytes before they are written. The encoder takes about as long
+/// for a few bytes as for many.
 const CHUNK: usize = 1 << 16;
 
 /// Writes the manifests.
@@ -31,6 +32,8 @@ pub struct Lhotse {
 /// A compressed file of JSON lines.
 struct Gzip {
     file: OutputFile,
+    /// Lines that are not compressed yet.
+    lines: Vec<u8>,
     /// `None` after the end.
     encoder: Option<GzEncoder<Vec<u8>>>,
 }
@@ -39,22 +42,30 @@ impl Gzip {
     fn new(file: OutputFile) -> Self {
         // No time and no name in the header: the same rows give the same bytes.
         let encoder = GzBuilder::new().write(Vec::new(), Compression::fast());
-        Self { file, encoder: Some(encoder) }
+        Self { file, lines: Vec::new(), encoder: Some(encoder) }
     }
 
     fn line(&mut self, value: &Value) -> Result<()> {
-        let Self { file, encoder } = self;
+        let Self { file, lines, encoder } = self;
         let Some(encoder) = encoder else { return Ok(()) };
         file.write(|out| {
-            writeln!(encoder, "{value}")?;
+            serde_json::to_writer(&mut *lines, value)?;
+            lines.push(b'\n');
+            if lines.len() >= CHUNK {
+                encoder.write_all(lines)?;
+                lines.clear();
+            }
             if encoder.get_ref().len() >= CHUNK { out.write_all(&std::mem::take(encoder.get_mut())) } else { Ok(()) }
         })
     }
 
     fn close(&mut self) -> Result<()> {
-        let Self { file, encoder } = self;
-        let Some(encoder) = encoder.take() else { return Ok(()) };
-        file.write(|out| out.write_all(&encoder.finish()?))?;
+        let Self { file, lines, encoder } = self;
+        let Some(mut encoder) = encoder.take() else { return Ok(()) };
+        file.write(|out| {
+            encoder.write_all(lines)?;
+            out.write_all(&encoder.finish()?)
+        })?;
         file.sync()
     }
 }
