@@ -42,9 +42,8 @@ pub(super) fn value(value: f64) -> String {
         v if !v.is_finite() => "-".into(),
         v if v >= 10_000.0 => (if value < 0.0 { "−" } else { "" }).to_owned() + &count(v as u64),
         v if v >= 100.0 => format!("{value:.0}").replace('-', "−"),
-        v if v >= 10.0 => format!("{value:.1}").replace('-', "−"),
-        _ => {
-            let text = format!("{value:.2}");
+        v => {
+            let text = if v >= 10.0 { format!("{value:.1}") } else { format!("{value:.2}") };
             let short = text.trim_end_matches('0').trim_end_matches('.');
             if short == "-0" { "0".into() } else { short.replace('-', "−") }
         }
@@ -87,8 +86,8 @@ mod tests {
         assert_eq!([3.21, 245.0, 44_424.0, 7.2e6].map(time), ["3.2 s", "4:05 min", "12.3 h", "2,000 h"]);
         assert_eq!([0.0, 65.32, 3723.4].map(position), ["0:00.0", "1:05.3", "1:02:03.4"]);
         assert_eq!(
-            [-23.456, 0.5, 123.4, 12_345.6, -0.001, 2.0].map(value),
-            ["−23.5", "0.5", "123", "12,345", "0", "2"]
+            [-23.456, 0.5, 123.4, 12_345.6, -0.001, 30.0].map(value),
+            ["−23.5", "0.5", "123", "12,345", "0", "30"]
         );
         assert_eq!((percent(1.0, 8.0), percent(1.0, 0.0)), ("12.5%".into(), "-".into()));
     }

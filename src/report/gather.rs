@@ -28,7 +28,11 @@ pub async fn gather(store: &Arc<Store>, settings: &Settings) -> Result<Report> {
     }
     let (mut histograms, mut outliers) = (Vec::new(), Vec::new());
     for measure in MEASURES {
-        histograms.push(histogram(measure, &store.histogram(measure).await?));
+        let mut counted = histogram(measure, &store.histogram(measure).await?);
+        if let Some(scaled) = scaled(measure, &counted) {
+            counted = histogram(&scaled, &store.histogram(&scaled).await?);
+        }
+        histograms.push(counted);
         for greatest in directions(measure.outliers) {
             let rows = store.extremes(measure, *greatest, OUTLIERS).await?;
             let &Measure { name, title, unit, .. } = measure;
@@ -67,6 +71,24 @@ fn directions(outliers: Outliers) -> &'static [bool] {
         Outliers::Greatest => &[true],
         Outliers::Both => &[false, true],
     }
+}
+
+/// The measure with other classes, if its values are far smaller or greater than the usual ones. Shares and levels keep theirs.
+fn scaled(measure: &Measure, counted: &Histogram) -> Option<Measure> {
+    let (Some(mean), Some(greatest)) = (counted.mean, counted.greatest) else { return None };
+    let beyond = counted.counts.last().copied().unwrap_or_default();
+    let is_small = greatest < measure.high / 4.0;
+    let is_great = greatest > measure.high && beyond as f64 > counted.number as f64 / 20.0;
+    let is_open = measure.low == 0.0 && !measure.unit.is_empty() && measure.high > 0.0;
+    let high = round_up(if is_small { greatest } else { greatest.min(3.0 * mean) });
+    (is_open && (is_small || is_great) && high > 0.0 && high.is_finite()).then_some(Measure { high, ..*measure })
+}
+
+/// The next number that is 1, 2 or 5 times a power of ten.
+fn round_up(number: f64) -> f64 {
+    let power = 10_f64.powf(number.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= number);
+    step.map_or(number, |step| step * power)
 }
 
 fn histogram(measure: &Measure, classes: &[Class]) -> Histogram {
@@ -130,6 +152,18 @@ mod tests {
         assert_eq!((histogram.counts[0], histogram.counts[39], histogram.number), (2, 2, 4));
         assert_eq!((histogram.least, histogram.greatest), (Some(0.0), Some(2.0)));
         assert!((histogram.mean.unwrap() - 0.7525).abs() < 1e-12);
+    }
+
+    #[test]
+    fn classes_follow_the_values() {
+        assert_eq!([0.11, 1.0, 1.2, 2.1, 60.0, 368.0].map(round_up), [0.2, 1.0, 2.0, 5.0, 100.0, 500.0]);
+        let class = |class, number, total, greatest| Class { class, number, total, least: 0.0, greatest };
+        let high =
+            |measure: &Measure, class| scaled(measure, &histogram(measure, &[class])).map(|measure| measure.high);
+        assert_eq!(high(&MEASURES[0], class(2, 10, 12.0, 2.5)), Some(5.0));
+        assert_eq!(high(&MEASURES[0], class(9, 10, 100.0, 20.0)), None);
+        assert_eq!(high(&MEASURES[0], class(29, 10, 600.0, 4_000.0)), Some(200.0));
+        assert_eq!(high(&MEASURES[1], class(2, 10, 0.5, 0.1)), None, "a share");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn page(report: &Report) -> String {
                 }
                 main {
                     (sections::states(report))
-                    @for groups in &report.groups { (sections::groups(groups)) }
+                    @if !report.groups.is_empty() { (sections::groups(report)) }
                     (sections::histograms(report))
                     (sections::sample(report))
                     (sections::outliers(report))

@@ -17,9 +17,13 @@ const BUTTONS: usize = 24;
 fn table(caption: &str, headers: &[(&str, bool)], rows: &Markup) -> Markup {
     html! {
         div.card.scroll tabindex="0" role="region" aria-label=(caption) {
-            table {
+            table.wide[headers.len() > 5] {
                 caption { (caption) }
-                thead { tr { @for (header, is_number) in headers { th.number[*is_number] scope="col" { (header) } } } }
+                thead { tr {
+                    @for (header, is_number) in headers {
+                        th.number[*is_number].bar[header.is_empty()] scope="col" { (header) }
+                    }
+                } }
                 tbody { (rows) }
             }
         }
@@ -71,7 +75,7 @@ pub(super) fn states(report: &Report) -> Markup {
     }
 }
 
-pub(super) fn groups(groups: &Groups) -> Markup {
+fn group_table(groups: &Groups) -> Markup {
     let all: f64 = groups.groups.iter().chain(&groups.others).map(|group| group.duration_s).sum();
     let headers = [
         ("Value", false),
@@ -106,11 +110,18 @@ pub(super) fn groups(groups: &Groups) -> Markup {
         }
         @if let Some(others) = &groups.others { (row(html! { span.quiet { "all others" } }, others)) }
     };
-    let caption = format!("Hours by {}", foreign(&groups.by));
+    table(&format!("By {}", foreign(&groups.by)), &headers, &rows)
+}
+
+pub(super) fn groups(report: &Report) -> Markup {
     html! {
-        section id="groups" aria-label=(caption) {
-            h2 { (caption) }
-            @if groups.groups.is_empty() { (nothing("No recordings.")) } @else { (table(&caption, &headers, &rows)) }
+        section id="groups" aria-labelledby="groups-title" {
+            h2 id="groups-title" { "Groups" }
+            div.stack {
+                @for groups in &report.groups {
+                    @if groups.groups.is_empty() { (nothing("No recordings.")) } @else { (group_table(groups)) }
+                }
+            }
         }
     }
 }
@@ -176,7 +187,7 @@ fn extremes(outliers: &ExtremeRows) -> Markup {
     let title = format!("{}: {}", outliers.title, if outliers.greatest { "greatest" } else { "least" });
     let place = |row: &Extreme| match (row.idx, row.start_s, row.end_s) {
         (Some(idx), Some(start), Some(end)) => {
-            html! { span.quiet { "segment " (idx) ", " (position(start)) " to " (position(end)) } }
+            html! { span.quiet.place { "segment " (idx) ", " (position(start)) " to " (position(end)) } }
         }
         _ => html! {},
     };
@@ -333,11 +344,11 @@ fn drawn_recording(drawn: &Drawn) -> Markup {
                 @if excerpt.segments.is_empty() { ", no segments here" }
             }
             @if !excerpt.peaks.is_empty() || !excerpt.probabilities.is_empty() { (charts::excerpt(excerpt)) }
-            @if !excerpt.overview.is_empty() && drawn.duration_s > excerpt.length_s {
+            @if !excerpt.overview.is_empty() && drawn.duration_s > 2.0 * excerpt.length_s {
                 (charts::overview(excerpt, drawn.duration_s))
             }
             @if has_audio {
-                audio controls preload="none" aria-label=(format!("Excerpt of {}", foreign(&drawn.source)))
+                audio controls preload="metadata" aria-label=(format!("Excerpt of {}", foreign(&drawn.source)))
                     src=(format!("data:audio/ogg;base64,{}", STANDARD.encode(&excerpt.opus))) {}
             }
             @if let Some(problem) = &excerpt.problem {

@@ -58,13 +58,15 @@ fn figures_are_those_of_the_rows() {
 
     let segments = dir.query_row(
         "SELECT COUNT(*) AS n, AVG(end_s - start_s) AS mean, MIN(end_s - start_s) AS least, MAX(end_s - start_s) AS greatest,
-                SUM(end_s - start_s < 1) AS first, SUM(end_s - start_s >= 1 AND end_s - start_s < 2) AS second,
+                SUM(end_s - start_s < 1.0 / 6) AS first, SUM(end_s - start_s >= 0.5 AND end_s - start_s < 4.0 / 6) AS fourth,
                 SUM(level_dbfs >= -24 AND level_dbfs < -22) AS level FROM segment",
     );
+    // No segment is longer than 5 s, so each of the 30 classes has a sixth of a second.
     let lengths = histogram(&figures, "segment_length");
+    assert_eq!(lengths["high"], 5.0);
     assert_eq!(
-        (&lengths["number"], &lengths["counts"][0], &lengths["counts"][1]),
-        (&segments["n"], &segments["first"], &segments["second"])
+        (&lengths["number"], &lengths["counts"][0], &lengths["counts"][3]),
+        (&segments["n"], &segments["first"], &segments["fourth"])
     );
     assert!(["mean", "least", "greatest"].iter().all(|name| close(&lengths[*name], &segments[*name])));
     // Classes of 2 dB from -80.

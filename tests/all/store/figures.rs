@@ -64,6 +64,6 @@ pub async fn done_recordings_have_positions(db: TestDatabase) {
     let store = rows(&db).await;
     let done: Vec<i64> = store.done(&Selection::All, i64::MIN, 9).await.unwrap().iter().map(|row| row.id).collect();
     assert_eq!(store.done_at(&[1, 2, 3]).await.unwrap(), done);
-    assert_eq!(store.done_at(&[]).await.unwrap(), []);
+    assert!(store.done_at(&[]).await.unwrap().is_empty());
     assert!(store.probabilities_of(done[0], 0).await.unwrap().is_none());
 }
