@@ -104,7 +104,8 @@ fn temporary(path: &Path) -> anyhow::Result<NamedTempFile> {
 
 /// The cause without the name of the temporary file.
 fn cause(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.kind().to_string(), |code| io::Error::from_raw_os_error(code).to_string())
+    let wrapped = error.get_ref().and_then(|error| error.source());
+    wrapped.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn publish(mut file: NamedTempFile, path: &Path, page: &[u8]) -> io::Result<()> {

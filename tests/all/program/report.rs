@@ -108,7 +108,7 @@ fn the_page_has_charts_and_audio_and_requests_nothing() {
     assert_eq!(page.matches("<path class=\"wave\" d=\"M").count(), 3);
     assert_eq!(page.matches("<path class=\"curve\" d=\"M").count(), 3);
     assert!(page.matches("role=\"img\" aria-label=\"").count() >= 9);
-    assert_eq!(page.matches("<table>").count(), page.matches("<caption>").count());
+    assert_eq!(page.matches("<table").count(), page.matches("<caption>").count());
     assert!(page.contains("<code>empty_file</code>") && page.contains("requeue --where-error empty_file"));
     for outside in ["http://", "https://", "url(", "@import", "src=\"/", "href=\"/"] {
         assert!(!page.contains(outside), "{outside}");
@@ -190,7 +190,7 @@ fn the_page_stays_small() {
     dir.query_row("DELETE FROM recording WHERE source LIKE '/00%'");
     let page = page(&dir, &["--sample", "12"]);
     assert_eq!(page.matches("<audio controls").count(), 12);
-    assert!((1_000_000..=3_000_000).contains(&page.len()), "{} bytes", page.len());
+    assert!((500_000..=3_000_000).contains(&page.len()), "{} bytes", page.len());
 }
 
 #[test]
