@@ -104,8 +104,8 @@ fn temporary(path: &Path) -> anyhow::Result<NamedTempFile> {
 
 /// The cause without the name of the temporary file.
 fn cause(error: &io::Error) -> String {
-    let wrapped = error.get_ref().and_then(|error| error.source());
-    wrapped.map_or_else(|| error.to_string(), ToString::to_string)
+    let text = error.to_string();
+    text.split_once(" at path ").map_or(text.clone(), |(cause, _)| cause.to_owned())
 }
 
 fn publish(mut file: NamedTempFile, path: &Path, page: &[u8]) -> io::Result<()> {

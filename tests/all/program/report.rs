@@ -203,7 +203,7 @@ fn mistakes_are_named() {
         (&["report", "-o", "file/report.html"], "file/report.html: the report cannot be written: Not a directory"),
         (&["report", "-o", "none/report.html"], "none/report.html: the report cannot be written: No such file"),
         (&["report", "--by", "language"], "write metadata.KEY"),
-        (&["report", "--sample", "101"], "101 is not in ..=100"),
+        (&["report", "--sample", "101"], "101 is not in 0..=100"),
     ] {
         let output = dir.run(args).exits(2);
         assert!(output.stderr.contains(message), "{args:?}: {}", output.stderr);
