@@ -2,7 +2,7 @@
 //!
 //! The program `prepare-audio` claims pending recordings from a database ([`store`]), prepares each of them
 //! ([`pipeline`]) and publishes the segments ([`output`]). [`runner`] is the loop that does this. [`export`] writes done
-//! recordings as other tools load them. [`pool`] is the bridge between tokio, which waits, and rayon, which computes.
+//! recordings as other tools load them, [`report`] as a page to look at. [`pool`] is the bridge between tokio, which waits, and rayon, which computes.
 //!
 //! The parts that compute are separate crates, which are re-exported here: [`vad`] detects speech, [`media`] decodes and
 //! encodes, [`pipeline`] prepares one recording, and [`types`] holds the types that they share.
@@ -11,6 +11,7 @@ pub mod export;
 pub mod output;
 pub mod pool;
 pub mod progress;
+pub mod report;
 pub mod runner;
 pub mod sources;
 pub mod store;

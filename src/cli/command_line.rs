@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     args::GlobalArgs,
     commands::{
-        add, cancel, completions, export, fetch, gc, quarantine, requeue, resegment, retry, segments, status, verify,
-        workers,
+        add, cancel, completions, export, fetch, gc, quarantine, report, requeue, resegment, retry, segments, status,
+        verify, workers,
     },
     doctor::DoctorArgs,
     exit,
@@ -23,6 +23,7 @@ Examples:
   prepare-audio status                             progress and the newest failures
   prepare-audio segments talk.mp3 --json           a recording's segments, for machines
   prepare-audio export lhotse --to corpus/         the segments as a corpus that a trainer loads
+  prepare-audio report                             figures, charts and excerpts as one HTML page
   prepare-audio resegment --merge-to 30            other segments, from stored probabilities
   prepare-audio retry --all && prepare-audio fetch
   prepare-audio workers                            which worker holds which recording
@@ -66,6 +67,9 @@ pub enum Command {
     /// Write done recordings as other tools load them: manifests, corpora, annotations, subtitles, tables
     #[command(after_help = MORE, after_long_help = export::HELP)]
     Export(Box<export::Args>),
+    /// Write a page with figures, charts and excerpts to listen to, as one HTML file
+    #[command(after_help = report::HELP)]
+    Report(report::Args),
     /// Put failed and quarantined recordings back to pending, and cancelled ones if they are named
     Retry(retry::Args),
     /// Cancel pending and running recordings; done recordings stay as they are

@@ -20,6 +20,8 @@ pub struct Dialect {
     /// `{unsynced}`: a row `unsynced(applies)` of a FROM clause that keeps the statement's transaction from waiting for the disk.
     /// The change is visible to all at once, and may be lost if the server itself goes down in the next moment.
     pub unsynced: &'static str,
+    /// `{floor}`: the function that makes a CAST of a positive number to an integer round down.
+    pub floor: &'static str,
     /// Whether the parameters of `{values}` are numbered, `$1`; otherwise they are `?`.
     pub numbered_values: bool,
 }
@@ -39,7 +41,8 @@ impl Dialect {
             .replace("{nonce}", self.nonce)
             .replace("{lock}", self.lock)
             .replace("{list}", self.list)
-            .replace("{unsynced}", self.unsynced);
+            .replace("{unsynced}", self.unsynced)
+            .replace("{floor}", self.floor);
         match statement.width {
             0 => text,
             width => text.replace("{values}", &self.values(statement.parameters.len() / width, width)),
@@ -91,6 +94,7 @@ mod tests {
             list: "LIST",
             new: "NEW",
             unsynced: "UNSYNCED",
+            floor: "FLOOR",
             numbered_values: true,
         };
         let rows = vec![Value::Integer(None); 4];
@@ -98,7 +102,7 @@ mod tests {
         assert_eq!(dialect.sql(&insert), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
         let unnumbered = Dialect { numbered_values: false, ..dialect };
         assert_eq!(unnumbered.sql(&insert), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
-        let words = Statement::new("{now} {nonce} {lock} {list} {new} {unsynced}");
-        assert_eq!(unnumbered.sql(&words), "NOW NONCE LOCK LIST NEW UNSYNCED");
+        let words = Statement::new("{now} {nonce} {lock} {list} {new} {unsynced} {floor}");
+        assert_eq!(unnumbered.sql(&words), "NOW NONCE LOCK LIST NEW UNSYNCED FLOOR");
     }
 }

@@ -5,7 +5,8 @@
 //! cancelled it) changes nothing and fails with [`StoreError::Lost`]. All times come from the database's clock,
 //! in milliseconds since 1970, because the hosts' clocks differ.
 //!
-//! [`Store`] has the methods, in `queue/` for the runner, in `results/` for those who read segments, and in `admin/` for
+//! [`Store`] has the methods, in `queue/` for the runner, in `results/` for those who read segments, in `figures/` for
+//! reports, and in `admin/` for
 //! operators. They are made of statements: data that each database's backend executes.
 
 mod admin;
@@ -15,6 +16,7 @@ mod database_url;
 mod dialect;
 mod error;
 mod executor;
+mod figures;
 mod foreign;
 mod migrations;
 mod notify;
@@ -32,6 +34,10 @@ use std::{future::Future, sync::Arc};
 pub use admin::{Again, Failure, Running, StateCount};
 pub use database_url::DatabaseUrl;
 pub use error::{Problem, StoreError};
+pub use figures::{
+    CATEGORIES, Category, Class, Extreme, GroupKey, GroupedRecording, MEASURES, Measure, NameCount, Outliers,
+    StageTotals, Table, UnknownGroupKey,
+};
 pub use foreign::ForeignRows;
 pub use notify::Notifications;
 #[cfg(feature = "postgres")]

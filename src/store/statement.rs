@@ -76,6 +76,12 @@ impl From<Option<i64>> for Value<'_> {
     }
 }
 
+impl From<f64> for Value<'_> {
+    fn from(value: f64) -> Self {
+        Self::Real(Some(value))
+    }
+}
+
 impl<'a> From<&'a str> for Value<'a> {
     fn from(value: &'a str) -> Self {
         Self::Text(Some(value.into()))

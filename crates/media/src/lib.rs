@@ -27,7 +27,7 @@ pub use decode::{
 pub use dual_mono::is_dual_mono;
 pub use encode::{
     EncodeError, OPUS_RATES, Sample, SegmentFileSettings, SegmentFormat, SegmentRate, SegmentSpec, SourceCut,
-    WrittenFile, hash_file, to_pcm16, to_pcm24, write_segment,
+    WrittenFile, encode_segment, hash_file, to_pcm16, to_pcm24, write_segment,
 };
 pub use error::{AudioError, NotAFile};
 pub use input::{LocalFile, MediaInput, MediaRead, MemoryInput};

@@ -40,6 +40,7 @@ pub use self::{
     error::PrepareError,
     input_limits::InputLimits,
     preparer::{Monitor, Prepared, Preparer, Task},
+    probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
     recipe::Recipe,
     segment_output::{SegmentOutput, StagedSegments, WriteError},
 };

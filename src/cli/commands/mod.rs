@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod gc;
 pub mod man;
 pub mod quarantine;
+pub mod report;
 pub mod requeue;
 pub mod resegment;
 pub mod retry;

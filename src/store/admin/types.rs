@@ -72,7 +72,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(super) fn read(row: &Row) -> sqlx::Result<Self> {
+    pub(in crate::store) fn read(row: &Row) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.integer("id")?,
             source: row.text("source")?,

@@ -38,6 +38,7 @@ impl Driver for Postgres {
         new: "(SELECT list.value ->> 0 AS source, CAST(list.value ->> 1 AS BIGINT) AS priority, list.value ->> 2 AS metadata, list.position
                FROM json_array_elements(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)) AS new",
         unsynced: "(SELECT set_config('synchronous_commit', 'off', true) IS NOT NULL AS applies) AS unsynced",
+        floor: "FLOOR", // its CAST rounds to the nearest
         numbered_values: true,
     };
 

@@ -59,6 +59,7 @@ impl Driver for Sqlite {
         new: "(SELECT json_extract(value, '$[0]') AS source, json_extract(value, '$[1]') AS priority,
                       json_extract(value, '$[2]') AS metadata, key AS position FROM json_each($1)) AS new",
         unsynced: "(SELECT 1 AS applies) AS unsynced", // not used: a file beside the database says what was begun
+        floor: "",                                     // its CAST cuts the fraction off
         // SQLite searches the names of all parameters for each one: quadratic time for thousands of them.
         numbered_values: false,
     };

@@ -17,6 +17,7 @@ mod operating;
 mod output_confinement;
 mod postgres;
 mod queue;
+mod report;
 mod resegment;
 mod segment_files;
 mod settings;

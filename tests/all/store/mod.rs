@@ -3,6 +3,7 @@
 mod claiming;
 mod completion;
 mod fencing;
+mod figures;
 mod opening;
 mod operating;
 mod postgres_only;
@@ -70,6 +71,8 @@ test_on_each_database! {
         returns_only_segments_of_the_same_probabilities adds_rows_to_segment_again;
     queries: counts_by_state lists_the_newest_failures_first pages_through_the_pending pages_through_segments
         pages_through_referenced_files reports_remaining_work reports_its_schema;
+    figures: histograms_count_each_class extremes_are_sorted_and_named names_groups_and_errors_are_counted
+        done_recordings_have_positions;
     operating: cancels_all_but_done_recordings cancels_only_pending_recordings cancelling_invalidates_the_claim
         retries_by_error_code lists_running_recordings_by_worker keeps_priority_and_metadata
         lists_quarantined_recordings reports_how_long_an_isolated_recording_waits notifies_of_added_recordings;

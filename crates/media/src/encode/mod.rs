@@ -72,6 +72,20 @@ pub fn write_segment<'s, S: Sample>(
     Ok(hash(file)?)
 }
 
+/// Encodes `frames` frames, in blocks of interleaved samples, in memory.
+///
+/// # Errors
+/// Those of [`write_segment`].
+pub fn encode_segment<'s, S: Sample>(
+    spec: &SegmentSpec,
+    frames: u64,
+    blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut encoded = io::Cursor::new(Vec::new());
+    encode(&mut encoded, spec, frames, blocks)?;
+    Ok(encoded.into_inner())
+}
+
 fn encode<'s, S: Sample>(
     out: Output<'_>,
     spec: &SegmentSpec,
