@@ -12,7 +12,12 @@ use prepare_audio_types::Segment;
 use prepare_audio_vad::Chunk;
 use serde_json::json;
 
-use crate::{StagedSegments, WriteError, quality::{Quality, Surroundings}, seconds, stored_probabilities::StoredAnalysis};
+use crate::{
+    StagedSegments, WriteError,
+    quality::{Quality, Surroundings},
+    seconds,
+    stored_probabilities::StoredAnalysis,
+};
 
 /// A segment whose boundaries are decided.
 #[derive(Debug)]

@@ -13,11 +13,11 @@ use std::{borrow::Cow, io};
 
 use prepare_audio_types::{PreparedRecording, Segment};
 
+use self::{amplitude::Amplitude, bandwidth::Spectrum, loudness::LoudnessMeter};
 pub(crate) use self::{
     level::Level,
     surroundings::{Surroundings, WindowPowers},
 };
-use self::{amplitude::Amplitude, bandwidth::Spectrum, loudness::LoudnessMeter};
 
 /// The figures of one segment. Those of a segment that an earlier version cut are `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,3 +115,6 @@ pub(crate) fn sum_up(recording: &mut PreparedRecording) {
     recording.snr_db = snr;
     recording.speech_ratio = (recording.duration_s > 0.0).then(|| recording.speech_s / recording.duration_s);
 }
+
+#[cfg(test)]
+mod tests;
