@@ -21,6 +21,13 @@ const LEAST: f32 = 1e-6;
 /// Power that rounding to 16 bits gives a bin, in squared steps, and 12 dB more: the squared window's sum / 12 * 16.
 const ROUNDING: f32 = (3 * FRAME / 8) as f32 / 12.0 * 16.0;
 
+/// Where the power falls within 500 Hz by more than this share, -10 dB, the spectrum ends at the edge, not where the slope of a
+/// resampler has come down to [`LEAST`].
+const EDGE: f32 = 0.1;
+
+/// Bins below the last one whose mean power an edge is compared with: 0.5 to 1 kHz below it.
+const BELOW_EDGE: [usize; 2] = [32, 16];
+
 /// Bins on each side that are averaged with one.
 const SMOOTHED: usize = 1;
 
@@ -109,6 +116,9 @@ impl Spectrum {
         }
         let greatest = (0..BINS).map(smooth).fold(0.0, f32::max);
         let last = (0..BINS).rev().find(|&bin| smooth(bin) >= (greatest * LEAST).max(ROUNDING))?;
+        let [from, to] = BELOW_EDGE.map(|bins| last.saturating_sub(bins));
+        let below = (from..=to).map(smooth).sum::<f32>() / (to - from + 1) as f32;
+        let last = (0..=last).rev().find(|&bin| smooth(bin) >= below * EDGE)?;
         Some(last as f64 * f64::from(SAMPLE_RATE) / FRAME as f64)
     }
 }
