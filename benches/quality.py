@@ -3,9 +3,9 @@
 
     benches/quality.py target/release/prepare-audio [../shared/audio]
 
-Speech is mixed with white noise, babble (12 voices, half of them reversed) and mains hum at 0 to 30 dB, over the speech's active
-part. The true SNR of a segment is the power of the speech in its speech windows over that of the noise in the segment. Recorded
-speech has noise of its own: the power of its windows with a probability below 0.1. It is counted as noise.
+Speech is mixed with white noise, babble (12 voices, half of them reversed) and mains hum at 0 to 30 dB, over the speech's
+active part. The true SNR of a segment is the power of the speech in its speech windows over that of the noise in the
+segment. Recorded speech has noise of its own: the power of its windows with a probability below 0.1. It is counted as noise.
 """
 
 import json
@@ -52,7 +52,8 @@ def babble(voices, length, rng):
 
 def hum(length):
     time = np.arange(length) / RATE
-    return sum(part * np.sin(2 * np.pi * 50 * k * time + k) for k, part in [(1, 1), (2, 0.5), (3, 0.4), (5, 0.2), (7, 0.1)])
+    parts = [(1, 1), (2, 0.5), (3, 0.4), (5, 0.2), (7, 0.1)]
+    return sum(part * np.sin(2 * np.pi * 50 * k * time + k) for k, part in parts)
 
 
 def mixtures(speech, folder):
@@ -79,7 +80,8 @@ def mixtures(speech, folder):
 
 def rows(program, folder):
     database = folder / "queue.db"
-    subprocess.run([program, "fetch", "--no-audio", "--quiet", "--database", f"sqlite://{database}", folder], check=True)
+    command = [program, "fetch", "--no-audio", "--quiet", "--database", f"sqlite://{database}", folder]
+    subprocess.run(command, check=True)
     with sqlite3.connect(database) as connection:
         sources = connection.execute(
             "SELECT r.source, p.windows, p.data, json_group_array(json_array(s.start_sample, s.end_sample, s.snr_db,"

@@ -14,15 +14,15 @@ const BINS: usize = FRAME / 2 + 1;
 /// Frames of a segment that are transformed, at most twice as many. More would cost time and change little.
 const FRAMES: u64 = 48;
 
-/// A bin belongs to the spectrum if its power is at least this share of the greatest: -60 dB. Real speech at 8 kHz is less
-/// far below, what resamplers leave beyond the end of a spectrum is further below.
+/// A bin belongs to the spectrum if its power is at least this share of the greatest: -60 dB. Real speech at 8 kHz is
+/// less far below, what resamplers leave beyond the end of a spectrum is further below.
 const LEAST: f32 = 1e-6;
 
 /// Power that rounding to 16 bits gives a bin, in squared steps, and 12 dB more: the squared window's sum / 12 * 16.
 const ROUNDING: f32 = (3 * FRAME / 8) as f32 / 12.0 * 16.0;
 
-/// Where the power falls within 500 Hz by more than this share, -10 dB, the spectrum ends at the edge, not where the slope of a
-/// resampler has come down to [`LEAST`].
+/// Where the power falls within 500 Hz by more than this share, -10 dB, the spectrum ends at the edge, not where the
+/// slope of a resampler has come down to [`LEAST`].
 const EDGE: f32 = 0.1;
 
 /// Bins below the last one whose mean power an edge is compared with: 0.5 to 1 kHz below it.

@@ -8,8 +8,8 @@ pub(super) const FLOOR: f64 = -120.0;
 /// The magnitude of full scale, in steps of 16 bits.
 pub(super) const FULL_SCALE: f64 = 32_768.0;
 
-/// Computes the level of 16-bit samples, their RMS in decibels below full scale, from blocks of any size. Sums are whole
-/// numbers, so the same samples give the same bits on every machine.
+/// Computes the level of 16-bit samples, their RMS in decibels below full scale, from blocks of any size. Sums are
+/// whole numbers, so the same samples give the same bits on every machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Level {
     squares: u64,

@@ -1,7 +1,7 @@
 //! What is measured of each segment, so that users can choose by it. docs/quality.md has the definitions.
 //!
-//! Every figure depends on the recording's samples and probabilities and on the segment's boundaries alone, never on the
-//! parameters that led to these boundaries. So a segment that several recipes have gets the same figures from each.
+//! Every figure depends on the recording's samples and probabilities and on the segment's boundaries alone, never on
+//! the parameters that led to these boundaries. So a segment that several recipes have gets the same figures from each.
 
 mod amplitude;
 mod bandwidth;
@@ -98,8 +98,8 @@ impl QualityMeter {
     }
 }
 
-/// Sums the figures of a recording's segments up in its own: means over the time of the segments, of the loudness as power,
-/// of the SNR in decibels.
+/// Sums the figures of a recording's segments up in its own: means over the time of the segments, of the loudness as
+/// power, of the SNR in decibels.
 pub(crate) fn sum_up(recording: &mut PreparedRecording) {
     let mean = |value: fn(&Segment) -> Option<f64>| {
         let weighted = recording.segments.iter().filter_map(|segment| Some((value(segment)?, segment)));

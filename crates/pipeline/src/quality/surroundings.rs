@@ -7,8 +7,8 @@ use prepare_audio_vad::WINDOW;
 
 use super::level::FULL_SCALE;
 
-/// A window of at least this probability is speech. It is Silero's default, whatever the recipe says, so that the figures
-/// do not depend on the recipe.
+/// A window of at least this probability is speech. It is Silero's default, whatever the recipe says, so that the
+/// figures do not depend on the recipe.
 const SPEECH: f32 = 0.5;
 
 /// A window below this probability is noise, if no speech is near. It is Silero's default as well.
@@ -32,11 +32,12 @@ const ROUNDING: f64 = 1.0 / 12.0;
 /// The SNR is not told from less than this share of noise in the speech windows: -20 dB.
 const LEAST_SPEECH: f64 = 0.01;
 
-/// Sums that run side by side, so that the compiler vectorises them. A sample's lane follows from its place in its window, so
-/// the same samples give the same bits for every block size.
+/// Sums that run side by side, so that the compiler vectorises them. A sample's lane follows from its place in its
+/// window, so the same samples give the same bits for every block size.
 const LANES: usize = 16;
 
-/// The power of each window of 512 samples: their variance, in squared steps of 16 bits. A constant offset does not count.
+/// The power of each window of 512 samples: their variance, in squared steps of 16 bits. A constant offset does not
+/// count.
 #[derive(Debug, Default)]
 pub(crate) struct WindowPowers {
     powers: Vec<f32>,
@@ -107,8 +108,8 @@ impl Noise {
         self.silent += u64::from(power == 0.0);
     }
 
-    /// The mean power, if there are enough windows. Digital silence is left out where there is other noise: it stands for
-    /// lost audio, or comes from a gate that is open while someone speaks.
+    /// The mean power, if there are enough windows. Digital silence is left out where there is other noise: it stands
+    /// for lost audio, or comes from a gate that is open while someone speaks.
     fn mean(&self) -> Option<f64> {
         let audible = self.windows - self.silent;
         let windows = if audible >= ENOUGH { audible } else { self.windows };
@@ -130,8 +131,8 @@ impl<'a> Surroundings<'a> {
         surroundings
     }
 
-    /// Power of the segment's speech over that of the noise around it, in dB, -20 to about 100. `None` where no window of
-    /// the segment is speech.
+    /// Power of the segment's speech over that of the noise around it, in dB, -20 to about 100. `None` where no window
+    /// of the segment is speech.
     pub fn snr_db(&self, start: u64, end: u64) -> Option<f64> {
         let (first, last) = self.windows(start, end);
         let (mut sum, mut windows) = (0.0, 0_u64);
