@@ -47,16 +47,8 @@ fn bounds(row: &Value) -> (usize, usize) {
 
 /// What is measured of a segment. It does not depend on the file.
 fn measured(row: &Value) -> [&Value; 8] {
-    let names = [
-        "level_dbfs",
-        "peak_dbfs",
-        "loudness_lufs",
-        "clipped",
-        "dc_offset",
-        "snr_db",
-        "bandwidth_hz",
-        "speech_ratio",
-    ];
+    let names =
+        ["level_dbfs", "peak_dbfs", "loudness_lufs", "clipped", "dc_offset", "snr_db", "bandwidth_hz", "speech_ratio"];
     let values = names.map(|name| &row[name]);
     assert!(values.iter().all(|value| value.is_number()), "{row}");
     values
