@@ -18,6 +18,8 @@ pub struct Choice {
     pub min_probability: Option<f64>,
     /// Least level, dB below full scale. A segment whose level is unknown does not meet it.
     pub min_dbfs: Option<f64>,
+    /// Least signal-to-noise ratio, dB. A segment whose ratio is unknown does not meet it.
+    pub min_snr: Option<f64>,
     /// What must be true of a segment or its recording.
     pub conditions: Vec<Condition>,
     /// Prepared at or after this time, in milliseconds since 1970.
@@ -40,6 +42,7 @@ impl Choice {
             && self.max_duration.is_none_or(|greatest| duration <= greatest)
             && self.min_probability.is_none_or(|least| segment.mean_probability >= least)
             && self.min_dbfs.is_none_or(|least| segment.level_dbfs.is_some_and(|level| level >= least))
+            && self.min_snr.is_none_or(|least| segment.snr_db.is_some_and(|snr| snr >= least))
             && self.conditions.iter().all(|condition| condition.is_true(recording, segment))
             && self.queried.as_ref().is_none_or(|queried| queried.has(recording.recording_id, segment.idx))
             && self.drawn.as_ref().is_none_or(is_drawn)
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn every_criterion_must_be_met() {
         let recording = Recording { finished_at: 1000, recipe: "abcd".into(), ..Recording::default() };
-        let segment = segment(0, 2.0, 0.8, Some(-30.0));
+        let segment = Segment { snr_db: Some(15.0), ..segment(0, 2.0, 0.8, Some(-30.0)) };
         let all = Choice::default();
         assert!(all.has(&recording, &segment));
         for (choice, is_chosen) in [
@@ -136,6 +139,8 @@ mod tests {
             (Choice { min_probability: Some(0.81), ..all.clone() }, false),
             (Choice { min_dbfs: Some(-30.0), ..all.clone() }, true),
             (Choice { min_dbfs: Some(-29.0), ..all.clone() }, false),
+            (Choice { min_snr: Some(15.0), ..all.clone() }, true),
+            (Choice { min_snr: Some(15.1), ..all.clone() }, false),
             (Choice { since: Some(1000), ..all.clone() }, true),
             (Choice { since: Some(1001), ..all.clone() }, false),
             (Choice { recipe: Some("ab".into()), ..all.clone() }, true),

@@ -77,6 +77,13 @@ const COLUMNS: &[&str] = &[
     "min_probability",
     "cut",
     "level_dbfs",
+    "peak_dbfs",
+    "loudness_lufs",
+    "clipped",
+    "dc_offset",
+    "snr_db",
+    "bandwidth_hz",
+    "speech_ratio",
     "gap_s",
 ];
 
@@ -126,6 +133,13 @@ impl Field {
             "min_probability" => segment.min_probability.into(),
             "cut" => segment.cut.clone().into(),
             "level_dbfs" => segment.level_dbfs.into(),
+            "peak_dbfs" => segment.peak_dbfs.into(),
+            "loudness_lufs" => segment.loudness_lufs.into(),
+            "clipped" => segment.clipped.into(),
+            "dc_offset" => segment.dc_offset.into(),
+            "snr_db" => segment.snr_db.into(),
+            "bandwidth_hz" => segment.bandwidth_hz.into(),
+            "speech_ratio" => segment.speech_ratio.into(),
             "gap_s" => segment.gap_s.into(),
             _ => Value::Null, // the parser knows the names
         };

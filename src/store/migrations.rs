@@ -54,6 +54,7 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0005_model_key.sql"
     "0006_gaps.sql"
     "0007_status.sql"
+    "0008_quality.sql"
 );
 
 #[cfg(feature = "postgres")]
@@ -65,6 +66,7 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0005_model_key.sql"
     "0006_gaps.sql"
     "0007_status.sql"
+    "0008_quality.sql"
 );
 
 /// The migrations of an SQLite file. The transaction that applies them has to have the write lock.

@@ -4,7 +4,10 @@ use prepare_audio_media::to_pcm16;
 use prepare_audio_vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment, VadError};
 
 use crate::{
-    WriteError, level::Level, probability_source::ProbabilitySource, sample_buffer::SampleBuffer,
+    WriteError,
+    probability_source::ProbabilitySource,
+    quality::{Level, Surroundings, WindowPowers},
+    sample_buffer::SampleBuffer,
     stored_probabilities::StoredAnalysis,
 };
 
@@ -20,6 +23,10 @@ pub(crate) struct ChannelSegmenter<'a> {
     speech: Vec<SpeechSegment>,
     chunks: Vec<Chunk>,
     buffer: SampleBuffer<i16>,
+    /// The powers of the same windows as `probabilities`.
+    powers: WindowPowers,
+    /// The samples of one block, 16 bits.
+    block: Vec<i16>,
     /// Samples received so far.
     samples: u64,
 }
@@ -49,6 +56,8 @@ impl<'a> ChannelSegmenter<'a> {
             speech: Vec::new(),
             chunks: Vec::new(),
             buffer,
+            powers: WindowPowers::default(),
+            block: Vec::new(),
             samples: 0,
         }
     }
@@ -56,7 +65,10 @@ impl<'a> ChannelSegmenter<'a> {
     /// Processes the next samples; returns the chunks that are decided by them.
     pub fn push(&mut self, pcm: &[f32]) -> Result<Vec<Chunk>, SegmentError> {
         self.samples += pcm.len() as u64;
-        self.buffer.push(pcm.iter().copied().map(to_pcm16)).map_err(WriteError::from)?;
+        self.block.clear();
+        self.block.extend(pcm.iter().copied().map(to_pcm16));
+        self.powers.push(&self.block);
+        self.buffer.push(self.block.iter().copied()).map_err(WriteError::from)?;
         let known = self.probabilities.len();
         self.source.push(pcm, &mut self.probabilities)?;
         self.segment(known);
@@ -72,6 +84,7 @@ impl<'a> ChannelSegmenter<'a> {
         if !self.source.finish(&mut self.probabilities)? {
             return Ok(None);
         }
+        self.powers.finish();
         self.segment(known);
         self.segmenter.finish(self.samples, &mut self.speech);
         self.merge()?;
@@ -97,6 +110,11 @@ impl<'a> ChannelSegmenter<'a> {
     /// The probabilities of all windows so far.
     pub fn probabilities(&self) -> &[f32] {
         &self.probabilities
+    }
+
+    /// What is around the segments, once the recording has ended.
+    pub fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings::new(&self.powers, &self.probabilities)
     }
 
     /// No later chunk begins before this sample.

@@ -17,12 +17,12 @@
 mod channel_segmenter;
 mod error;
 mod input_limits;
-mod level;
 mod part_cut;
 mod pipeline;
 mod preparer;
 mod probability_codec;
 mod probability_source;
+mod quality;
 mod recipe;
 mod resegment;
 mod sample_buffer;

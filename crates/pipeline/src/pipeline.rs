@@ -12,8 +12,8 @@ use prepare_audio_vad::{Chunk, Parameters, Segmenter};
 use crate::{
     StagedSegments, WriteError,
     channel_segmenter::{ChannelSegmenter, SegmentError},
-    level::Level,
     probability_source::ProbabilitySource,
+    quality::{Quality, QualityMeter},
     sample_buffer::SampleBuffer,
     segment_writer::{FinishedSegment, SegmentWriter},
     source_buffer::SourceBuffer,
@@ -46,6 +46,7 @@ pub(crate) struct Pipeline<'a, T> {
     /// has its own delay.
     waiting: VecDeque<(usize, FinishedSegment)>,
     writer: SegmentWriter<T>,
+    meter: QualityMeter,
     vad_time: Duration,
 }
 
@@ -83,6 +84,7 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
             source_buffers: files.map_or(Vec::new(), |files| source_buffers(&files, first, depth, &folder)),
             waiting: VecDeque::new(),
             writer: SegmentWriter::new(staging, parameters.merge_to_s.is_some()),
+            meter: QualityMeter::default(),
             vad_time: Duration::ZERO,
         }
     }
@@ -119,6 +121,9 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
             probabilities.extend_from_slice(self.segmenters[index].probabilities());
         }
         self.write_waiting(true)?;
+        for (index, segmenter) in self.segmenters.iter().enumerate() {
+            self.writer.measure(self.channels.number(index), &segmenter.surroundings());
+        }
         Ok(Some(Segmented { samples, writer: self.writer, probabilities, vad_time: self.vad_time }))
     }
 
@@ -135,13 +140,18 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
     fn finish_segment(&mut self, index: usize, chunk: Chunk) -> Result<(), WriteError> {
         let channel = self.channels.number(index);
         let (start, end) = (chunk.speech.start, chunk.speech.end);
-        if let (Some(stored), Some(files)) = (self.segmenters[index].stored(), self.files)
-            && self.writer.reuse(&chunk, channel, stored, files.format.name())?
+        let (stored, buffer) = (self.segmenters[index].stored(), self.segmenters[index].buffer());
+        let known = stored.and_then(|stored| stored.quality(channel, &chunk.speech));
+        let quality = match known.filter(Quality::is_complete) {
+            Some(quality) => quality,
+            None => self.meter.measure(end - start, buffer.read(start, end))?,
+        };
+        let finished = FinishedSegment { chunk, channel, quality };
+        if let (Some(stored), Some(files)) = (stored, self.files)
+            && self.writer.reuse(&finished, stored, files.format.name())?
         {
             return Ok(());
         }
-        let buffer = self.segmenters[index].buffer();
-        let finished = FinishedSegment { channel, level_dbfs: Level::of(buffer.read(start, end))?.dbfs(), chunk };
         match self.files {
             None => self.writer.add_row(&finished),
             Some(files) if self.source_buffers.is_empty() => {

@@ -17,6 +17,7 @@ use crate::{
     pipeline::{Pipeline, SegmentationSettings, Segmented},
     probability_codec,
     probability_source::ProbabilitySources,
+    quality,
     resegment::resegment,
     seconds, source_facts,
     stored_probabilities::StoredAnalysis,
@@ -420,7 +421,7 @@ impl<O: SegmentOutput> Preparer<O> {
             windows,
             data,
         });
-        let recording = PreparedRecording {
+        let mut recording = PreparedRecording {
             parameters: self.recipe.text.clone(),
             model: self.engine.name().to_owned(),
             samples,
@@ -436,6 +437,7 @@ impl<O: SegmentOutput> Preparer<O> {
             probabilities,
             ..facts
         };
+        quality::sum_up(&mut recording);
         Prepared { recording, staging }
     }
 

@@ -25,8 +25,8 @@ pub(crate) fn resegment<T: StagedSegments>(
         let channel = settings.channels.number(index);
         let Some(chunks) = chunks(stored, channel, probabilities, settings) else { return Ok(None) };
         for chunk in chunks {
-            let Some(level_dbfs) = stored.level(channel, &chunk.speech) else { return Ok(None) };
-            segments.push(FinishedSegment { chunk, channel, level_dbfs });
+            let Some(quality) = stored.quality(channel, &chunk.speech) else { return Ok(None) };
+            segments.push(FinishedSegment { chunk, channel, quality });
         }
     }
     let vad_time = start.elapsed();
@@ -34,7 +34,7 @@ pub(crate) fn resegment<T: StagedSegments>(
     for finished in &segments {
         match settings.files {
             None => writer.add_row(finished),
-            Some(files) if writer.reuse(&finished.chunk, finished.channel, stored, files.format.name())? => {}
+            Some(files) if writer.reuse(finished, stored, files.format.name())? => {}
             Some(_) => return Ok(None),
         }
     }
@@ -55,7 +55,7 @@ fn chunks(
     let mut merger = Merger::new(&settings.parameters, segmenter.spec());
     for segment in segments {
         if let Some(min_dbfs) = settings.parameters.min_dbfs
-            && stored.level(channel, &segment)? < min_dbfs
+            && stored.quality(channel, &segment)?.level_dbfs < min_dbfs
         {
             continue;
         }

@@ -12,7 +12,12 @@ use prepare_audio_types::Segment;
 use prepare_audio_vad::Chunk;
 use serde_json::json;
 
-use crate::{StagedSegments, WriteError, seconds, stored_probabilities::StoredAnalysis};
+use crate::{
+    StagedSegments, WriteError,
+    quality::{Quality, Surroundings},
+    seconds,
+    stored_probabilities::StoredAnalysis,
+};
 
 /// A segment whose boundaries are decided.
 #[derive(Debug)]
@@ -20,8 +25,8 @@ pub(crate) struct FinishedSegment {
     pub chunk: Chunk,
     /// The channel, from 1; `None` where channels were mixed.
     pub channel: Option<u16>,
-    /// Its level, dB below full scale.
-    pub level_dbfs: f64,
+    /// What was measured of it.
+    pub quality: Quality,
 }
 
 /// The segments of one recording so far.
@@ -79,16 +84,13 @@ impl<T: StagedSegments> SegmentWriter<T> {
     /// changed.
     pub fn reuse(
         &mut self,
-        chunk: &Chunk,
-        channel: Option<u16>,
+        finished: &FinishedSegment,
         stored: &StoredAnalysis,
         extension: &'static str,
     ) -> Result<bool, WriteError> {
         let start = Instant::now();
-        let Some(old) = stored.file(channel, &chunk.speech) else { return Ok(false) };
-        let (Some(level_dbfs), Some(path), Some(sha256)) = (old.level_dbfs, &old.path, &old.sha256) else {
-            return Ok(false);
-        };
+        let Some(old) = stored.file(finished.channel, &finished.chunk.speech) else { return Ok(false) };
+        let (Some(path), Some(sha256)) = (&old.path, &old.sha256) else { return Ok(false) };
         let Some((file, bytes)) = self.staging.reuse(Path::new(path), sha256)? else { return Ok(false) };
         let segment = Segment {
             sha256: Some(sha256.clone()),
@@ -96,11 +98,20 @@ impl<T: StagedSegments> SegmentWriter<T> {
             // Rows of the first versions do not say that they are 16 kHz mono.
             sample_rate: old.sample_rate.or(Some(16_000)),
             channels: old.channels.or(Some(1)),
-            ..self.row(&FinishedSegment { chunk: chunk.clone(), channel, level_dbfs })
+            ..self.row(finished)
         };
         self.rows.push(Row { segment, file: Some((file, extension)) });
         self.write_time += start.elapsed();
         Ok(true)
+    }
+
+    /// Measures the rows of a channel against what is around them in the recording.
+    pub fn measure(&mut self, channel: Option<u16>, surroundings: &Surroundings) {
+        for Row { segment, .. } in self.rows.iter_mut().filter(|row| row.segment.channel == channel) {
+            let (start, end) = (segment.start_sample, segment.end_sample);
+            segment.snr_db = surroundings.snr_db(start, end);
+            segment.speech_ratio = surroundings.speech_ratio(start, end);
+        }
     }
 
     /// Returns the rows in order of time, with their positions and the final names of their files, and the files.
@@ -120,7 +131,7 @@ impl<T: StagedSegments> SegmentWriter<T> {
 
     /// The parts of a segment's row that do not depend on a file.
     fn row(&mut self, finished: &FinishedSegment) -> Segment {
-        let FinishedSegment { chunk: Chunk { speech, parts }, channel, level_dbfs } = finished;
+        let FinishedSegment { chunk: Chunk { speech, parts }, channel, quality } = finished;
         self.speech += parts.iter().map(|(start, end)| end - start).sum::<u64>();
         Segment {
             channel: *channel,
@@ -131,7 +142,14 @@ impl<T: StagedSegments> SegmentWriter<T> {
             mean_probability: f64::from(speech.mean_probability),
             min_probability: f64::from(speech.min_probability),
             cut: Some(speech.cut.name().to_owned()),
-            level_dbfs: Some(*level_dbfs),
+            level_dbfs: Some(quality.level_dbfs),
+            peak_dbfs: quality.peak_dbfs,
+            loudness_lufs: quality.loudness_lufs,
+            clipped: quality.clipped,
+            dc_offset: quality.dc_offset,
+            snr_db: quality.snr_db,
+            bandwidth_hz: quality.bandwidth_hz,
+            speech_ratio: quality.speech_ratio,
             parts: self.keeps_parts.then(|| json!(parts).to_string()),
             ..Segment::default()
         }

@@ -7,6 +7,7 @@ use prepare_audio_vad::{DetectorSpec, SpeechSegment};
 
 use crate::{
     probability_codec::{self, CodecError},
+    quality::Quality,
     recipe::Recipe,
 };
 
@@ -53,7 +54,11 @@ impl<'k> StoredAnalysis<'k> {
             let segment = &stored.segment;
             let position = |sample: u64| sample.saturating_sub(first);
             let boundaries = (segment.channel, position(segment.start_sample), position(segment.end_sample));
-            segments.insert(boundaries, segment);
+            // Rows of earlier versions have fewer figures.
+            let is_measured = |segment: &&Segment| segment.peak_dbfs.is_some();
+            if is_measured(&segment) || !segments.get(&boundaries).is_some_and(is_measured) {
+                segments.insert(boundaries, segment);
+            }
             if stored.parameters.as_deref().is_some_and(|parameters| recipe.writes_equal_files(parameters)) {
                 files.insert(boundaries, segment);
             }
@@ -71,8 +76,8 @@ impl<'k> StoredAnalysis<'k> {
         self.files.get(&(channel, speech.start, speech.end)).copied()
     }
 
-    /// The level of the segment with exactly these boundaries, dB below full scale.
-    pub fn level(&self, channel: Option<u16>, speech: &SpeechSegment) -> Option<f64> {
-        self.segments.get(&(channel, speech.start, speech.end))?.level_dbfs
+    /// What was measured of the segment with exactly these boundaries.
+    pub fn quality(&self, channel: Option<u16>, speech: &SpeechSegment) -> Option<Quality> {
+        Quality::of_row(self.segments.get(&(channel, speech.start, speech.end))?)
     }
 }

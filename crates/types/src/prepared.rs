@@ -32,6 +32,12 @@ pub struct PreparedRecording {
     pub duration_s: f64,
     /// Total length of the segments in seconds, without the pauses within joined segments.
     pub speech_s: f64,
+    /// `speech_s` / `duration_s`; `None` if it is empty. With separate channels it may be above 1.
+    pub speech_ratio: Option<f64>,
+    /// Mean loudness of the segments, LUFS: of their powers, weighted by their lengths.
+    pub loudness_lufs: Option<f64>,
+    /// Mean signal-to-noise ratio of the segments, dB, weighted by their lengths.
+    pub snr_db: Option<f64>,
     /// Number of packets of the audio track; 0 if they were not counted.
     pub packets: u64,
     /// Number of packets that could not be decoded.

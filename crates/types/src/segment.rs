@@ -37,6 +37,20 @@ pub struct Segment {
     pub cut: Option<String>,
     /// RMS level of its samples, dB below full scale.
     pub level_dbfs: Option<f64>,
+    /// Greatest magnitude of its samples, dB below full scale.
+    pub peak_dbfs: Option<f64>,
+    /// Integrated loudness by EBU R128, LUFS; also `None` if it is shorter than 0.4 s or below -70 LUFS.
+    pub loudness_lufs: Option<f64>,
+    /// Share of its samples that are in runs at full scale, 0 to 1.
+    pub clipped: Option<f64>,
+    /// Mean of its samples divided by full scale, -1 to 1.
+    pub dc_offset: Option<f64>,
+    /// Power of its speech against the noise around it, dB; also `None` if it has no window with speech.
+    pub snr_db: Option<f64>,
+    /// Frequency at which its spectrum ends, Hz; also `None` for silence.
+    pub bandwidth_hz: Option<f64>,
+    /// Share of its windows with speech, 0 to 1.
+    pub speech_ratio: Option<f64>,
     /// Seconds of it that are in gaps of the recording, where its file has silence; `None` if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_s: Option<f64>,

@@ -116,6 +116,9 @@ fn custom(recording: &Recording, segment: &Segment) -> Map<String, Value> {
         ("recipe", json!(recording.recipe)),
         ("mean_probability", json!(segment.mean_probability)),
         ("level_dbfs", json!(segment.level_dbfs)),
+        ("snr_db", json!(segment.snr_db)),
+        ("loudness_lufs", json!(segment.loudness_lufs)),
+        ("bandwidth_hz", json!(segment.bandwidth_hz)),
         ("cut", json!(segment.cut)),
     ] {
         custom.entry(key).or_insert(value);

@@ -6,7 +6,7 @@ use super::{Name, Recording, Result, Settings, Target, Writer};
 use crate::export::{MetadataColumns, target::OutputFile};
 
 /// The columns before those of the metadata.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 30] = [
     "id",
     "recording_id",
     "source",
@@ -27,6 +27,13 @@ const COLUMNS: [&str; 23] = [
     "min_probability",
     "cut",
     "level_dbfs",
+    "peak_dbfs",
+    "loudness_lufs",
+    "clipped",
+    "dc_offset",
+    "snr_db",
+    "bandwidth_hz",
+    "speech_ratio",
     "gap_s",
     "parts",
     "text",
@@ -88,6 +95,13 @@ impl Writer for Table {
                 segment.min_probability.to_string(),
                 segment.cut.clone().unwrap_or_default(),
                 optional(segment.level_dbfs),
+                optional(segment.peak_dbfs),
+                optional(segment.loudness_lufs),
+                optional(segment.clipped),
+                optional(segment.dc_offset),
+                optional(segment.snr_db),
+                optional(segment.bandwidth_hz),
+                optional(segment.speech_ratio),
                 optional(segment.gap_s),
                 segment.parts.clone().unwrap_or_default(),
                 text.clone(),

@@ -128,6 +128,9 @@ fn description(recording: &Recording, name: &Name, segment: &prepare_audio_types
     let optional = [
         ("channel", segment.channel.map(Value::from)),
         ("level_dbfs", segment.level_dbfs.map(Value::from)),
+        ("snr_db", segment.snr_db.map(Value::from)),
+        ("loudness_lufs", segment.loudness_lufs.map(Value::from)),
+        ("bandwidth_hz", segment.bandwidth_hz.map(Value::from)),
         ("text", recording.segment_text().map(Value::from)),
         ("speaker", recording.speaker().map(Value::from)),
         ("language", recording.language().map(Value::from)),

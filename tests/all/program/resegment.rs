@@ -69,7 +69,8 @@ fn resegment_equals_a_fresh_run() {
     let columns =
         "SELECT group_concat(line, char(10)) AS lines FROM (SELECT source || recipe || state || parameters || model
          || container || codec || sample_rate || channels || bytes || samples || duration_s || speech_s || segments
-         || decode_errors || truncated || hex(data) AS line
+         || decode_errors || truncated || speech_ratio || coalesce(snr_db, '') || coalesce(loudness_lufs, '')
+         || hex(data) AS line
          FROM recording JOIN probabilities ON recording_id = id ORDER BY 1)";
     assert_eq!(again.query_row(columns), fresh.query_row(columns));
     let output = again.run(&[&["resegment", "--json"], SETS[0]].concat()).exits(0).json();

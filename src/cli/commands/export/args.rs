@@ -80,6 +80,9 @@ pub struct Args {
     /// Least level of a segment, dB below full scale
     #[arg(hide_short_help = true, long, value_name = "DB", allow_negative_numbers = true, help_heading = "Choice")]
     pub min_dbfs: Option<f64>,
+    /// Least signal-to-noise ratio of a segment, dB
+    #[arg(long, value_name = "DB", allow_negative_numbers = true, help_heading = "Choice")]
+    pub min_snr: Option<f64>,
     /// Only segments for which this is true; may be given several times
     #[arg(long = "where", value_name = "CONDITION", value_parser = Condition::from_str, help_heading = "Choice")]
     pub conditions: Vec<Condition>,
@@ -191,6 +194,7 @@ pub fn choice(args: &Args) -> Choice {
         max_duration: args.max_duration,
         min_probability: args.min_probability,
         min_dbfs: args.min_dbfs,
+        min_snr: args.min_snr,
         conditions: args.conditions.clone(),
         since: args.since.map(|time| i64::try_from(milliseconds(time)).unwrap_or(i64::MAX)),
         recipe: args.recipe.clone(),

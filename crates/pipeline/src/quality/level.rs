@@ -3,10 +3,13 @@
 use std::{borrow::Cow, io};
 
 /// The lowest level, in dB below full scale; also that of digital silence.
-const FLOOR: f64 = -120.0;
+pub(super) const FLOOR: f64 = -120.0;
 
-/// Computes the level of 16-bit samples, their RMS in decibels below full scale, from blocks of any size. Sums are whole
-/// numbers, so the same samples give the same bits on every machine.
+/// The magnitude of full scale, in steps of 16 bits.
+pub(super) const FULL_SCALE: f64 = 32_768.0;
+
+/// Computes the level of 16-bit samples, their RMS in decibels below full scale, from blocks of any size. Sums are
+/// whole numbers, so the same samples give the same bits on every machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Level {
     squares: u64,
@@ -32,7 +35,7 @@ impl Level {
     /// Decibels below full scale; [`FLOOR`] at least.
     pub fn dbfs(self) -> f64 {
         let mean = self.squares as f64 / self.samples.max(1) as f64;
-        (10.0 * (mean / 32_768.0_f64.powi(2)).log10()).max(FLOOR)
+        (10.0 * (mean / FULL_SCALE.powi(2)).log10()).max(FLOOR)
     }
 }
 
