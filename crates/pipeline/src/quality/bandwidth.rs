@@ -12,7 +12,7 @@ const FRAME: usize = 512;
 const BINS: usize = FRAME / 2 + 1;
 
 /// Frames of a segment that are transformed, at most twice as many. More would cost time and change little.
-const FRAMES: u64 = 48;
+const FRAMES: u64 = 24;
 
 /// A bin belongs to the spectrum if its power is at least this share of the greatest: -60 dB. Real speech at 8 kHz is
 /// less far below, what resamplers leave beyond the end of a spectrum is further below.
