@@ -180,8 +180,8 @@ struct Lanes {
 impl Lanes {
     #[inline(always)]
     fn step(&mut self, filter: &KFilter, input: &[f64; LANES]) {
-        for lane in 0..LANES {
-            let shelved = biquad(&filter.shelf, &mut self.shelf, lane, input[lane]);
+        for (lane, &sample) in input.iter().enumerate() {
+            let shelved = biquad(&filter.shelf, &mut self.shelf, lane, sample);
             let weighted = biquad(&filter.high_pass, &mut self.high_pass, lane, shelved);
             self.sums[lane] += weighted * weighted;
         }
