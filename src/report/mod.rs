@@ -1,7 +1,7 @@
 //! A page about everything in a database, to look at and to listen to.
 //!
-//! [`gather`] collects the figures, which the database computes, so that memory does not grow with the number of rows.
-//! `excerpt.rs` reads the audio of a few recordings drawn by chance, and [`page`] renders all of it as one HTML file that
+//! [`gather()`] collects the figures, which the database computes, so that memory does not grow with the number of rows.
+//! `excerpt.rs` reads the audio of a few recordings drawn by chance, and [`page()`] renders all of it as one HTML file that
 //! requests nothing.
 
 mod charts;
