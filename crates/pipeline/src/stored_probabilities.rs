@@ -27,8 +27,9 @@ pub(crate) struct StoredAnalysis<'k> {
 }
 
 impl<'k> StoredAnalysis<'k> {
-    /// Unpacks `recording`, whose probabilities are those of a detector of this specification, for use with `recipe`. It begins with sample `first` of its file: the rows of its segments have
-    /// the file's times, the analysis those of the recording.
+    /// Unpacks `recording`, whose probabilities are those of a detector of this specification, for use with `recipe`. The
+    /// recording begins with sample `first` of its file: the rows of its segments have the file's times, the analysis those
+    /// of the recording.
     ///
     /// # Errors
     /// Where the stored probabilities cannot be used. The recording then has to be analysed again.

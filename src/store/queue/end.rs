@@ -108,8 +108,8 @@ struct Written {
     is_written: bool,
 }
 
-/// Ends attempts within a transaction, in the order of their keys, so that two processes that write the same rows never
-/// wait for each other in a circle.
+/// Ends attempts within a transaction: first those that failed or are given back, then those that are done, each in the order
+/// of their keys. Only valid claims lock rows, and a row has one, so that no two processes wait for each other in a circle.
 async fn end(transaction: &mut dyn Transaction, attempts: &[(ClaimKey, Ending)]) -> Result<Vec<Written>> {
     let mut order: Vec<usize> = (0..attempts.len()).collect();
     order.sort_by_key(|&index| &attempts[index].0);

@@ -86,7 +86,8 @@ impl LoudnessMeter {
             let (sum, count) = above.fold((0.0, 0.0), |(sum, count), power| (sum + power, count + 1.0));
             (count > 0.0).then(|| lufs(sum / count))
         };
-        mean_above(mean_above(ABSOLUTE_GATE)?.max(ABSOLUTE_GATE - RELATIVE_GATE) + RELATIVE_GATE)
+        let relative_gate = mean_above(ABSOLUTE_GATE)? + RELATIVE_GATE;
+        mean_above(relative_gate.max(ABSOLUTE_GATE))
     }
 
     /// Filters the batch, and keeps the powers of its first hops.
