@@ -319,7 +319,7 @@ impl Held {
         let after =
             if error.is_retryable() { AfterFailure::RetryIn(backoff(&self.claim)) } else { AfterFailure::GiveUp };
         let message = match (run.settings.hint)(code) {
-            Some(hint) => format!("{error}. {hint}"),
+            Some(hint) => format!("{error}; {hint}"),
             None => error.to_string(),
         };
         Ending::Failed { code: code.as_str().to_owned(), message, after }
