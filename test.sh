@@ -82,7 +82,7 @@ fi
 export PREPARE_AUDIO_REQUIRE_POSTGRES=1 PREPARE_AUDIO_REQUIRE_PGBOUNCER=1 PREPARE_AUDIO_REQUIRE_ONNX=1
 
 # The program is built once, with the faults that tests inject by environment variables.
-options=(--locked --workspace --features fault-injection)
+options=(--locked --workspace --features full,fault-injection)
 say "compiling the program and its tests (on two cores about 5 minutes the first time)"
 cargo test --quiet "${options[@]}" --no-run
 start_postgres "$(cat tests/all/support/postgres.sh)" "$binaries"

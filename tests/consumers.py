@@ -16,6 +16,12 @@ import subprocess
 import sys
 import wave
 
+from stand_in import stand_in
+
+with stand_in("torch", "torchaudio"):
+    import lhotse
+    import lhotse.kaldi
+
 PROGRAM, DATABASE, WORK = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 failures = []
 
@@ -73,8 +79,6 @@ def hashes(samples):
 
 
 def lhotse_segments():
-    import lhotse
-
     folder = WORK / "lhotse"
     export("lhotse", to=folder)
     recordings = lhotse.load_manifest(folder / "recordings.jsonl.gz")
@@ -88,8 +92,6 @@ def lhotse_segments():
 
 
 def lhotse_sources():
-    import lhotse
-
     folder = WORK / "lhotse-sources"
     export("lhotse", "--audio", "sources", "--relative", to=folder)
     cuts = lhotse.load_manifest(folder / "cuts.jsonl.gz")
@@ -119,8 +121,6 @@ def nemo():
 
 
 def kaldi():
-    import lhotse.kaldi
-
     for name, arguments in [("kaldi", ["--audio", "segments"]), ("kaldi-sources", [])]:
         folder = WORK / name
         export("kaldi", *arguments, to=folder)
@@ -172,12 +172,37 @@ def huggingface():
     folder = WORK / "huggingface"
     export("huggingface", to=folder)
     cache = WORK / "huggingface-cache"
-    data = datasets.load_dataset("audiofolder", data_dir=str(folder), cache_dir=str(cache), split="train")
+    with stand_in("torch", "torchcodec"):  # imported before it is known that there is nothing to encode
+        data = datasets.load_dataset("audiofolder", data_dir=str(folder), cache_dir=str(cache), split="train")
     data = data.cast_column("audio", datasets.Audio(decode=False))
     equal(len(data), len(ROWS), "rows")
     near(sum(data["duration"]), SECONDS, 1e-6, "seconds")
     got = sorted(hashlib.sha256(samples_of(row["audio"]["path"])).hexdigest() for row in data)
     equal(got, AUDIO, "samples")
+
+
+def huggingface_parquet():
+    import datasets
+
+    folder = WORK / "huggingface-parquet"
+    export("huggingface-parquet", "--shard-size", 1, to=folder)
+    assert len(list(folder.glob("*.parquet"))) > 1, "several shards"
+    data = datasets.load_dataset(str(folder), cache_dir=str(WORK / "huggingface-cache"), split="train")
+    assert isinstance(data.features["audio"], datasets.Audio), data.features["audio"]
+    data = data.cast_column("audio", datasets.Audio(decode=False))
+    equal(len(data), len(ROWS), "rows")
+    near(sum(data["duration"]), SECONDS, 1e-6, "seconds")
+    for row, wanted in zip(data, ROWS, strict=True):
+        equal(row["audio"]["bytes"], pathlib.Path(wanted["path"]).read_bytes(), f"{row['id']}: bytes")
+        assert row["audio"]["path"].startswith(row["id"]), row["audio"]["path"]
+    # The audiofolder has the same columns and values.
+    with stand_in("torch", "torchcodec"):
+        folder = datasets.load_dataset("audiofolder", data_dir=str(WORK / "huggingface"), split="train")
+    columns = [name for name in folder.column_names if name != "audio"]
+    equal(sorted(columns), sorted(name for name in data.column_names if name != "audio"), "columns")
+    by_id = {row["id"]: row for row in folder.select_columns(columns)}
+    for row in data.select_columns(columns):
+        equal(row, by_id[row["id"]], row["id"])
 
 
 def webdataset():
@@ -197,6 +222,8 @@ def webdataset():
             got.append(hashlib.sha256(file.readframes(file.getnframes())).hexdigest())
     equal(sorted(got), AUDIO, "samples")
     near(sum(json.loads(sample["json"])["duration"] for sample in data), SECONDS, 1e-6, "seconds")
+    export("webdataset", to=WORK / "webdataset-again")
+    equal(len(list((WORK / "webdataset-again").glob("*.tar"))), 1, "shards of the second export")
 
 
 def rttm():
@@ -327,6 +354,31 @@ def tables():
     near((frame["end_s"] - frame["start_s"]).sum(), SECONDS, 1e-6, "jsonl: seconds")
 
 
+def parquet():
+    import pandas
+    import polars
+
+    path = WORK / "all.parquet"
+    export("parquet", to=path)
+    csv_file = WORK / "of-parquet.csv"
+    export("csv", to=csv_file)
+    # The same columns and values as in CSV, and their types.
+    frame, text = pandas.read_parquet(path), pandas.read_csv(csv_file, dtype=str, keep_default_na=False)
+    equal(list(frame.columns), list(text.columns), "columns")
+    for name in frame.columns:
+        values = frame[name]
+        if values.dtype.kind == "f":
+            wanted = [float(value) if value else None for value in text[name]]
+            equal([None if value != value else value for value in values], wanted, name)
+        elif values.dtype.kind == "i":
+            equal(values.tolist(), [int(value) for value in text[name]], name)
+        else:
+            equal([value if isinstance(value, str) else "" for value in values], text[name].tolist(), name)
+    table = polars.read_parquet(path)
+    equal(table["sha256"].to_list(), [row["sha256"] for row in ROWS], "polars: hashes")
+    near(table["segment_s"].sum(), SECONDS, 1e-6, "polars: seconds")
+
+
 def split():
     folder = WORK / "split"
     export("nemo", "--split", "train=0.5,test=0.5", to=folder)
@@ -336,8 +388,8 @@ def split():
 
 
 CHECKS = [
-    lhotse_segments, lhotse_sources, nemo, kaldi, huggingface, webdataset, rttm, uem, ctm_and_stm, textgrid, eaf, subtitles,
-    audacity, whisperx, tables, split,
+    lhotse_segments, lhotse_sources, nemo, kaldi, huggingface, huggingface_parquet, webdataset, rttm, uem, ctm_and_stm, textgrid, eaf, subtitles,
+    audacity, whisperx, tables, parquet, split,
 ]  # fmt: skip
 
 for check in CHECKS:

@@ -11,6 +11,7 @@ macro_rules! features {
 const FEATURES: &[Feature] = features! {
     "metrics": "fetch --metrics, for Prometheus",
     "onnx": "other VAD models, and CUDA, through ONNX Runtime",
+    "parquet": "export parquet and export huggingface-parquet",
     "postgres": "queues on a PostgreSQL server",
 };
 

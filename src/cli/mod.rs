@@ -27,7 +27,7 @@ mod sources;
 mod stdout;
 mod workload;
 
-use std::{process::ExitCode, time::Duration};
+use std::{pin::Pin, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 
@@ -49,7 +49,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(execute(cli));
+    // As a trait object, or the compiler makes several copies of all commands.
+    let command: Pin<Box<dyn Future<Output = _>>> = Box::pin(execute(cli));
+    let outcome = runtime.block_on(command);
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome
 }

@@ -49,6 +49,8 @@ pub(super) struct Target {
     /// Distinguishes the temporary files of this export from those of others.
     id: String,
     files: Vec<Unpublished>,
+    /// The number of shards, and their extension.
+    shards: (u64, &'static str),
     /// Files that were published one by one.
     published: u64,
     /// Hashes of the paths of files beside sources.
@@ -103,6 +105,7 @@ impl Target {
             single,
             id,
             files: Vec::new(),
+            shards: (0, ""),
             published: 0,
             beside: HashSet::new(),
         })
@@ -132,6 +135,18 @@ impl Target {
     /// A file of the folder.
     pub fn file(&mut self, name: &str) -> Result<OutputFile> {
         self.file_at(self.folder.join(name))
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> u64 {
+        self.shards.0
+    }
+
+    /// The next shard: `000000.EXTENSION`, `000001.EXTENSION` and so on.
+    pub fn shard(&mut self, extension: &'static str) -> Result<OutputFile> {
+        let file = self.file(&shard_name(self.shards.0, extension))?;
+        self.shards = (self.shards.0 + 1, extension);
+        Ok(file)
     }
 
     fn file_at(&mut self, path: PathBuf) -> Result<OutputFile> {
@@ -217,6 +232,12 @@ impl Target {
                 return Err(write_error(&file.path)(error));
             }
         }
+        // An earlier export may have written more shards, whose segments would be read twice.
+        let (shards, extension) = self.shards;
+        if shards > 0 {
+            let is_removed = |shard: &u64| fs::remove_file(self.folder.join(shard_name(*shard, extension))).is_ok();
+            (shards..).take_while(is_removed).for_each(drop);
+        }
         if !self.folder.as_os_str().is_empty() {
             // A folder that cannot be synced, as on some network file systems, is no reason to fail.
             let _ = File::open(&self.folder).and_then(|folder| folder.sync_all());
@@ -234,6 +255,12 @@ impl Drop for Target {
 }
 
 impl OutputFile {
+    /// Its final name.
+    #[cfg(feature = "parquet")]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes to the file.
     pub fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         write(&mut self.writer).map_err(write_error(&self.path))
@@ -249,6 +276,22 @@ impl OutputFile {
     pub fn close(mut self) -> Result<()> {
         self.sync()
     }
+}
+
+/// For libraries that write to a stream themselves.
+#[cfg(feature = "parquet")]
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+fn shard_name(shard: u64, extension: &str) -> String {
+    format!("{shard:06}.{extension}")
 }
 
 fn hash(path: &Path) -> u64 {

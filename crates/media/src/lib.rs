@@ -12,6 +12,7 @@ mod downmix;
 mod dual_mono;
 mod encode;
 mod error;
+pub mod fft;
 mod input;
 mod libopus;
 mod resample;

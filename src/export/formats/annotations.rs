@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use prepare_audio_types::Segment;
 
 use super::{Format, Name, Recording, Result, Target, Writer};
-use crate::export::{ExportError, media_time, names::identifier, target::OutputFile};
+use crate::export::{ExportError, names::identifier, recording::media_time, target::OutputFile};
 
 /// The text of one recording.
 type Text = fn(&Recording, &Name) -> String;

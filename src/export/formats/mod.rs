@@ -3,10 +3,13 @@
 //! To add a format: its module here, a variant with its line in the table below, and a consumer in tests/consumers.py.
 
 mod annotations;
-mod corpus;
+mod huggingface;
 mod kaldi;
 mod lhotse;
 mod lines;
+mod ljspeech;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod per_recording;
 mod subtitles;
 mod table;
@@ -36,6 +39,8 @@ pub enum Format {
     Kaldi,
     /// Hugging Face's audiofolder.
     HuggingFace,
+    /// Hugging Face's dataset as Parquet, with the audio inside.
+    HuggingFaceParquet,
     /// WebDataset's tar shards.
     WebDataset,
     /// LJSpeech's folder.
@@ -66,6 +71,8 @@ pub enum Format {
     Tsv,
     /// JSON lines.
     JsonLines,
+    /// Parquet.
+    Parquet,
 }
 
 /// What a format is made of.
@@ -88,6 +95,7 @@ impl Format {
         Self::Nemo,
         Self::Kaldi,
         Self::HuggingFace,
+        Self::HuggingFaceParquet,
         Self::WebDataset,
         Self::LjSpeech,
         Self::Rttm,
@@ -103,6 +111,7 @@ impl Format {
         Self::Csv,
         Self::Tsv,
         Self::JsonLines,
+        Self::Parquet,
     ];
 
     /// Name, shape, extension, and what it is for.
@@ -113,6 +122,9 @@ impl Format {
             Self::Nemo => ("nemo", OneFile, "jsonl", "a manifest for NVIDIA NeMo"),
             Self::Kaldi => ("kaldi", Corpus, "", "a data folder for Kaldi and ESPnet"),
             Self::HuggingFace => ("huggingface", Corpus, "", "an audiofolder for Hugging Face datasets"),
+            Self::HuggingFaceParquet => {
+                ("huggingface-parquet", Corpus, "", "the same as Parquet, with the audio inside (feature parquet)")
+            }
             Self::WebDataset => ("webdataset", Corpus, "", "tar shards for WebDataset"),
             Self::LjSpeech => {
                 ("ljspeech", Corpus, "", "wavs/ and metadata.csv for TTS recipes; needs texts and WAV files")
@@ -130,6 +142,7 @@ impl Format {
             Self::Csv => ("csv", OneFile, "csv", "all columns, for pandas and spreadsheets"),
             Self::Tsv => ("tsv", OneFile, "tsv", "all columns, separated by tabs"),
             Self::JsonLines => ("jsonl", OneFile, "jsonl", "all columns, a JSON object a line"),
+            Self::Parquet => ("parquet", OneFile, "parquet", "all columns, typed and compressed (feature parquet)"),
         }
     }
 
@@ -184,8 +197,8 @@ impl Format {
 
     /// Whether its files name or contain audio files.
     pub(super) fn refers_to_audio(self) -> bool {
-        use Format::{HuggingFace, Kaldi, Lhotse, LjSpeech, Nemo, WebDataset};
-        matches!(self, Lhotse | Nemo | Kaldi | HuggingFace | WebDataset | LjSpeech)
+        use Format::{HuggingFace, HuggingFaceParquet, Kaldi, Lhotse, LjSpeech, Nemo, WebDataset};
+        matches!(self, Lhotse | Nemo | Kaldi | HuggingFace | HuggingFaceParquet | WebDataset | LjSpeech)
     }
 
     /// Whether it can refer to sources by offset and duration.
@@ -195,7 +208,7 @@ impl Format {
 
     /// Whether its columns must be known before the first row.
     pub fn has_columns(self) -> bool {
-        matches!(self, Self::Csv | Self::Tsv | Self::HuggingFace)
+        matches!(self, Self::Csv | Self::Tsv | Self::HuggingFace | Self::HuggingFaceParquet | Self::Parquet)
     }
 
     /// Whether it cannot do without a transcript.
@@ -224,8 +237,8 @@ impl Format {
             Self::Nemo => Box::new(lines::nemo(settings, target)?),
             Self::JsonLines => Box::new(lines::json_lines(target)?),
             Self::Kaldi => Box::new(kaldi::Kaldi::new(settings)),
-            Self::HuggingFace => Box::new(corpus::HuggingFace::new(settings, target)?),
-            Self::LjSpeech => Box::new(corpus::LjSpeech::new(target)?),
+            Self::HuggingFace => Box::new(huggingface::AudioFolder::new(settings, target)?),
+            Self::LjSpeech => Box::new(ljspeech::LjSpeech::new(target)?),
             Self::WebDataset => Box::new(webdataset::WebDataset::new(settings)),
             Self::Rttm => Box::new(annotations::writer(annotations::rttm, self, target)?),
             Self::Ctm => Box::new(annotations::writer(annotations::ctm, self, target)?),
@@ -239,6 +252,12 @@ impl Format {
             Self::Vtt => Box::new(annotations::writer(subtitles::vtt, self, target)?),
             Self::Csv => Box::new(table::Table::new(b',', settings, target)?),
             Self::Tsv => Box::new(table::Table::new(b'\t', settings, target)?),
+            #[cfg(feature = "parquet")]
+            Self::HuggingFaceParquet => Box::new(parquet::AudioDataset::new(settings)),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Box::new(parquet::ParquetTable::new(settings, target)?),
+            #[cfg(not(feature = "parquet"))]
+            Self::HuggingFaceParquet | Self::Parquet => return Err(super::ExportError::NotCompiled("parquet")),
         })
     }
 }

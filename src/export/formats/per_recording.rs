@@ -8,7 +8,7 @@ use prepare_audio_types::Segment;
 use serde_json::json;
 
 use super::{Name, Recording};
-use crate::export::media_time;
+use crate::export::recording::media_time;
 
 /// A channel's segments, for a tier.
 struct Tier<'a> {

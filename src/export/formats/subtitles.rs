@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Name, Recording};
-use crate::export::media_time;
+use crate::export::recording::media_time;
 
 /// Hours, minutes, seconds and milliseconds, with `separator` before the milliseconds.
 fn clock(seconds: f64, separator: char) -> String {

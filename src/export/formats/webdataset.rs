@@ -16,7 +16,6 @@ const BLOCK: u64 = 512;
 /// Writes shards of a bounded size.
 pub struct WebDataset {
     shard: Option<Shard>,
-    shards: u64,
     bytes: u64,
 }
 
@@ -29,7 +28,7 @@ struct Shard {
 impl WebDataset {
     /// Shards of the settings' size.
     pub fn new(settings: &Settings) -> Self {
-        Self { shard: None, shards: 0, bytes: settings.shard_bytes }
+        Self { shard: None, bytes: settings.shard_bytes }
     }
 
     /// The shard that has room for `bytes` more; a sample that is larger than a shard gets one alone.
@@ -40,8 +39,7 @@ impl WebDataset {
         match self.shard {
             Some(ref mut shard) => Ok(shard),
             None => {
-                let file = target.file(&format!("{:06}.tar", self.shards))?;
-                self.shards += 1;
+                let file = target.shard("tar")?;
                 Ok(self.shard.insert(Shard { file, bytes: 2 * BLOCK })) // an archive ends with two empty blocks
             }
         }
@@ -76,7 +74,7 @@ impl Writer for WebDataset {
     }
 
     fn finish(&mut self, target: &mut Target) -> Result<()> {
-        if self.shards == 0 {
+        if target.shards() == 0 {
             self.shard_for(0, target)?; // an empty dataset is a shard without samples
         }
         self.end_shard()

@@ -11,7 +11,7 @@ use crate::support::test_dir::{TestDir, fixture};
 const SPEECH: &str = "speech/wav_s16_16k_mono.wav";
 
 /// Every format, with the file or folder that it is written to.
-const FORMATS: [(&str, &str); 19] = [
+const FORMATS: &[(&str, &str)] = &[
     ("lhotse", "out/"),
     ("nemo", "out.jsonl"),
     ("kaldi", "out/"),
@@ -31,6 +31,10 @@ const FORMATS: [(&str, &str); 19] = [
     ("csv", "out.csv"),
     ("tsv", "out.tsv"),
     ("jsonl", "out.jsonl"),
+    #[cfg(feature = "parquet")]
+    ("huggingface-parquet", "out/"),
+    #[cfg(feature = "parquet")]
+    ("parquet", "out.parquet"),
 ];
 
 /// A directory with prepared recordings of these names.
@@ -51,7 +55,7 @@ fn json_lines(dir: &TestDir, args: &[&str]) -> Vec<Value> {
 #[test]
 fn every_format_can_be_written_and_leaves_no_temporary_file() {
     let dir = prepared(&["a.wav", "b.wav"]);
-    for (format, to) in FORMATS {
+    for &(format, to) in FORMATS {
         let code = if format == "ljspeech" { 1 } else { 0 }; // it needs texts
         dir.run(&["export", format, "--to", to]).exits(code);
         assert!(dir.path(to).exists(), "{format}");
@@ -76,7 +80,7 @@ fn unusual_names_and_metadata_break_no_format() {
         dir.write(&format!("list{index}.jsonl"), format!("{line}\n"));
         dir.run(&["fetch", &format!("list{index}.jsonl")]).exits(0);
     }
-    for (format, to) in FORMATS {
+    for &(format, to) in FORMATS {
         let output = dir.run(&["export", format, "--to", to, "--json", "--ids", "key"]);
         assert!(output.code == 0 || (output.code == 1 && format == "kaldi"), "{format}: {}", output.stderr);
         let summary = &output.json()["summary"];

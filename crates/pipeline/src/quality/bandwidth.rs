@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use prepare_audio_media::fft::{Complex, RealToComplex, real_fft};
 use prepare_audio_vad::SAMPLE_RATE;
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
 
 /// Samples that are transformed together: 32 ms, and bins of 31.25 Hz.
 const FRAME: usize = 512;
@@ -32,8 +32,7 @@ const BELOW_EDGE: [usize; 2] = [32, 16];
 const SMOOTHED: usize = 1;
 
 /// The transform, which all threads share.
-static TRANSFORM: LazyLock<Arc<dyn RealToComplex<f32>>> =
-    LazyLock::new(|| RealFftPlanner::new().plan_fft_forward(FRAME));
+static TRANSFORM: LazyLock<Arc<dyn RealToComplex<f32>>> = LazyLock::new(|| real_fft(FRAME));
 
 /// Hann window.
 static WINDOW: LazyLock<Vec<f32>> = LazyLock::new(|| {

@@ -61,7 +61,7 @@ pub struct Args {
         help_heading = "Target"
     )]
     pub ids: Option<Ids>,
-    /// Size of a webdataset shard in MB, at most
+    /// Size of a shard of webdataset and huggingface-parquet in MB, at most
     #[arg(hide_short_help = true, long, value_name = "MB", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=100_000), help_heading = "Target")]
     pub shard_size: u64,
     /// Do not check that the audio files exist

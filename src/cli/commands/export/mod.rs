@@ -27,7 +27,7 @@ pub use self::args::{Args, HELP};
 use self::args::{Audio, Ids};
 use crate::cli::{
     args::GlobalArgs,
-    bars, database, exit,
+    bars, database, exit, features,
     format::{count, plain, table, time},
     selection::select,
     stdout::print_line,
@@ -98,6 +98,9 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<ExitCode> {
 fn usage(error: ExportError) -> anyhow::Error {
     match error {
         ExportError::Invalid(message) => exit::Usage(message).into(),
+        ref error @ ExportError::NotCompiled(feature) => {
+            exit::Usage(format!("{error}; {}", features::how_to_get(feature))).into()
+        }
         other => other.into(),
     }
 }
