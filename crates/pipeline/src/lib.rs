@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! prepare_audio_media::AudioStream      blocks of samples, at 16 kHz and as segments are cut from them
+//!   -> denoising                        the same samples without their noise, if that is wanted
 //!   -> probability_source               one probability a window: computed, or stored by an earlier preparation
 //!   -> channel_segmenter                segments of one channel, or of the mix
 //!   -> pipeline                         all channels of one recording, and the samples that open segments need
@@ -15,6 +16,7 @@
 //! ```
 
 mod channel_segmenter;
+mod denoising;
 mod error;
 mod input_limits;
 mod part_cut;
@@ -37,11 +39,13 @@ use std::time::Duration;
 use prepare_audio_vad::SAMPLE_RATE;
 
 pub use self::{
+    denoising::{Denoising, VadInput},
     error::PrepareError,
     input_limits::InputLimits,
-    preparer::{Monitor, Prepared, Preparer, Task},
+    preparer::{Monitor, Prepared, Preparer, Task, WorkerModels},
     probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
     recipe::Recipe,
+    segment_writer::DENOISED_INFIX,
     segment_output::{SegmentOutput, StagedSegments, WriteError},
 };
 

@@ -48,6 +48,7 @@ impl Writer for HuggingFace {
             line.insert("mean_probability".into(), segment.mean_probability.into());
             line.insert("level_dbfs".into(), segment.level_dbfs.into());
             line.insert("snr_db".into(), segment.snr_db.into());
+            line.insert("denoised_snr_db".into(), segment.denoised_snr_db.into());
             line.insert("loudness_lufs".into(), segment.loudness_lufs.into());
             line.insert("bandwidth_hz".into(), segment.bandwidth_hz.into());
             for (key, value) in self.metadata.values(&recording.metadata) {

@@ -6,7 +6,7 @@ use super::{Name, Recording, Result, Settings, Target, Writer};
 use crate::export::{MetadataColumns, target::OutputFile};
 
 /// The columns before those of the metadata.
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 34] = [
     "id",
     "recording_id",
     "source",
@@ -34,6 +34,10 @@ const COLUMNS: [&str; 30] = [
     "snr_db",
     "bandwidth_hz",
     "speech_ratio",
+    "denoised_path",
+    "denoised_sha256",
+    "denoised_bytes",
+    "denoised_snr_db",
     "gap_s",
     "parts",
     "text",
@@ -102,6 +106,10 @@ impl Writer for Table {
                 optional(segment.snr_db),
                 optional(segment.bandwidth_hz),
                 optional(segment.speech_ratio),
+                segment.denoised_path.clone().unwrap_or_default(),
+                segment.denoised_sha256.clone().unwrap_or_default(),
+                segment.denoised_bytes.map_or_else(String::new, |bytes| bytes.to_string()),
+                optional(segment.denoised_snr_db),
                 optional(segment.gap_s),
                 segment.parts.clone().unwrap_or_default(),
                 text.clone(),
