@@ -49,13 +49,7 @@ pub(super) fn start(run: &Arc<Run>, queue: mpsc::Receiver<Assigned>, finisher: &
 }
 
 /// Prepares one claimed recording on the pool and passes the result to the finisher.
-async fn prepare(
-    run: &Arc<Run>,
-    slot: usize,
-    assigned: Assigned,
-    models: &mut WorkerModels,
-    finisher: &Arc<Finisher>,
-) {
+async fn prepare(run: &Arc<Run>, slot: usize, assigned: Assigned, models: &mut WorkerModels, finisher: &Arc<Finisher>) {
     let Assigned { claim, stored, stop, permits } = assigned;
     let (path, part) = locate(&run.settings.audio_dir, &claim.source).await;
     let task = Task {

@@ -1,8 +1,9 @@
-"""Makes two tiny models that the tests of --vad-engine need: python3 make_models.py, with the package onnx.
+"""Makes tiny models that the tests of --vad-engine and --denoise need: python3 make_models.py, with the package onnx.
 
 another_kind.onnx     a model with other inputs and outputs, which must be refused
 fails_on_sound.onnx   a model with Silero's interface of one window per call, which fails with an index out of range if a
                       sample is above 0.01
+halves.onnx           a denoising model that gives half of each sample, one frame of 160 samples later
 """
 
 from pathlib import Path
@@ -17,9 +18,10 @@ def port(name, kind, shape):
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def save(name, nodes, inputs, outputs, constants=()):
+def save(name, nodes, inputs, outputs, constants=(), metadata=None):
     graph = helper.make_graph(nodes, name, inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8, producer_name="make_models.py")
+    helper.set_model_props(model, metadata or {})
     onnx.checker.check_model(model)
     onnx.save(model, HERE / f"{name}.onnx")
 
@@ -50,4 +52,15 @@ save(
         helper.make_tensor("hundred", TensorProto.FLOAT, [], [100.0]),
         helper.make_tensor("only_one", TensorProto.FLOAT, [1, 1], [0.0]),
     ],
+)
+save(
+    "halves",
+    [
+        helper.make_node("Identity", ["last_frame"], ["output"]),
+        helper.make_node("Mul", ["input", "half"], ["last_frame_out"]),
+    ],
+    [port("input", TensorProto.FLOAT, [1, 160]), port("last_frame", TensorProto.FLOAT, [1, 160])],
+    [port("output", TensorProto.FLOAT, [1, 160]), port("last_frame_out", TensorProto.FLOAT, [1, 160])],
+    [helper.make_tensor("half", TensorProto.FLOAT, [], [0.5])],
+    {"sample_rate": "16000", "delay": "160"},
 )

@@ -178,7 +178,8 @@ mod tests {
                 let out = denoise(&mut denoiser, &samples, 64_000);
                 assert_eq!(out.len(), samples.len());
                 // A sample too late or too early would be an error of 0.4. At the ends the resampler's filter begins and ends.
-                let error = out.iter().zip(&samples).map(|(out, sample)| (2.0 * out - sample).abs()).fold(0.0, f32::max);
+                let error =
+                    out.iter().zip(&samples).map(|(out, sample)| (2.0 * out - sample).abs()).fold(0.0, f32::max);
                 assert!(error < 2e-3, "{rate} Hz, hop {hop}, delay {delay}: {error}");
             }
         }

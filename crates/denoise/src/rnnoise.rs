@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn the_output_is_in_place() {
         let speech = speech();
-        let noisy: Vec<f32> = speech.iter().zip(noise(speech.len(), 0.01)).map(|(speech, noise)| speech + noise).collect();
+        let noisy: Vec<f32> =
+            speech.iter().zip(noise(speech.len(), 0.01)).map(|(speech, noise)| speech + noise).collect();
         let denoised = denoise(&noisy);
         assert_eq!(denoised.len(), speech.len());
         const REACH: usize = 800;
@@ -118,8 +119,11 @@ mod tests {
     fn extreme_input_does_no_harm() {
         let square = (0..20_000).map(|n| if n / 50 % 2 == 0 { 1e30 } else { -1e30 });
         let speech = speech();
-        let input: Vec<f32> =
-            std::iter::repeat_n(0.0, 20_000).chain(square).chain(std::iter::repeat_n(0.0, 16_000)).chain(speech.clone()).collect();
+        let input: Vec<f32> = std::iter::repeat_n(0.0, 20_000)
+            .chain(square)
+            .chain(std::iter::repeat_n(0.0, 16_000))
+            .chain(speech.clone())
+            .collect();
         let out = denoise(&input);
         assert!(out.iter().all(|sample| sample.is_finite()));
         let kept = 10.0 * (power(&out[56_000..]) / power(&speech)).log10();

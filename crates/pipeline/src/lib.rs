@@ -45,8 +45,8 @@ pub use self::{
     preparer::{Monitor, Prepared, Preparer, Task, WorkerModels},
     probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
     recipe::Recipe,
-    segment_writer::DENOISED_INFIX,
     segment_output::{SegmentOutput, StagedSegments, WriteError},
+    segment_writer::DENOISED_INFIX,
 };
 
 /// Converts samples at 16 kHz to seconds.

@@ -336,7 +336,8 @@ impl<O: SegmentOutput> Preparer<O> {
         let audio = |error| Interruption::Failed(PrepareError::Audio { input: task.input.name().into_owned(), error });
         let vad = |error| Interruption::Failed(PrepareError::Vad { input: task.input.name().into_owned(), error });
         let write = |error| Interruption::Failed(self.write_error(task, error));
-        let denoise = |error| Interruption::Failed(PrepareError::Denoise { input: task.input.name().into_owned(), error });
+        let denoise =
+            |error| Interruption::Failed(PrepareError::Denoise { input: task.input.name().into_owned(), error });
         let segment = |error| match error {
             SegmentError::Detect(error) => vad(error),
             SegmentError::Denoise(error) => denoise(error),

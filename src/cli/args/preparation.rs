@@ -6,8 +6,8 @@ use clap::Args;
 use prepare_audio::{output::OutputFolder, runner::Preparer, vad};
 
 use super::{
-    denoise::DenoiseArgs, engine::EngineArgs, reading::ReadingArgs, segment_files::SegmentFileArgs, segmentation::SegmentationArgs,
-    vad::VadArgs,
+    denoise::DenoiseArgs, engine::EngineArgs, reading::ReadingArgs, segment_files::SegmentFileArgs,
+    segmentation::SegmentationArgs, vad::VadArgs,
 };
 use crate::cli::{exit, hints};
 

@@ -113,8 +113,11 @@ async fn verify_all(
         for ((row, file), difference) in files.zip(differences) {
             counts.add(row, &file, difference.as_ref());
             if let Some(difference) = difference {
-                let line =
-                    if args.json { as_json(row, &file, &difference).to_string() } else { as_text(row, &file, &difference) };
+                let line = if args.json {
+                    as_json(row, &file, &difference).to_string()
+                } else {
+                    as_text(row, &file, &difference)
+                };
                 bar.map_or_else(|| print_line(&line), |bar| bar.suspend(|| print_line(&line)))?;
             }
         }

@@ -128,7 +128,10 @@ pub struct Reference {
 
 impl Reference {
     pub(super) fn read(row: &Row) -> sqlx::Result<Self> {
-        Ok(Self { recording_id: row.integer("recording_id")?, idx: row.integer("idx")?, path: row.text("path")?,
+        Ok(Self {
+            recording_id: row.integer("recording_id")?,
+            idx: row.integer("idx")?,
+            path: row.text("path")?,
             denoised_path: row.optional_text("denoised_path")?,
         })
     }

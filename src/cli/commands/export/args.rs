@@ -50,7 +50,13 @@ pub struct Args {
     pub relative: bool,
     /// Refer to the segments' files, to those without noise, or to the sources by offset and duration [default: segments;
     /// kaldi: sources]
-    #[arg(long, value_enum, value_name = "segments|denoised|sources", hide_possible_values = true, help_heading = "Target")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "segments|denoised|sources",
+        hide_possible_values = true,
+        help_heading = "Target"
+    )]
     pub audio: Option<Audio>,
     /// Name recordings by file name, or by file name and a unique hash [default: stem for annotations, key for corpora]
     #[arg(
