@@ -7,7 +7,8 @@ Speech is mixed with white noise, babble (12 voices, half of them reversed) and 
 active part. The true SNR of a segment is the power of the speech in its speech windows over that of the noise in the
 segment. Recorded speech has noise of its own: the power of its windows with a probability below 0.1. It is counted as noise.
 
-What denoising gains is told by the program's own figures, snr_db and denoised_snr_db, for mixtures at 5 dB.
+What denoising gains is told by the program's own figures, snr_db and denoised_snr_db, and by the scale-invariant
+signal-to-distortion ratio (SI-SDR) of both files against the speech before noise was added, for mixtures at 5 dB.
 """
 
 import json
@@ -83,12 +84,13 @@ def mixtures(speech, folder, levels):
 
 def rows(program, folder, *options):
     database = folder / "queue.db"
-    command = [program, "fetch", "--no-audio", "--quiet", "--database", f"sqlite://{database}", folder, *options]
+    options = options or ["--no-audio"]
+    command = [program, "fetch", "--quiet", "--database", f"sqlite://{database}", folder, *options]
     subprocess.run(command, check=True)
     with sqlite3.connect(database) as connection:
         sources = connection.execute(
             "SELECT r.source, p.windows, p.data, json_group_array(json_array(s.start_sample, s.end_sample, s.snr_db,"
-            " s.bandwidth_hz, s.denoised_snr_db)) FROM recording r JOIN probabilities p ON p.recording_id = r.id"
+            " s.bandwidth_hz, s.denoised_snr_db, s.path, s.denoised_path)) FROM recording r JOIN probabilities p ON p.recording_id = r.id"
             " JOIN segment s ON s.recording_id = r.id GROUP BY r.id").fetchall()
     for source, windows, data, segments in sources:
         planes = np.frombuffer(zlib.decompress(data), "u1").reshape(4, windows)
@@ -131,24 +133,32 @@ def snr_errors(program, speech):
             print(f"| {name} | {kind} | " + " | ".join(cells) + " |")
 
 
-def weighted_mean(values, weights):
-    return sum(value * weight for value, weight in zip(values, weights)) / sum(weights)
+def si_sdr(speech, path):
+    """10 log10 of the power of the speech in a file over the power of all else."""
+    found = load(path)
+    target = (found @ speech) / (speech @ speech) * speech
+    return 10 * np.log10((target @ target) / ((found - target) @ (found - target)))
 
 
 def denoising(program, speech):
-    print(f"\n| speech | noise at {DENOISED_LEVEL} dB | `snr_db` | `denoised_snr_db` | gain | least gain | segments |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    with tempfile.TemporaryDirectory() as folder:
-        mixtures(speech, Path(folder), [DENOISED_LEVEL])
-        for name, _, segments in sorted(rows(program, Path(folder), "--denoise", "rnnoise"), key=lambda row: row[0]):
-            if name.endswith("_clean.wav"):
+    print(f"\n| speech | noise at {DENOISED_LEVEL} dB | `snr_db` | `denoised_snr_db` | gain | SI-SDR | denoised | gain |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        mixtures(speech, folder, [DENOISED_LEVEL])
+        found = rows(program, folder, "--denoise", "rnnoise", "--output", folder / "out")
+        for name, _, segments in sorted(found, key=lambda row: row[0]):
+            voice, noise, *_ = name.split("_")
+            if noise == "clean.wav":
                 continue
-            voice, noise, _ = name.split("_")
-            known = [(end - start, snr, denoised) for start, end, snr, _, denoised in segments if snr is not None]
-            lengths, before, after = zip(*known)
-            gains = [high - low for high, low in zip(after, before)]
-            cells = [weighted_mean(values, lengths) for values in (before, after, gains)] + [min(gains)]
-            print(f"| {voice} | {noise} | " + " | ".join(f"{cell:.1f}" for cell in cells) + f" | {len(known)} |")
+            figures, lengths = [], []
+            for start, end, snr, _, denoised_snr, path, denoised in segments:
+                clean = speech[voice][start:end]
+                figures.append([snr, denoised_snr, si_sdr(clean, path), si_sdr(clean, denoised)])
+                lengths.append(end - start)
+            snr, denoised_snr, sdr, denoised_sdr = np.average(figures, axis=0, weights=lengths)
+            cells = [snr, denoised_snr, denoised_snr - snr, sdr, denoised_sdr, denoised_sdr - sdr]
+            print(f"| {voice} | {noise} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
 
 
 BANDWIDTHS = [

@@ -3,7 +3,7 @@
 //! The denoiser runs through the whole channel, not from segment to segment: its estimate of the noise is settled before a
 //! segment begins, and its output does not depend on where segments are cut.
 
-use prepare_audio_denoise::{DenoiseError, DenoiseModel, Denoiser};
+use prepare_audio_denoise::{DenoiseModel, Denoiser};
 use prepare_audio_media::to_pcm16;
 
 use crate::{WriteError, channel_segmenter::SegmentError, quality::WindowPowers, sample_buffer::SampleBuffer};
@@ -25,21 +25,6 @@ pub struct Denoising {
     pub model: DenoiseModel,
     /// What the detector hears.
     pub vad_input: VadInput,
-}
-
-impl Denoising {
-    /// A denoiser for each of `channels` channels, at the start of a recording. A worker keeps them in `denoisers`.
-    pub(crate) fn denoisers<'d>(
-        &self,
-        denoisers: &'d mut Vec<Denoiser>,
-        channels: usize,
-    ) -> Result<Vec<&'d mut Denoiser>, DenoiseError> {
-        while denoisers.len() < channels {
-            denoisers.push(self.model.denoiser()?);
-        }
-        denoisers.iter_mut().for_each(Denoiser::reset);
-        Ok(denoisers.iter_mut().take(channels).collect())
-    }
 }
 
 /// The denoised samples of one channel. They come later than the raw ones: resamplers and models work in blocks.

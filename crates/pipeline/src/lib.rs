@@ -33,6 +33,7 @@ mod segment_writer;
 mod source_buffer;
 mod source_facts;
 mod stored_probabilities;
+mod worker_models;
 
 use std::time::Duration;
 
@@ -42,11 +43,12 @@ pub use self::{
     denoising::{Denoising, VadInput},
     error::PrepareError,
     input_limits::InputLimits,
-    preparer::{Monitor, Prepared, Preparer, Task, WorkerModels},
+    preparer::{Monitor, Prepared, Preparer, Task},
     probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
     recipe::Recipe,
     segment_output::{SegmentOutput, StagedSegments, WriteError},
     segment_writer::DENOISED_INFIX,
+    worker_models::WorkerModels,
 };
 
 /// Converts samples at 16 kHz to seconds.

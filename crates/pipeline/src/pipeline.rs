@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use prepare_audio_denoise::Denoiser;
 use prepare_audio_media::{AudioBlock, ChannelChoice, SegmentFileSettings, SegmentSpec};
 use prepare_audio_vad::{Chunk, Parameters, Segmenter};
 
@@ -14,11 +13,11 @@ use crate::{
     Denoising, StagedSegments, WriteError,
     channel_segmenter::{ChannelSegmenter, SegmentError},
     denoising::DenoisedChannel,
-    probability_source::ProbabilitySource,
     quality::{Quality, QualityMeter},
     sample_buffer::SampleBuffer,
     segment_writer::{FinishedSegment, SegmentFiles, SegmentWriter},
     source_buffer::SourceBuffer,
+    worker_models::ChannelModels,
 };
 
 /// Bytes of samples that are kept in memory for the detector's channels together, and as many for what segments are cut
@@ -36,13 +35,6 @@ pub(crate) struct SegmentationSettings {
     pub segmenter: Segmenter,
     /// How recordings are denoised; `None` for not at all.
     pub denoising: Option<Denoising>,
-}
-
-/// What computes one channel.
-pub(crate) struct ChannelModels<'a> {
-    pub source: ProbabilitySource<'a>,
-    /// Its denoiser, if the settings denoise.
-    pub denoiser: Option<&'a mut Denoiser>,
 }
 
 /// A recording that is being segmented.

@@ -2,26 +2,27 @@
 
 use std::{sync::Arc, time::Instant};
 
-use prepare_audio_denoise::{DenoiseError, Denoiser};
+use prepare_audio_denoise::Denoiser;
 use prepare_audio_media::{
     AudioError, AudioStream, ChannelChoice, Damage, DecodeOptions, DecoderChoice, MediaInput, OpenOptions,
     SegmentFileSettings, TrackChoice, find_ffmpeg, is_dual_mono,
 };
 use prepare_audio_types::{PackedProbabilities, Part, PreparedRecording, Segment, StageTimes, StoredRecording};
-use prepare_audio_vad::{Detector, Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
+use prepare_audio_vad::{Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
 
 use crate::{
     Denoising, InputLimits, PrepareError, Recipe, SegmentOutput, VadInput, WriteError,
     channel_segmenter::SegmentError,
     milliseconds,
     part_cut::{self, PartCut},
-    pipeline::{ChannelModels, Pipeline, SegmentationSettings, Segmented},
+    pipeline::{Pipeline, SegmentationSettings, Segmented},
     probability_codec,
-    probability_source::{ProbabilitySource, ProbabilitySources},
+    probability_source::ProbabilitySources,
     quality,
     resegment::resegment,
     seconds, source_facts,
     stored_probabilities::StoredAnalysis,
+    worker_models::{ChannelModels, WorkerModels},
 };
 
 /// Samples in a block for the detector: 4 s. It processes long blocks faster than short ones, and a block of this length is
@@ -30,9 +31,6 @@ const BLOCK_SAMPLES: usize = 4 * SAMPLE_RATE as usize;
 
 /// Recordings of at least this length, in seconds, are decoded, resampled and analysed on several threads.
 const LONG_RECORDING_S: f64 = 120.0;
-
-/// Detectors, and denoisers, that a worker keeps from one recording to the next: as many as most recordings have channels.
-const KEPT_CHANNELS: usize = 2;
 
 /// A recording of which one packet in so many fails is given to ffmpeg as well.
 const WORTH_A_SECOND_TRY: u64 = 20;
@@ -85,14 +83,6 @@ pub struct Prepared<T> {
     pub recording: PreparedRecording,
     /// The segments' files.
     pub staging: T,
-}
-
-/// The detectors and denoisers of a worker, which keeps them from one recording to the next. They are made as they are
-/// needed.
-#[derive(Debug, Default)]
-pub struct WorkerModels {
-    detectors: Vec<Detector>,
-    denoisers: Vec<Denoiser>,
 }
 
 /// Prepares recordings with one model, one set of parameters and one output.
@@ -227,8 +217,7 @@ impl<O: SegmentOutput> Preparer<O> {
         }
         let prepared = self.analyse(task, models, self.limits.decoder, monitor);
         let prepared = self.try_ffmpeg(task, prepared, models, monitor);
-        models.detectors.truncate(KEPT_CHANNELS);
-        models.denoisers.truncate(KEPT_CHANNELS);
+        models.shrink();
         prepared
     }
 
@@ -373,7 +362,8 @@ impl<O: SegmentOutput> Preparer<O> {
             {
                 let channels = block.analysis.len();
                 let sources = sources.open(channels).map_err(vad)?.ok_or(Interruption::OtherAudio)?;
-                let models = self.channel_models(sources, denoisers).map_err(denoise)?;
+                let models = ChannelModels::open(sources, self.settings.denoising.as_ref(), denoisers);
+                let models = models.map_err(denoise)?;
                 pipeline = Some(Pipeline::new(&self.settings, models, block, depth, staging));
             }
             if let Some(pipeline) = pipeline.as_mut().filter(|_| !block.is_empty()) {
@@ -411,20 +401,6 @@ impl<O: SegmentOutput> Preparer<O> {
             (windows, packed),
             started,
         ))
-    }
-
-    /// Adds a denoiser to the probability source of each channel, if recordings are denoised.
-    fn channel_models<'m>(
-        &self,
-        sources: Vec<ProbabilitySource<'m>>,
-        denoisers: &'m mut Vec<Denoiser>,
-    ) -> Result<Vec<ChannelModels<'m>>, DenoiseError> {
-        let mut denoisers = match &self.settings.denoising {
-            Some(denoising) => denoising.denoisers(denoisers, sources.len())?,
-            None => Vec::new(),
-        }
-        .into_iter();
-        Ok(sources.into_iter().map(|source| ChannelModels { source, denoiser: denoisers.next() }).collect())
     }
 
     /// Whether all channels are identical, so that analysing one of them is enough.

@@ -1,6 +1,6 @@
 //! `--denoise`: the second file of each segment, and everything that knows it.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command, thread::sleep, time::Duration};
 
 use hound::WavReader;
 use serde_json::Value;
@@ -233,6 +233,32 @@ fn verify_and_gc_know_both_files() {
     dir.run(&[&["fetch", "--quiet"], &DENOISE[..]].concat()).exits(0);
     assert_eq!(verified(0)[0]["summary"]["files"], count);
     assert_eq!(column(&dir.segments(&[]), "denoised_sha256"), column(&rows, "denoised_sha256"));
+}
+
+/// kill -9 at any time: the next run completes both files of every segment.
+#[test]
+fn killed_runs_lose_neither_file() {
+    let [dir, calm] = [TestDir::new(), TestDir::new()];
+    for dir in [&dir, &calm] {
+        dir.long_recordings("in", 5);
+        let names: Vec<String> = (0..5).map(|n| format!("recording {n:03}.wav")).collect();
+        dir.write("list.txt", names.join("\n"));
+    }
+    let fetch = ["fetch", "list.txt", "--audio-dir", "in", "--max-attempts", "100", "--workers", "2", "--quiet"];
+    let fetch = [&fetch[..], &DENOISE].concat();
+    for n in 1..=6 {
+        let mut run = dir.start(&fetch);
+        sleep(Duration::from_millis(200 * n));
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    for dir in [&dir, &calm] {
+        dir.run(&fetch).exits(0);
+        dir.run(&["gc", "--older-than", "0s", "--quiet"]).exits(0);
+        let verified = dir.run(&["verify", "--json"]).exits(0).json();
+        assert_eq!(verified["summary"]["files"], 2 * dir.segments(&[]).len());
+    }
+    assert!(dir.files("segments") == calm.files("segments"), "the files differ");
 }
 
 /// Formats that carry audio or its path take the denoised files; segments without one are counted.
