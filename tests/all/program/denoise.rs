@@ -351,3 +351,35 @@ fn an_onnx_model_denoises() {
         assert!((number(row, "denoised_snr_db") - number(row, "snr_db")).abs() < 0.1, "{row}");
     }
 }
+
+/// The metadata tell the rate, the frame and the delay. Both resamplers leave what is far below 8 kHz as it is.
+#[test]
+fn an_onnx_model_may_have_another_rate() {
+    let Some(onnx) = onnx() else { return };
+    let dir = TestDir::new();
+    dir.copy("speech/pauses.wav", "a.wav");
+    let mut command = dir.command(&["fetch", "a.wav", "--quiet", "--denoise", &model("halves_24k.onnx")]);
+    CommandOutput::from(command.env("ORT_DYLIB_PATH", &onnx.library).output().unwrap()).exits(0);
+    for row in dir.segments(&[]) {
+        let (raw, denoised) = (samples(&row["path"]), samples(&row["denoised_path"]));
+        let power = |samples: &[f64]| samples.iter().map(|sample| sample * sample).sum::<f64>();
+        let error: Vec<f64> =
+            raw.iter().zip(&denoised).map(|(raw, out)| 2.0 * f64::from(*out) - f64::from(*raw)).collect();
+        let raw: Vec<f64> = raw.into_iter().map(f64::from).collect();
+        assert!(power(&error) < 0.01 * power(&raw), "{row}");
+    }
+}
+
+#[test]
+fn a_model_that_fails_fails_the_recording() {
+    let Some(onnx) = onnx() else { return };
+    let dir = TestDir::new();
+    dir.copy("speech/pauses.wav", "a.wav");
+    let flags = ["--max-attempts", "1", "--json", "--denoise", &model("overflows.onnx")];
+    let mut command = dir.command(&[&["fetch", "a.wav"], &flags[..]].concat());
+    let output = CommandOutput::from(command.env("ORT_DYLIB_PATH", &onnx.library).output().unwrap()).exits(3);
+    assert_eq!(output.json()["errors"]["denoise_error"], 1);
+    let error = dir.query_row("SELECT error FROM recording")["error"].clone();
+    assert!(error.as_str().unwrap().contains("output has infinities or NaN"), "{error}");
+    assert!(dir.files("segments").is_empty());
+}
