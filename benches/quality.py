@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Measures the errors of snr_db and bandwidth_hz, for docs/quality.md. Needs numpy and ffmpeg.
+"""Measures the errors of snr_db and bandwidth_hz, and what denoising gains, for docs/quality.md. Needs numpy and ffmpeg.
 
     benches/quality.py target/release/prepare-audio [../shared/audio]
 
 Speech is mixed with white noise, babble (12 voices, half of them reversed) and mains hum at 0 to 30 dB, over the speech's
 active part. The true SNR of a segment is the power of the speech in its speech windows over that of the noise in the
 segment. Recorded speech has noise of its own: the power of its windows with a probability below 0.1. It is counted as noise.
+
+What denoising gains is told by the program's own figures, snr_db and denoised_snr_db, and by the scale-invariant
+signal-to-distortion ratio (SI-SDR) of both files against the speech before noise was added, for mixtures at 5 dB.
 """
 
 import json
@@ -23,6 +26,7 @@ RATE = 16_000
 WINDOW = 512
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 LEVELS = [0, 10, 20, 30]
+DENOISED_LEVEL = 5
 
 
 def load(path):
@@ -56,7 +60,7 @@ def hum(length):
     return sum(part * np.sin(2 * np.pi * 50 * k * time + k) for k, part in parts)
 
 
-def mixtures(speech, folder):
+def mixtures(speech, folder, levels):
     rng = np.random.default_rng(7)
     clean = {}
     for name, samples in speech.items():
@@ -69,7 +73,7 @@ def mixtures(speech, folder):
             "hum": hum(len(samples)),
         }
         for kind, noise in noises.items():
-            for level in LEVELS:
+            for level in levels:
                 scaled = noise / noise.std() * np.sqrt(active / 10 ** (level / 10))
                 gain = min(1, 0.9 / np.abs(samples + scaled).max())
                 path = folder / f"{name}_{kind}_{level}.wav"
@@ -78,14 +82,15 @@ def mixtures(speech, folder):
     return clean
 
 
-def rows(program, folder):
+def rows(program, folder, *options):
     database = folder / "queue.db"
-    command = [program, "fetch", "--no-audio", "--quiet", "--database", f"sqlite://{database}", folder]
+    options = options or ["--no-audio"]
+    command = [program, "fetch", "--quiet", "--database", f"sqlite://{database}", folder, *options]
     subprocess.run(command, check=True)
     with sqlite3.connect(database) as connection:
         sources = connection.execute(
             "SELECT r.source, p.windows, p.data, json_group_array(json_array(s.start_sample, s.end_sample, s.snr_db,"
-            " s.bandwidth_hz)) FROM recording r JOIN probabilities p ON p.recording_id = r.id"
+            " s.bandwidth_hz, s.denoised_snr_db, s.path, s.denoised_path)) FROM recording r JOIN probabilities p ON p.recording_id = r.id"
             " JOIN segment s ON s.recording_id = r.id GROUP BY r.id").fetchall()
     for source, windows, data, segments in sources:
         planes = np.frombuffer(zlib.decompress(data), "u1").reshape(4, windows)
@@ -95,7 +100,7 @@ def rows(program, folder):
 def snr_errors(program, speech):
     errors = {}
     with tempfile.TemporaryDirectory() as folder:
-        clean = mixtures(speech, Path(folder))
+        clean = mixtures(speech, Path(folder), LEVELS)
         found = list(rows(program, Path(folder)))
         own = {}
         for name, probabilities, _ in found:
@@ -107,7 +112,7 @@ def snr_errors(program, speech):
                 continue
             voice, noise, gain = clean[name]
             own_noise = own[name.split("_")[0]] * gain**2
-            for start, end, snr, _ in segments:
+            for start, end, snr, *_ in segments:
                 span = slice(start // WINDOW, min(-(-end // WINDOW), len(voice)))
                 spoken = probabilities[span][: len(voice[span])] >= 0.5
                 power = voice[span][spoken].mean() - own_noise
@@ -126,6 +131,34 @@ def snr_errors(program, speech):
                 mean = (found[:, 0] * found[:, 1]).sum() / found[:, 1].sum()
                 cells.append(f"{mean:+.1f} ({np.abs(found[:, 0]).max():.1f}; {len(found)})")
             print(f"| {name} | {kind} | " + " | ".join(cells) + " |")
+
+
+def si_sdr(speech, path):
+    """10 log10 of the power of the speech in a file over the power of all else."""
+    found = load(path)
+    target = (found @ speech) / (speech @ speech) * speech
+    return 10 * np.log10((target @ target) / ((found - target) @ (found - target)))
+
+
+def denoising(program, speech):
+    print(f"\n| speech | noise at {DENOISED_LEVEL} dB | `snr_db` | `denoised_snr_db` | gain | SI-SDR | denoised | gain |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        mixtures(speech, folder, [DENOISED_LEVEL])
+        found = rows(program, folder, "--denoise", "rnnoise", "--output", folder / "out")
+        for name, _, segments in sorted(found, key=lambda row: row[0]):
+            voice, noise, *_ = name.split("_")
+            if noise == "clean.wav":
+                continue
+            figures, lengths = [], []
+            for start, end, snr, _, denoised_snr, path, denoised in segments:
+                clean = speech[voice][start:end]
+                figures.append([snr, denoised_snr, si_sdr(clean, path), si_sdr(clean, denoised)])
+                lengths.append(end - start)
+            snr, denoised_snr, sdr, denoised_sdr = np.average(figures, axis=0, weights=lengths)
+            cells = [snr, denoised_snr, denoised_snr - snr, sdr, denoised_sdr, denoised_sdr - sdr]
+            print(f"| {voice} | {noise} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
 
 
 BANDWIDTHS = [
@@ -167,6 +200,7 @@ def main():
         speech["recorded"] = load(source)
         speech["broadcast"] = load(shared / "jfk_16k_mono.wav")
     snr_errors(program, speech)
+    denoising(program, speech)
     bandwidths(program, source)
 
 

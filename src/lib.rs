@@ -5,7 +5,7 @@
 //! recordings as other tools load them, [`report`] as a page to look at. [`pool`] is the bridge between tokio, which waits, and rayon, which computes.
 //!
 //! The parts that compute are separate crates, which are re-exported here: [`vad`] detects speech, [`media`] decodes and
-//! encodes, [`pipeline`] prepares one recording, and [`types`] holds the types that they share.
+//! encodes, [`denoise`] removes noise, [`pipeline`] prepares one recording, and [`types`] holds the types that they share.
 
 pub mod export;
 pub mod output;
@@ -21,6 +21,7 @@ pub mod web;
 #[cfg(feature = "fault-injection")]
 mod faults;
 
+pub use prepare_audio_denoise as denoise;
 pub use prepare_audio_media as media;
 pub use prepare_audio_pipeline as pipeline;
 pub use prepare_audio_types as types;

@@ -57,6 +57,7 @@ def samples_of(path):
 
 
 AUDIO = sorted(hashlib.sha256(samples_of(row["path"])).hexdigest() for row in ROWS)
+DENOISED = sorted(hashlib.sha256(samples_of(row["denoised_path"])).hexdigest() for row in ROWS)
 
 
 def equal(got, wanted, what):
@@ -78,9 +79,9 @@ def hashes(samples):
     return sorted(hashlib.sha256(pcm(each)).hexdigest() for each in samples)
 
 
-def lhotse_segments():
-    folder = WORK / "lhotse"
-    export("lhotse", to=folder)
+def lhotse_segments(audio="segments", wanted=AUDIO):
+    folder = WORK / f"lhotse-{audio}"
+    export("lhotse", "--audio", audio, to=folder)
     recordings = lhotse.load_manifest(folder / "recordings.jsonl.gz")
     supervisions = lhotse.load_manifest(folder / "supervisions.jsonl.gz")
     cuts = lhotse.load_manifest(folder / "cuts.jsonl.gz")
@@ -88,7 +89,11 @@ def lhotse_segments():
     lhotse.validate(cuts, read_data=True)
     equal(len(cuts), len(ROWS), "cuts")
     near(sum(cut.duration for cut in cuts), SECONDS, 1e-6 * len(ROWS), "seconds")
-    equal(hashes(cut.load_audio() for cut in cuts), AUDIO, "samples")
+    equal(hashes(cut.load_audio() for cut in cuts), wanted, "samples")
+
+
+def lhotse_denoised():
+    lhotse_segments("denoised", DENOISED)
 
 
 def lhotse_sources():
@@ -388,8 +393,8 @@ def split():
 
 
 CHECKS = [
-    lhotse_segments, lhotse_sources, nemo, kaldi, huggingface, huggingface_parquet, webdataset, rttm, uem, ctm_and_stm, textgrid, eaf, subtitles,
-    audacity, whisperx, tables, parquet, split,
+    lhotse_segments, lhotse_denoised, lhotse_sources, nemo, kaldi, huggingface, huggingface_parquet, webdataset, rttm, uem,
+    ctm_and_stm, textgrid, eaf, subtitles, audacity, whisperx, tables, parquet, split,
 ]  # fmt: skip
 
 for check in CHECKS:

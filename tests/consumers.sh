@@ -23,6 +23,7 @@ trap 'rm -rf "$work"' EXIT
         n=$((n + 1))
     done
 } >"$work/corpus.csv"
-"$program" fetch "$work/corpus.csv" fixtures/speech --quiet --database "sqlite://$work/queue.db" --output "$work/segments"
+"$program" fetch "$work/corpus.csv" fixtures/speech --denoise rnnoise --quiet \
+    --database "sqlite://$work/queue.db" --output "$work/segments"
 mkdir "$work/exports"
 HF_HUB_OFFLINE=1 "$venv/bin/python" -W ignore tests/consumers.py "$program" "$work/queue.db" "$work/exports"

@@ -10,7 +10,7 @@ macro_rules! features {
 
 const FEATURES: &[Feature] = features! {
     "metrics": "fetch --metrics, for Prometheus",
-    "onnx": "other VAD models, and CUDA, through ONNX Runtime",
+    "onnx": "other models for detection and denoising, and CUDA, through ONNX Runtime",
     "parquet": "export parquet and export huggingface-parquet",
     "postgres": "queues on a PostgreSQL server",
 };

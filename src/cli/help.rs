@@ -16,7 +16,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     ),
     (
         "Segments",
-        &["output", "channels", "format", "segment_rate", "merge_to", "no_audio"],
+        &["output", "channels", "format", "segment_rate", "merge_to", "denoise", "no_audio"],
         &["segment_channels", "opus_bitrate", "min_dbfs", "keep_probabilities"],
     ),
     (
@@ -31,6 +31,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
             "vad_speech_pad_start_ms",
             "vad_speech_pad_end_ms",
             "max_speech_cut",
+            "vad_on",
             "vad_model",
             "vad_engine",
             "device",

@@ -2,7 +2,7 @@
 //!
 //! The library's errors name the cause and no flags, because the library has none.
 
-use prepare_audio::{types::ErrorCode, vad::VadError};
+use prepare_audio::{denoise::DenoiseError, types::ErrorCode, vad::VadError};
 
 use super::features;
 
@@ -23,6 +23,16 @@ pub fn with_hint(error: &VadError) -> String {
     match for_model(error) {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
+    }
+}
+
+/// The message of a denoising model's error, with the hint if there is one.
+pub fn with_denoise_hint(error: &DenoiseError) -> String {
+    match error {
+        DenoiseError::Read { .. } => format!("{error}; --denoise takes rnnoise, or the path of an ONNX file"),
+        DenoiseError::OnnxNotCompiled { .. } => format!("{error}; {}", features::how_to_get("onnx")),
+        DenoiseError::Interface { .. } => format!("{error}; docs/denoise.md describes the interface"),
+        _ => error.to_string(),
     }
 }
 

@@ -25,6 +25,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use prepare_audio_types::Segment;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -49,6 +50,8 @@ const RATE: f64 = 16_000.0;
 pub enum AudioFiles {
     /// The segments' files.
     Segments,
+    /// The segments' files without noise.
+    Denoised,
     /// The sources, by offset and duration.
     Sources,
 }
@@ -113,6 +116,8 @@ pub enum Skipped {
     FileMissing,
     /// It was prepared without audio files, and the format needs them.
     NoFile,
+    /// It has no file without noise.
+    NotDenoised,
     /// Its path or name cannot be written in this format, as one with a line break.
     NotRepresentable,
     /// The format needs a transcript.
@@ -126,6 +131,7 @@ impl Skipped {
             Self::NotChosen => "not chosen",
             Self::FileMissing => "file missing",
             Self::NoFile => "prepared without files",
+            Self::NotDenoised => "prepared without denoised files; `fetch --denoise` writes them",
             Self::NotRepresentable => "name cannot be written in this format",
             Self::NoText => "no text in the metadata",
         }
@@ -220,6 +226,9 @@ impl Export {
         if let Some(group) = self.settings.group {
             recording.segments = group.join(recording.segments);
         }
+        if self.settings.audio == Some(AudioFiles::Denoised) {
+            recording.segments.iter_mut().for_each(take_denoised_file);
+        }
         self.drop_unusable(&mut recording);
         if recording.segments.is_empty() && !self.settings.format.takes_silent_recordings() {
             return Ok(());
@@ -256,6 +265,7 @@ impl Export {
                 source_problem
             } else {
                 match segment.path.as_deref() {
+                    None if audio == AudioFiles::Denoised => Some(Skipped::NotDenoised),
                     None => Some(Skipped::NoFile),
                     Some(path) => self.problem_of(path),
                 }
@@ -307,6 +317,14 @@ impl Export {
     }
 }
 
+/// Puts a segment's file without noise in the place of its file: the same span, mono at 16 kHz.
+fn take_denoised_file(segment: &mut Segment) {
+    segment.path = segment.denoised_path.take();
+    segment.sha256 = segment.denoised_sha256.take();
+    segment.bytes = segment.denoised_bytes.take();
+    (segment.sample_rate, segment.channels) = (None, None);
+}
+
 fn pretty(value: &Map<String, Value>) -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(value).unwrap_or_default(); // a map of JSON values is always JSON
     text.push(b'\n');
@@ -326,6 +344,9 @@ impl Settings {
         if self.audio == Some(AudioFiles::Sources) && !format.can_refer_to_sources() {
             return invalid(format!("{format} holds the segments' own files; it cannot refer to the sources"));
         }
+        if self.audio == Some(AudioFiles::Denoised) && !format.refers_to_audio() {
+            return invalid(format!("{format} refers to no audio files, so it has no use for --audio denoised"));
+        }
         if self.group.is_some() {
             if format.refers_to_audio() && !format.can_refer_to_sources() {
                 return invalid(format!(
@@ -333,7 +354,7 @@ impl Settings {
                      `prepare-audio resegment --merge-to` makes such segments with files"
                 ));
             }
-            if format.refers_to_audio() && self.audio.unwrap_or(format.audio()) == AudioFiles::Segments {
+            if format.refers_to_audio() && self.audio.unwrap_or(format.audio()) != AudioFiles::Sources {
                 return invalid("groups of segments have no files of their own: add --audio sources".into());
             }
         }

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::TEMPORARY;
 use prepare_audio_media::SegmentFormat;
+use prepare_audio_pipeline::DENOISED_INFIX;
 
 /// Longest part of a source's name that goes into a folder's name, in bytes: file systems allow 255.
 const MAX_STEM: usize = 80;
@@ -41,8 +42,11 @@ pub(super) fn is_folder(name: &str) -> bool {
 
 /// Whether this is how [`file()`] names files.
 pub(super) fn is_file(name: &str) -> bool {
-    let ours = |ending: &str| SegmentFormat::ALL.iter().any(|format| format.name() == ending);
-    let stem = name.rsplit_once('.').and_then(|(stem, ending)| ours(ending).then_some(stem));
+    let ours = |ending: &str| {
+        let format = ending.strip_prefix(DENOISED_INFIX).unwrap_or(ending);
+        SegmentFormat::ALL.iter().any(|ours| ours.name() == format)
+    };
+    let stem = name.split_once('.').and_then(|(stem, ending)| ours(ending).then_some(stem));
     let parts = stem.and_then(|stem| stem.split_once('-'));
     parts.is_some_and(|(index, hash)| index.len() >= 5 && index.bytes().all(|b| b.is_ascii_digit()) && is_hash(hash))
 }
@@ -152,6 +156,9 @@ mod tests {
             ("0000-0123456789ab.wav", false, false),
             ("00000-0123456789ab.flac", false, true),
             ("00000-0123456789ab.opus", false, true),
+            ("00000-0123456789ab.denoised.flac", false, true),
+            ("00000-0123456789ab.denoised.mp3", false, false),
+            ("00000-0123456789ab.denoised", false, false),
             ("00000-0123456789ab.mp3", false, false),
             ("00000-0123456789aB.wav", false, false),
             ("00000-0123456789ab.wav.txt", false, false),

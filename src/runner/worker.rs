@@ -7,9 +7,8 @@ use std::{
 };
 
 use prepare_audio_media::LocalFile;
-use prepare_audio_pipeline::{Monitor, PrepareError, Task};
+use prepare_audio_pipeline::{Monitor, PrepareError, Task, WorkerModels};
 use prepare_audio_types::Part;
-use prepare_audio_vad::Detector;
 use tokio::{
     sync::{Mutex, mpsc},
     task::{JoinSet, spawn_blocking},
@@ -37,12 +36,12 @@ pub(super) fn start(run: &Arc<Run>, queue: mpsc::Receiver<Assigned>, finisher: &
     for slot in 0..run.settings.workers {
         let (run, queue, finisher) = (Arc::clone(run), Arc::clone(&queue), Arc::clone(finisher));
         tasks.spawn(async move {
-            let mut detectors = Vec::new();
+            let mut models = WorkerModels::default();
             loop {
                 let Some(assigned) = queue.lock().await.recv().await else { break };
                 let span =
                     tracing::error_span!("recording", id = assigned.claim.key.id, source = assigned.claim.source);
-                prepare(&run, slot, assigned, &mut detectors, &finisher).instrument(span).await;
+                prepare(&run, slot, assigned, &mut models, &finisher).instrument(span).await;
             }
         });
     }
@@ -50,13 +49,7 @@ pub(super) fn start(run: &Arc<Run>, queue: mpsc::Receiver<Assigned>, finisher: &
 }
 
 /// Prepares one claimed recording on the pool and passes the result to the finisher.
-async fn prepare(
-    run: &Arc<Run>,
-    slot: usize,
-    assigned: Assigned,
-    detectors: &mut Vec<Detector>,
-    finisher: &Arc<Finisher>,
-) {
+async fn prepare(run: &Arc<Run>, slot: usize, assigned: Assigned, models: &mut WorkerModels, finisher: &Arc<Finisher>) {
     let Assigned { claim, stored, stop, permits } = assigned;
     let (path, part) = locate(&run.settings.audio_dir, &claim.source).await;
     let task = Task {
@@ -68,8 +61,8 @@ async fn prepare(
     };
     let (shared, span) = (Arc::clone(run), tracing::Span::current());
     let deadline = Arc::new(Deadline::start(run.settings.timeout));
-    // Detectors that are lost in a panic or with a thread are replaced with the next recording.
-    let mut own = std::mem::take(detectors);
+    // Models that are lost in a panic or with a thread are replaced with the next recording.
+    let mut own = std::mem::take(models);
     let (source, stop_flag) = (task.source.clone(), stop.clone());
     let monitor = SlotMonitor { run: shared, slot, source, stop: stop_flag, deadline: Arc::clone(&deadline) };
     let key = claim.key.clone();
@@ -85,7 +78,7 @@ async fn prepare(
     let attempt = tokio::select! {
         result = result => match result {
             Ok((prepared, own, its_mark)) => {
-                *detectors = own;
+                *models = own;
                 mark = its_mark;
                 Attempt::Completed(prepared.map(Box::new))
             }

@@ -55,6 +55,7 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0006_gaps.sql"
     "0007_status.sql"
     "0008_quality.sql"
+    "0009_denoised.sql"
 );
 
 #[cfg(feature = "postgres")]
@@ -67,6 +68,7 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0006_gaps.sql"
     "0007_status.sql"
     "0008_quality.sql"
+    "0009_denoised.sql"
 );
 
 /// The migrations of an SQLite file. The transaction that applies them has to have the write lock.

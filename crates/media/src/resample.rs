@@ -81,8 +81,17 @@ impl Resampler {
     /// [`ResamplerError`].
     pub fn finish(&mut self, out: &mut Vec<f32>) -> Result<(), ResamplerError> {
         let missing = resampled_len(self.frames_in, self.from, self.to).saturating_sub(self.samples_out) as usize;
+        self.converter.as_mut().map_or(Ok(()), |converter| converter.finish(missing, out))?;
+        self.reset();
+        Ok(())
+    }
+
+    /// Discards what was not finished. The next `push` begins a new recording.
+    pub fn reset(&mut self) {
         (self.frames_in, self.samples_out) = (0, 0);
-        self.converter.as_mut().map_or(Ok(()), |converter| converter.finish(missing, out))
+        if let Some(converter) = &mut self.converter {
+            converter.reset();
+        }
     }
 }
 
@@ -112,10 +121,13 @@ impl Converter {
             missing -= self.process(0, rest, missing, out)?;
             rest = 0;
         }
+        Ok(())
+    }
+
+    fn reset(&mut self) {
         self.pending.clear();
         self.fft.reset();
         self.to_drop = self.fft.output_delay();
-        Ok(())
     }
 
     /// Resamples `len` pending samples from `start` on, padded with silence to a block. Appends at most `limit` of the

@@ -1,10 +1,12 @@
 //! Finds the segments of one channel, or of the mix of all channels.
 
+use prepare_audio_denoise::DenoiseError;
 use prepare_audio_media::to_pcm16;
 use prepare_audio_vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment, VadError};
 
 use crate::{
     WriteError,
+    denoising::{DenoisedChannel, VadInput},
     probability_source::ProbabilitySource,
     quality::{Level, Surroundings, WindowPowers},
     sample_buffer::SampleBuffer,
@@ -25,6 +27,9 @@ pub(crate) struct ChannelSegmenter<'a> {
     buffer: SampleBuffer<i16>,
     /// The powers of the same windows as `probabilities`.
     powers: WindowPowers,
+    /// The channel without its noise, if that is wanted.
+    denoised: Option<DenoisedChannel<'a>>,
+    vad_input: VadInput,
     /// The samples of one block, 16 bits.
     block: Vec<i16>,
     /// Samples received so far.
@@ -36,6 +41,8 @@ pub(crate) struct ChannelSegmenter<'a> {
 pub(crate) enum SegmentError {
     #[error(transparent)]
     Detect(#[from] VadError),
+    #[error(transparent)]
+    Denoise(#[from] DenoiseError),
     #[error(transparent)]
     Write(#[from] WriteError),
 }
@@ -57,9 +64,17 @@ impl<'a> ChannelSegmenter<'a> {
             chunks: Vec::new(),
             buffer,
             powers: WindowPowers::default(),
+            denoised: None,
+            vad_input: VadInput::Raw,
             block: Vec::new(),
             samples: 0,
         }
+    }
+
+    /// Denoises the channel as well. The detector hears `vad_input`.
+    pub fn with_denoised(mut self, denoised: DenoisedChannel<'a>, vad_input: VadInput) -> Self {
+        (self.denoised, self.vad_input) = (Some(denoised), vad_input);
+        self
     }
 
     /// Processes the next samples; returns the chunks that are decided by them.
@@ -69,8 +84,15 @@ impl<'a> ChannelSegmenter<'a> {
         self.block.extend(pcm.iter().copied().map(to_pcm16));
         self.powers.push(&self.block);
         self.buffer.push(self.block.iter().copied()).map_err(WriteError::from)?;
+        let heard = match &mut self.denoised {
+            None => pcm,
+            Some(denoised) => {
+                let denoised = denoised.push(pcm)?;
+                if self.vad_input == VadInput::Denoised { denoised } else { pcm }
+            }
+        };
         let known = self.probabilities.len();
-        self.source.push(pcm, &mut self.probabilities)?;
+        self.source.push(heard, &mut self.probabilities)?;
         self.segment(known);
         self.merge()?;
         self.merger.advance(self.segmenter.needed_from(), &mut self.chunks);
@@ -81,6 +103,12 @@ impl<'a> ChannelSegmenter<'a> {
     /// other audio.
     pub fn finish(&mut self) -> Result<Option<Vec<Chunk>>, SegmentError> {
         let known = self.probabilities.len();
+        if let Some(denoised) = &mut self.denoised {
+            let rest = denoised.finish()?;
+            if self.vad_input == VadInput::Denoised {
+                self.source.push(rest, &mut self.probabilities)?;
+            }
+        }
         if !self.source.finish(&mut self.probabilities)? {
             return Ok(None);
         }
@@ -102,6 +130,11 @@ impl<'a> ChannelSegmenter<'a> {
         &self.buffer
     }
 
+    /// The channel without its noise, if that is wanted.
+    pub fn denoised(&self) -> Option<&DenoisedChannel<'a>> {
+        self.denoised.as_ref()
+    }
+
     /// Samples received so far, at 16 kHz.
     pub fn samples(&self) -> u64 {
         self.samples
@@ -117,14 +150,24 @@ impl<'a> ChannelSegmenter<'a> {
         Surroundings::new(&self.powers, &self.probabilities)
     }
 
+    /// The same windows of the denoised channel.
+    pub fn denoised_surroundings(&self) -> Option<Surroundings<'_>> {
+        Some(Surroundings::new(self.denoised.as_ref()?.powers(), &self.probabilities))
+    }
+
     /// No later chunk begins before this sample.
     pub fn needed_from(&self) -> u64 {
         self.merger.needed_from(self.segmenter.needed_from())
     }
 
-    /// Discards the samples that no later chunk needs.
-    pub fn discard_unneeded(&mut self) {
-        self.buffer.discard_before(self.needed_from());
+    /// Discards the samples that no later chunk needs, nor a chunk that waits from sample `waiting` on.
+    pub fn discard_unneeded(&mut self, waiting: Option<u64>) {
+        let needed = self.needed_from();
+        let needed = waiting.map_or(needed, |waiting| waiting.min(needed));
+        self.buffer.discard_before(needed);
+        if let Some(denoised) = &mut self.denoised {
+            denoised.discard_before(needed);
+        }
     }
 
     /// Segments the probabilities from index `known` on.

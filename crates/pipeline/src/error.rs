@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use prepare_audio_denoise::DenoiseError;
 use prepare_audio_media::AudioError;
 use prepare_audio_types::{ErrorCode, Retry};
 use prepare_audio_vad::VadError;
@@ -26,6 +27,14 @@ pub enum PrepareError {
         input: String,
         /// What ONNX Runtime reported.
         error: VadError,
+    },
+    /// The denoising model failed, which only ONNX Runtime can.
+    #[error("{input}: {error}")]
+    Denoise {
+        /// The recording's file, as its input names it.
+        input: String,
+        /// What the model reported.
+        error: DenoiseError,
     },
     /// The segments could not be written.
     #[error("cannot write segments to {}: {error}", folder.display())]
@@ -57,6 +66,7 @@ impl PrepareError {
         Some(match self {
             Self::Audio { error, .. } => error.code(),
             Self::Vad { .. } => ErrorCode::VadError,
+            Self::Denoise { .. } => ErrorCode::DenoiseError,
             Self::Write { error: WriteError::Unsafe(_), .. } => ErrorCode::UnsafeOutput,
             Self::Write { error: WriteError::Unsupported(_), .. } => ErrorCode::UnsupportedSegment,
             Self::Write { error, .. } if error.is_out_of_space() => ErrorCode::DiskFull,
@@ -71,6 +81,7 @@ impl PrepareError {
         match self {
             // A model that ONNX Runtime refuses stays refused.
             Self::Vad { error, .. } => error.is_retryable(),
+            Self::Denoise { error, .. } => error.is_retryable(),
             _ => self.code().is_none_or(|code| code.retry() != Retry::Never),
         }
     }

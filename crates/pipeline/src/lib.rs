@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! prepare_audio_media::AudioStream      blocks of samples, at 16 kHz and as segments are cut from them
+//!   -> denoising                        the same samples without their noise, if that is wanted
 //!   -> probability_source               one probability a window: computed, or stored by an earlier preparation
 //!   -> channel_segmenter                segments of one channel, or of the mix
 //!   -> pipeline                         all channels of one recording, and the samples that open segments need
@@ -15,6 +16,7 @@
 //! ```
 
 mod channel_segmenter;
+mod denoising;
 mod error;
 mod input_limits;
 mod part_cut;
@@ -31,18 +33,22 @@ mod segment_writer;
 mod source_buffer;
 mod source_facts;
 mod stored_probabilities;
+mod worker_models;
 
 use std::time::Duration;
 
 use prepare_audio_vad::SAMPLE_RATE;
 
 pub use self::{
+    denoising::{Denoising, VadInput},
     error::PrepareError,
     input_limits::InputLimits,
     preparer::{Monitor, Prepared, Preparer, Task},
     probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
     recipe::Recipe,
     segment_output::{SegmentOutput, StagedSegments, WriteError},
+    segment_writer::DENOISED_INFIX,
+    worker_models::WorkerModels,
 };
 
 /// Converts samples at 16 kHz to seconds.

@@ -10,13 +10,14 @@ use prepare_audio_media::{AudioBlock, ChannelChoice, SegmentFileSettings, Segmen
 use prepare_audio_vad::{Chunk, Parameters, Segmenter};
 
 use crate::{
-    StagedSegments, WriteError,
+    Denoising, StagedSegments, WriteError,
     channel_segmenter::{ChannelSegmenter, SegmentError},
-    probability_source::ProbabilitySource,
+    denoising::DenoisedChannel,
     quality::{Quality, QualityMeter},
     sample_buffer::SampleBuffer,
-    segment_writer::{FinishedSegment, SegmentWriter},
+    segment_writer::{FinishedSegment, SegmentFiles, SegmentWriter},
     source_buffer::SourceBuffer,
+    worker_models::ChannelModels,
 };
 
 /// Bytes of samples that are kept in memory for the detector's channels together, and as many for what segments are cut
@@ -32,6 +33,8 @@ pub(crate) struct SegmentationSettings {
     pub files: Option<SegmentFileSettings>,
     pub parameters: Parameters,
     pub segmenter: Segmenter,
+    /// How recordings are denoised; `None` for not at all.
+    pub denoising: Option<Denoising>,
 }
 
 /// A recording that is being segmented.
@@ -42,12 +45,26 @@ pub(crate) struct Pipeline<'a, T> {
     /// What segments are cut from: one buffer for each segmenter, or one for all. Empty where segments are cut from what
     /// the detector received.
     source_buffers: Vec<SourceBuffer>,
-    /// Decided segments, with the index of their segmenter, whose frames are not in the source buffer yet: each resampler
-    /// has its own delay.
-    waiting: VecDeque<(usize, FinishedSegment)>,
+    /// Decided segments whose frames or denoised samples have not come yet: resamplers and denoisers have delays of their
+    /// own.
+    waiting: VecDeque<Waiting>,
     writer: SegmentWriter<T>,
     meter: QualityMeter,
     vad_time: Duration,
+}
+
+/// A decided segment, and those of its files that are written.
+struct Waiting {
+    /// The index of its segmenter.
+    index: usize,
+    finished: FinishedSegment,
+    files: SegmentFiles,
+}
+
+impl Waiting {
+    fn span(&self) -> (u64, u64) {
+        (self.finished.chunk.speech.start, self.finished.chunk.speech.end)
+    }
 }
 
 /// A recording that was segmented to its end.
@@ -61,26 +78,32 @@ pub(crate) struct Segmented<T> {
 }
 
 impl<'a, T: StagedSegments> Pipeline<'a, T> {
-    /// Begins a recording with a probability source for each channel of `first`, its first block. `depth` is the number of
-    /// bits of the source's samples, if it is known.
+    /// Begins a recording with the models for each channel of `first`, its first block. `depth` is the number of bits of the
+    /// source's samples, if it is known.
     pub fn new(
         settings: &SegmentationSettings,
-        sources: Vec<ProbabilitySource<'a>>,
+        models: Vec<ChannelModels<'a>>,
         first: &AudioBlock,
         depth: Option<u32>,
         staging: T,
     ) -> Self {
         let folder = staging.scratch_folder().to_owned();
-        let SegmentationSettings { channels, files, parameters, segmenter } = settings;
-        let bytes = IN_MEMORY / sources.len().max(1);
-        let new_segmenter = |source| {
-            let buffer = SampleBuffer::new(folder.clone(), bytes);
-            ChannelSegmenter::new(source, segmenter.clone(), parameters, buffer)
+        let SegmentationSettings { channels, files, parameters, segmenter, denoising } = settings;
+        let bytes = IN_MEMORY / models.len().max(1);
+        let new_segmenter = |ChannelModels { source, denoiser }| {
+            let buffer = || SampleBuffer::new(folder.clone(), bytes);
+            let channel = ChannelSegmenter::new(source, segmenter.clone(), parameters, buffer());
+            match denoiser.zip(denoising.as_ref()) {
+                None => channel,
+                Some((denoiser, Denoising { vad_input, .. })) => {
+                    channel.with_denoised(DenoisedChannel::new(denoiser, buffer()), *vad_input)
+                }
+            }
         };
         Self {
             channels: *channels,
             files: *files,
-            segmenters: sources.into_iter().map(new_segmenter).collect(),
+            segmenters: models.into_iter().map(new_segmenter).collect(),
             source_buffers: files.map_or(Vec::new(), |files| source_buffers(&files, first, depth, &folder)),
             waiting: VecDeque::new(),
             writer: SegmentWriter::new(staging, parameters.merge_to_s.is_some()),
@@ -122,7 +145,8 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
         }
         self.write_waiting(true)?;
         for (index, segmenter) in self.segmenters.iter().enumerate() {
-            self.writer.measure(self.channels.number(index), &segmenter.surroundings());
+            let (raw, denoised) = (segmenter.surroundings(), segmenter.denoised_surroundings());
+            self.writer.measure(self.channels.number(index), &raw, denoised.as_ref());
         }
         Ok(Some(Segmented { samples, writer: self.writer, probabilities, vad_time: self.vad_time }))
     }
@@ -136,7 +160,7 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
         Ok(())
     }
 
-    /// Writes a decided segment, or lets it wait for its frames.
+    /// Measures a decided segment, takes over its files if they were written before, and lets it wait for its frames.
     fn finish_segment(&mut self, index: usize, chunk: Chunk) -> Result<(), WriteError> {
         let channel = self.channels.number(index);
         let (start, end) = (chunk.speech.start, chunk.speech.end);
@@ -146,45 +170,67 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
             Some(quality) => quality,
             None => self.meter.measure(end - start, buffer.read(start, end))?,
         };
-        let finished = FinishedSegment { chunk, channel, quality };
-        if let (Some(stored), Some(files)) = (stored, self.files)
-            && self.writer.reuse(&finished, stored, files.format.name())?
-        {
-            return Ok(());
-        }
-        match self.files {
-            None => self.writer.add_row(&finished),
-            Some(files) if self.source_buffers.is_empty() => {
-                let spec = SegmentSpec::analysis(files.format, files.opus_bitrate);
-                self.writer.write(&finished, &spec, end - start, buffer.read(start, end))?;
+        let finished = FinishedSegment { chunk, channel, quality, denoised_snr_db: None };
+        let files = match (stored, self.files) {
+            (Some(stored), Some(files)) => self.writer.reuse(&finished, stored, files.format)?,
+            _ => SegmentFiles::default(),
+        };
+        self.waiting.push_back(Waiting { index, finished, files });
+        Ok(())
+    }
+
+    /// Writes what the waiting segments lack and has arrived; at the end of the recording all of it.
+    fn write_waiting(&mut self, all: bool) -> Result<(), WriteError> {
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            if self.write_missing(&mut waiting, all)? {
+                self.writer.add(&waiting.finished, waiting.files);
+            } else {
+                self.waiting.push_back(waiting);
             }
-            Some(_) => self.waiting.push_back((index, finished)),
         }
         Ok(())
     }
 
-    /// Writes the waiting segments whose frames have arrived; at the end of the recording all of them.
-    fn write_waiting(&mut self, all: bool) -> Result<(), WriteError> {
-        for (index, finished) in std::mem::take(&mut self.waiting) {
-            let buffer = &self.source_buffers[index.min(self.source_buffers.len() - 1)];
-            let (start, end) = (finished.chunk.speech.start, finished.chunk.speech.end);
-            if !all && !buffer.reaches(end) {
-                self.waiting.push_back((index, finished));
-                continue;
-            }
-            let (frames, blocks) = buffer.read(start, end);
-            self.writer.write(&finished, buffer.spec(), frames, blocks)?;
+    /// Writes the files of a segment that are missing and whose frames have arrived. Returns whether none is missing.
+    fn write_missing(&mut self, waiting: &mut Waiting, all: bool) -> Result<bool, WriteError> {
+        let Some(files) = self.files else { return Ok(true) };
+        let (start, end) = waiting.span();
+        let analysis = SegmentSpec::analysis(files.format, files.opus_bitrate);
+        let segmenter = &self.segmenters[waiting.index];
+        let source = self.source_buffers.get(waiting.index).or(self.source_buffers.last());
+        let mut is_complete = true;
+        if waiting.files.raw.is_none() {
+            waiting.files.raw = match source {
+                None => Some(self.writer.write(&analysis, end - start, segmenter.buffer().read(start, end))?),
+                Some(buffer) if all || buffer.reaches(end) => {
+                    let (frames, blocks) = buffer.read(start, end);
+                    Some(self.writer.write(buffer.spec(), frames, blocks)?)
+                }
+                Some(_) => None,
+            };
+            is_complete = waiting.files.raw.is_some();
         }
-        Ok(())
+        if let Some(denoised) = segmenter.denoised().filter(|_| waiting.files.denoised.is_none()) {
+            if denoised.reaches(end) {
+                let blocks = denoised.buffer().read(start, end);
+                waiting.files.denoised = Some(self.writer.write(&analysis, end - start, blocks)?);
+            } else {
+                is_complete = false;
+            }
+        }
+        Ok(is_complete)
     }
 
     /// Discards the samples and frames that no segment needs any more.
     fn discard_unneeded(&mut self) {
-        self.segmenters.iter_mut().for_each(ChannelSegmenter::discard_unneeded);
+        let waiting = |index| self.waiting.iter().filter(move |waiting| waiting.index == index);
+        for (index, segmenter) in self.segmenters.iter_mut().enumerate() {
+            segmenter.discard_unneeded(waiting(index).map(|waiting| waiting.span().0).min());
+        }
         let last = self.source_buffers.len().saturating_sub(1);
         for (n, buffer) in self.source_buffers.iter_mut().enumerate() {
             let open = self.segmenters.iter().enumerate().map(|(index, segmenter)| (index, segmenter.needed_from()));
-            let waiting = self.waiting.iter().map(|(index, finished)| (*index, finished.chunk.speech.start));
+            let waiting = self.waiting.iter().map(|waiting| (waiting.index, waiting.span().0));
             let needed = open.chain(waiting).filter(|(index, _)| (*index).min(last) == n).map(|(_, from)| from).min();
             if let Some(needed) = needed {
                 buffer.discard_before(needed);

@@ -2,15 +2,16 @@
 
 use std::{sync::Arc, time::Instant};
 
+use prepare_audio_denoise::Denoiser;
 use prepare_audio_media::{
     AudioError, AudioStream, ChannelChoice, Damage, DecodeOptions, DecoderChoice, MediaInput, OpenOptions,
     SegmentFileSettings, TrackChoice, find_ffmpeg, is_dual_mono,
 };
 use prepare_audio_types::{PackedProbabilities, Part, PreparedRecording, Segment, StageTimes, StoredRecording};
-use prepare_audio_vad::{Detector, Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
+use prepare_audio_vad::{Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
 
 use crate::{
-    InputLimits, PrepareError, Recipe, SegmentOutput, WriteError,
+    Denoising, InputLimits, PrepareError, Recipe, SegmentOutput, VadInput, WriteError,
     channel_segmenter::SegmentError,
     milliseconds,
     part_cut::{self, PartCut},
@@ -21,6 +22,7 @@ use crate::{
     resegment::resegment,
     seconds, source_facts,
     stored_probabilities::StoredAnalysis,
+    worker_models::{ChannelModels, WorkerModels},
 };
 
 /// Samples in a block for the detector: 4 s. It processes long blocks faster than short ones, and a block of this length is
@@ -29,9 +31,6 @@ const BLOCK_SAMPLES: usize = 4 * SAMPLE_RATE as usize;
 
 /// Recordings of at least this length, in seconds, are decoded, resampled and analysed on several threads.
 const LONG_RECORDING_S: f64 = 120.0;
-
-/// Detectors that a worker keeps from one recording to the next: as many as most recordings have channels.
-const KEPT_DETECTORS: usize = 2;
 
 /// A recording of which one packet in so many fails is given to ffmpeg as well.
 const WORTH_A_SECOND_TRY: u64 = 20;
@@ -106,8 +105,14 @@ impl<O: SegmentOutput> Preparer<O> {
         let (channels, files) = (ChannelChoice::default(), Some(SegmentFileSettings::default()));
         let segmenter = Segmenter::new(parameters, engine.spec())?;
         Ok(Self {
-            recipe: Recipe::new(&engine, parameters, channels, &InputLimits::default(), files.as_ref()),
-            settings: SegmentationSettings { channels, files, parameters: parameters.clone(), segmenter },
+            recipe: Recipe::new(&engine, parameters, channels, &InputLimits::default(), files.as_ref(), None),
+            settings: SegmentationSettings {
+                channels,
+                files,
+                parameters: parameters.clone(),
+                segmenter,
+                denoising: None,
+            },
             engine,
             output,
             stores_probabilities: true,
@@ -119,6 +124,13 @@ impl<O: SegmentOutput> Preparer<O> {
     /// Sets which channels are analysed and how segments are written. Without `files` there are rows alone.
     pub fn with_segments(mut self, channels: ChannelChoice, files: Option<SegmentFileSettings>) -> Self {
         (self.settings.channels, self.settings.files) = (channels, files);
+        self.recipe = self.new_recipe();
+        self
+    }
+
+    /// Sets how recordings are denoised; `None` for not at all.
+    pub fn with_denoising(mut self, denoising: Option<Denoising>) -> Self {
+        self.settings.denoising = denoising;
         self.recipe = self.new_recipe();
         self
     }
@@ -140,8 +152,8 @@ impl<O: SegmentOutput> Preparer<O> {
         self
     }
 
-    /// Identity of what computes the probabilities: the model's SHA-256, the channels where they are not mixed, and the audio
-    /// track where one was chosen.
+    /// Identity of what computes the probabilities: the model's SHA-256, the channels where they are not mixed, the audio
+    /// track where one was chosen, and what removed the noise where the detector heard that.
     pub fn model_key(&self) -> String {
         let mut key = self.engine.sha256().to_owned();
         if self.settings.channels != ChannelChoice::Mix {
@@ -153,12 +165,15 @@ impl<O: SegmentOutput> Preparer<O> {
         if let Some(raw) = self.limits.raw {
             key += &format!("/raw {raw}");
         }
+        if let Some(Denoising { model, vad_input: VadInput::Denoised }) = &self.settings.denoising {
+            key += &format!("/denoised {}", model.sha256());
+        }
         key
     }
 
     fn new_recipe(&self) -> Recipe {
-        let SegmentationSettings { parameters, channels, files, .. } = &self.settings;
-        Recipe::new(&self.engine, parameters, *channels, &self.limits, files.as_ref())
+        let SegmentationSettings { parameters, channels, files, denoising, .. } = &self.settings;
+        Recipe::new(&self.engine, parameters, *channels, &self.limits, files.as_ref(), denoising.as_ref())
     }
 
     /// Identity of model and parameters.
@@ -172,16 +187,14 @@ impl<O: SegmentOutput> Preparer<O> {
     }
 
     /// Decodes, resamples, analyses, segments and writes one recording. Stored probabilities are used where the task has
-    /// some and they belong to this audio.
-    ///
-    /// `detectors` are the worker's own, kept from one recording to the next. They are made as they are needed.
+    /// some and they belong to this audio. `models` are the worker's own.
     ///
     /// # Errors
     /// [`PrepareError`]. No file of the claim is left then.
     pub fn prepare(
         &self,
         task: &Task,
-        detectors: &mut Vec<Detector>,
+        models: &mut WorkerModels,
         monitor: &dyn Monitor,
     ) -> Result<Prepared<O::Staging>, PrepareError> {
         if let Some(stored) = self.stored_analysis(task) {
@@ -192,7 +205,8 @@ impl<O: SegmentOutput> Preparer<O> {
             }
             let by_ffmpeg = self.limits.decoder == DecoderChoice::Auto && stored.recording.codec.starts_with(BY_FFMPEG);
             let decoder = if by_ffmpeg { DecoderChoice::Ffmpeg } else { self.limits.decoder };
-            match self.process(task, ProbabilitySources::Stored(&stored), decoder, monitor) {
+            let sources = ProbabilitySources::Stored(&stored);
+            match self.process(task, sources, &mut models.denoisers, decoder, monitor) {
                 Err(Interruption::OtherAudio) => {
                     tracing::warn!("the audio has changed since its probabilities were stored; it is analysed again");
                 }
@@ -201,9 +215,9 @@ impl<O: SegmentOutput> Preparer<O> {
                 Ok(prepared) => return Ok(prepared),
             }
         }
-        let prepared = self.analyse(task, detectors, self.limits.decoder, monitor);
-        let prepared = self.try_ffmpeg(task, prepared, detectors, monitor);
-        detectors.truncate(KEPT_DETECTORS);
+        let prepared = self.analyse(task, models, self.limits.decoder, monitor);
+        let prepared = self.try_ffmpeg(task, prepared, models, monitor);
+        models.shrink();
         prepared
     }
 
@@ -211,12 +225,12 @@ impl<O: SegmentOutput> Preparer<O> {
     fn analyse(
         &self,
         task: &Task,
-        detectors: &mut Vec<Detector>,
+        WorkerModels { detectors, denoisers }: &mut WorkerModels,
         decoder: DecoderChoice,
         monitor: &dyn Monitor,
     ) -> Result<Prepared<O::Staging>, PrepareError> {
         let sources = ProbabilitySources::Computed(&self.engine, detectors);
-        self.process(task, sources, decoder, monitor).map_err(|interruption| match interruption {
+        self.process(task, sources, denoisers, decoder, monitor).map_err(|interruption| match interruption {
             Interruption::Failed(error) => error,
             // Neither can happen: detectors take any audio, and the end of a part is no error.
             Interruption::OtherAudio | Interruption::EndOfPart => PrepareError::Stopped,
@@ -228,7 +242,7 @@ impl<O: SegmentOutput> Preparer<O> {
         &self,
         task: &Task,
         first: Result<Prepared<O::Staging>, PrepareError>,
-        detectors: &mut Vec<Detector>,
+        models: &mut WorkerModels,
         monitor: &dyn Monitor,
     ) -> Result<Prepared<O::Staging>, PrepareError> {
         let decoded_s = match &first {
@@ -251,7 +265,7 @@ impl<O: SegmentOutput> Preparer<O> {
             "ffmpeg decodes {by_ffmpeg:.1} s of this damaged recording, the built-in decoder {decoded_s:.1} s"
         );
         drop(first); // with its files, whose names are needed
-        self.analyse(task, detectors, DecoderChoice::Ffmpeg, monitor)
+        self.analyse(task, models, DecoderChoice::Ffmpeg, monitor)
     }
 
     /// What an earlier preparation of the task's recording stored. Without it, or where it cannot be read, the recording
@@ -303,6 +317,7 @@ impl<O: SegmentOutput> Preparer<O> {
         &self,
         task: &Task,
         sources: ProbabilitySources,
+        denoisers: &mut Vec<Denoiser>,
         decoder: DecoderChoice,
         monitor: &dyn Monitor,
     ) -> Result<Prepared<O::Staging>, Interruption> {
@@ -310,8 +325,11 @@ impl<O: SegmentOutput> Preparer<O> {
         let audio = |error| Interruption::Failed(PrepareError::Audio { input: task.input.name().into_owned(), error });
         let vad = |error| Interruption::Failed(PrepareError::Vad { input: task.input.name().into_owned(), error });
         let write = |error| Interruption::Failed(self.write_error(task, error));
+        let denoise =
+            |error| Interruption::Failed(PrepareError::Denoise { input: task.input.name().into_owned(), error });
         let segment = |error| match error {
             SegmentError::Detect(error) => vad(error),
+            SegmentError::Denoise(error) => denoise(error),
             SegmentError::Write(error) => write(error),
         };
 
@@ -330,7 +348,7 @@ impl<O: SegmentOutput> Preparer<O> {
             stream.assume_dual_mono();
         }
         let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(write)?;
-        let (mut beginning, mut pipeline) = (Some((sources, staging)), None);
+        let (mut beginning, mut pipeline) = (Some((sources, denoisers, staging)), None);
         let parallel = self.parallel && stream.declared_seconds().is_none_or(|length| length >= LONG_RECORDING_S);
         let mut cut = task.part.map(PartCut::new);
         let outcome = stream.for_each_block(BLOCK_SAMPLES, parallel, audio, |block| {
@@ -340,10 +358,13 @@ impl<O: SegmentOutput> Preparer<O> {
             };
             // A child process may send nothing for a while, before the first samples too.
             if !block.analysis.is_empty()
-                && let Some((sources, staging)) = beginning.take()
+                && let Some((sources, denoisers, staging)) = beginning.take()
             {
-                let sources = sources.open(block.analysis.len()).map_err(vad)?.ok_or(Interruption::OtherAudio)?;
-                pipeline = Some(Pipeline::new(&self.settings, sources, block, depth, staging));
+                let channels = block.analysis.len();
+                let sources = sources.open(channels).map_err(vad)?.ok_or(Interruption::OtherAudio)?;
+                let models = ChannelModels::open(sources, self.settings.denoising.as_ref(), denoisers);
+                let models = models.map_err(denoise)?;
+                pipeline = Some(Pipeline::new(&self.settings, models, block, depth, staging));
             }
             if let Some(pipeline) = pipeline.as_mut().filter(|_| !block.is_empty()) {
                 pipeline.push(block).map_err(segment)?;

@@ -5,7 +5,7 @@ use prepare_audio_vad::{Engine, Parameters};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::InputLimits;
+use crate::{Denoising, InputLimits, VadInput};
 
 /// Model and parameters. A source is prepared once for each recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ impl Recipe {
         channels: ChannelChoice,
         limits: &InputLimits,
         files: Option<&SegmentFileSettings>,
+        denoising: Option<&Denoising>,
     ) -> Self {
         let mut text = json!({
             "model_sha256": engine.sha256(),
@@ -41,6 +42,12 @@ impl Recipe {
         if let Some(raw) = limits.raw {
             text["raw"] = json!(raw.to_string());
         }
+        if let Some(Denoising { model, vad_input }) = denoising {
+            text["denoise"] = json!({ "model": model.kind(), "sha256": model.sha256() });
+            if *vad_input == VadInput::Denoised {
+                text["vad_on"] = json!("denoised");
+            }
+        }
         let text = text.to_string();
         let id = hex::encode(&Sha256::digest(&text)[..8]);
         Self { id, text }
@@ -50,6 +57,15 @@ impl Recipe {
     pub fn writes_equal_files(&self, text: &str) -> bool {
         let segments = |text: &str| serde_json::from_str::<Value>(text).ok().map(|recipe| recipe["segments"].clone());
         segments(text).is_some_and(|theirs| Some(theirs) == segments(&self.text))
+    }
+
+    /// Whether both recipes denoise, by the same model.
+    pub fn denoises_equally(&self, text: &str) -> bool {
+        let model = |text: &str| {
+            let recipe = serde_json::from_str::<Value>(text).ok()?;
+            recipe["denoise"]["sha256"].as_str().map(str::to_owned)
+        };
+        model(&self.text).is_some_and(|own| model(text) == Some(own))
     }
 }
 
@@ -75,11 +91,19 @@ fn describe(files: &SegmentFileSettings) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prepare_audio_denoise::DenoiseModel;
     use prepare_audio_vad::SileroModel;
 
     fn recipe(channels: ChannelChoice, files: Option<SegmentFileSettings>) -> Recipe {
         let engine = Engine::Native(SileroModel::bundled().unwrap());
-        Recipe::new(&engine, &Parameters::default(), channels, &InputLimits::default(), files.as_ref())
+        Recipe::new(&engine, &Parameters::default(), channels, &InputLimits::default(), files.as_ref(), None)
+    }
+
+    fn denoising(vad_input: VadInput, files: Option<SegmentFileSettings>) -> Recipe {
+        let engine = Engine::Native(SileroModel::bundled().unwrap());
+        let denoising = Denoising { model: DenoiseModel::rnnoise(), vad_input };
+        let (parameters, limits) = (Parameters::default(), InputLimits::default());
+        Recipe::new(&engine, &parameters, ChannelChoice::Mix, &limits, files.as_ref(), Some(&denoising))
     }
 
     /// Recordings that the first version prepared stay done: this is the id that it gave.
@@ -104,6 +128,8 @@ mod tests {
             recipe(ChannelChoice::Mix, Some(SegmentFileSettings { rate: SegmentRate::Source, ..files })),
             recipe(ChannelChoice::Mix, Some(SegmentFileSettings { rate: SegmentRate::Hz(24_000), ..files })),
             recipe(ChannelChoice::Mix, Some(SegmentFileSettings { all_channels: true, ..files })),
+            denoising(VadInput::Raw, Some(files)),
+            denoising(VadInput::Denoised, Some(files)),
         ];
         let mut ids: Vec<_> = recipes.iter().map(|recipe| &recipe.id).collect();
         ids.sort();
@@ -111,5 +137,16 @@ mod tests {
         assert_eq!(ids.len(), recipes.len());
         assert!(recipes[0].writes_equal_files(&recipes[1].text) && !recipes[0].writes_equal_files(&recipes[4].text));
         assert!(!recipes[0].writes_equal_files("not JSON"));
+    }
+
+    #[test]
+    fn recipes_of_one_model_denoise_equally() {
+        let files = Some(SegmentFileSettings::default());
+        let (raw, denoised) = (denoising(VadInput::Raw, files), denoising(VadInput::Denoised, None));
+        assert!(raw.denoises_equally(&denoised.text) && denoised.denoises_equally(&raw.text));
+        let off = recipe(ChannelChoice::Mix, files);
+        assert!(!off.denoises_equally(&off.text) && !off.denoises_equally(&raw.text));
+        assert!(!raw.denoises_equally(&off.text) && !raw.denoises_equally("not JSON"));
+        assert!(raw.writes_equal_files(&off.text), "the raw files do not depend on it");
     }
 }

@@ -8,7 +8,7 @@ use prepare_audio_vad::{Chunk, Merger};
 use crate::{
     StagedSegments, WriteError,
     pipeline::{SegmentationSettings, Segmented},
-    segment_writer::{FinishedSegment, SegmentWriter},
+    segment_writer::{FinishedSegment, SegmentFiles, SegmentWriter},
     stored_probabilities::StoredAnalysis,
 };
 
@@ -20,23 +20,33 @@ pub(crate) fn resegment<T: StagedSegments>(
     stage: impl FnOnce() -> Result<T, WriteError>,
 ) -> Result<Option<Segmented<T>>, WriteError> {
     let start = Instant::now();
+    let denoises = settings.denoising.is_some();
     let mut segments = Vec::new();
     for (index, probabilities) in stored.channels.iter().enumerate() {
         let channel = settings.channels.number(index);
         let Some(chunks) = chunks(stored, channel, probabilities, settings) else { return Ok(None) };
         for chunk in chunks {
             let Some(quality) = stored.quality(channel, &chunk.speech) else { return Ok(None) };
-            segments.push(FinishedSegment { chunk, channel, quality });
+            let denoised_snr_db = match (denoises, stored.denoised(channel, &chunk.speech)) {
+                (false, _) => None,
+                (true, Some(segment)) => segment.denoised_snr_db,
+                (true, None) => return Ok(None),
+            };
+            segments.push(FinishedSegment { chunk, channel, quality, denoised_snr_db });
         }
     }
     let vad_time = start.elapsed();
     let mut writer = SegmentWriter::new(stage()?, settings.parameters.merge_to_s.is_some());
     for finished in &segments {
-        match settings.files {
-            None => writer.add_row(finished),
-            Some(files) if writer.reuse(finished, stored, files.format.name())? => {}
-            Some(_) => return Ok(None),
+        let Some(settings) = settings.files else {
+            writer.add(finished, SegmentFiles::default());
+            continue;
+        };
+        let files = writer.reuse(finished, stored, settings.format)?;
+        if files.raw.is_none() || denoises && files.denoised.is_none() {
+            return Ok(None);
         }
+        writer.add(finished, files);
     }
     Ok(Some(Segmented { samples: stored.recording.samples, writer, probabilities: Vec::new(), vad_time }))
 }

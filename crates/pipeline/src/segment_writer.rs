@@ -1,4 +1,4 @@
-//! Writes the segments of one recording: their files, and the rows that describe them.
+//! Writes the segments of one recording: their files, raw and denoised, and the rows that describe them.
 
 use std::{
     borrow::Cow,
@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use prepare_audio_media::{Sample, SegmentSpec, WrittenFile};
+use prepare_audio_media::{Sample, SegmentFormat, SegmentSpec, WrittenFile};
 use prepare_audio_types::Segment;
-use prepare_audio_vad::Chunk;
+use prepare_audio_vad::{Chunk, SAMPLE_RATE};
 use serde_json::json;
 
 use crate::{
@@ -19,6 +19,10 @@ use crate::{
     stored_probabilities::StoredAnalysis,
 };
 
+/// What the ending of a denoised file's name begins with: `00000-HASH.denoised.wav`. So it differs from the raw file's name,
+/// even where a model changes nothing.
+pub const DENOISED_INFIX: &str = "denoised.";
+
 /// A segment whose boundaries are decided.
 #[derive(Debug)]
 pub(crate) struct FinishedSegment {
@@ -27,6 +31,27 @@ pub(crate) struct FinishedSegment {
     pub channel: Option<u16>,
     /// What was measured of it.
     pub quality: Quality,
+    /// Its SNR without its noise, if that is known from an earlier preparation.
+    pub denoised_snr_db: Option<f64>,
+}
+
+/// A file among those of a claim that are not published yet.
+#[derive(Debug)]
+pub(crate) struct StagedFile {
+    /// Its number in [`StagedSegments`].
+    number: usize,
+    format: SegmentFormat,
+    rate: u32,
+    channels: u16,
+    bytes: u64,
+    sha256: String,
+}
+
+/// The files of a segment. One that is missing is still to be written, or not wanted.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentFiles {
+    pub raw: Option<StagedFile>,
+    pub denoised: Option<StagedFile>,
 }
 
 /// The segments of one recording so far.
@@ -39,11 +64,10 @@ pub(crate) struct SegmentWriter<T> {
     keeps_parts: bool,
 }
 
-/// A segment's row. Its position and its file's name are set at the end, when the order of all segments is known.
+/// A segment's row. Its position and its files' names are set at the end, when the order of all segments is known.
 struct Row {
     segment: Segment,
-    /// The file's number among the claim's files, and its extension.
-    file: Option<(usize, &'static str)>,
+    files: SegmentFiles,
 }
 
 impl<T: StagedSegments> SegmentWriter<T> {
@@ -52,64 +76,71 @@ impl<T: StagedSegments> SegmentWriter<T> {
         Self { speech: 0, staging, write_time: Duration::ZERO, rows: Vec::new(), keeps_parts }
     }
 
-    /// Writes the file and the row of a segment of `frames` frames.
+    /// Writes a file of `frames` frames.
     pub fn write<'s, S: Sample>(
         &mut self,
-        finished: &FinishedSegment,
         spec: &SegmentSpec,
         frames: u64,
         blocks: impl Iterator<Item = io::Result<Cow<'s, [S]>>>,
-    ) -> Result<(), WriteError> {
+    ) -> Result<StagedFile, WriteError> {
         let start = Instant::now();
-        let (file, WrittenFile { bytes, sha256 }) = self.staging.write(spec, frames, blocks)?;
-        let segment = Segment {
-            sha256: Some(sha256),
-            bytes: Some(bytes),
-            sample_rate: Some(spec.rate),
-            channels: Some(spec.channels),
-            ..self.row(finished)
-        };
-        self.rows.push(Row { segment, file: Some((file, spec.format.name())) });
+        let (number, WrittenFile { bytes, sha256 }) = self.staging.write(spec, frames, blocks)?;
         self.write_time += start.elapsed();
-        Ok(())
+        Ok(StagedFile { number, format: spec.format, rate: spec.rate, channels: spec.channels, bytes, sha256 })
     }
 
-    /// Adds the row of a segment that gets no file.
-    pub fn add_row(&mut self, finished: &FinishedSegment) {
-        let segment = self.row(finished);
-        self.rows.push(Row { segment, file: None });
-    }
-
-    /// Takes over the file of a segment that was cut before. `false` means that there is none, or that its content has
-    /// changed.
+    /// Takes over those files of a segment that were written before, if their content has not changed.
     pub fn reuse(
         &mut self,
         finished: &FinishedSegment,
         stored: &StoredAnalysis,
-        extension: &'static str,
-    ) -> Result<bool, WriteError> {
+        format: SegmentFormat,
+    ) -> Result<SegmentFiles, WriteError> {
         let start = Instant::now();
-        let Some(old) = stored.file(finished.channel, &finished.chunk.speech) else { return Ok(false) };
-        let (Some(path), Some(sha256)) = (&old.path, &old.sha256) else { return Ok(false) };
-        let Some((file, bytes)) = self.staging.reuse(Path::new(path), sha256)? else { return Ok(false) };
-        let segment = Segment {
-            sha256: Some(sha256.clone()),
-            bytes: Some(bytes),
+        let mut files = SegmentFiles::default();
+        let FinishedSegment { channel, chunk, .. } = finished;
+        if let Some(old) = stored.file(*channel, &chunk.speech)
+            && let (Some(path), Some(sha256)) = (&old.path, &old.sha256)
+        {
             // Rows of the first versions do not say that they are 16 kHz mono.
-            sample_rate: old.sample_rate.or(Some(16_000)),
-            channels: old.channels.or(Some(1)),
-            ..self.row(finished)
-        };
-        self.rows.push(Row { segment, file: Some((file, extension)) });
+            let (rate, channels) = (old.sample_rate.unwrap_or(SAMPLE_RATE), old.channels.unwrap_or(1));
+            files.raw = self.take_over(path, sha256, format, rate, channels)?;
+        }
+        if let Some(old) = stored.denoised_file(*channel, &chunk.speech)
+            && let (Some(path), Some(sha256)) = (&old.denoised_path, &old.denoised_sha256)
+        {
+            files.denoised = self.take_over(path, sha256, format, SAMPLE_RATE, 1)?;
+        }
         self.write_time += start.elapsed();
-        Ok(true)
+        Ok(files)
     }
 
-    /// Measures the rows of a channel against what is around them in the recording.
-    pub fn measure(&mut self, channel: Option<u16>, surroundings: &Surroundings) {
+    fn take_over(
+        &mut self,
+        path: &str,
+        sha256: &str,
+        format: SegmentFormat,
+        rate: u32,
+        channels: u16,
+    ) -> Result<Option<StagedFile>, WriteError> {
+        let reused = self.staging.reuse(Path::new(path), sha256)?;
+        let sha256 = sha256.to_owned();
+        Ok(reused.map(|(number, bytes)| StagedFile { number, format, rate, channels, bytes, sha256 }))
+    }
+
+    /// Adds the row of a segment with its files.
+    pub fn add(&mut self, finished: &FinishedSegment, files: SegmentFiles) {
+        let segment = self.row(finished);
+        self.rows.push(Row { segment, files });
+    }
+
+    /// Measures the rows of a channel against what is around them in the recording; `denoised` are the same windows without
+    /// their noise.
+    pub fn measure(&mut self, channel: Option<u16>, surroundings: &Surroundings, denoised: Option<&Surroundings>) {
         for Row { segment, .. } in self.rows.iter_mut().filter(|row| row.segment.channel == channel) {
             let (start, end) = (segment.start_sample, segment.end_sample);
             segment.snr_db = surroundings.snr_db(start, end);
+            segment.denoised_snr_db = denoised.and_then(|denoised| denoised.snr_db(start, end));
             segment.speech_ratio = surroundings.speech_ratio(start, end);
         }
     }
@@ -118,11 +149,21 @@ impl<T: StagedSegments> SegmentWriter<T> {
     pub fn finish(mut self) -> (Vec<Segment>, T) {
         self.rows.sort_by_key(|row| (row.segment.start_sample, row.segment.channel));
         let mut segments = Vec::with_capacity(self.rows.len());
-        for (position, Row { mut segment, file }) in self.rows.into_iter().enumerate() {
+        for (position, Row { mut segment, files }) in self.rows.into_iter().enumerate() {
             segment.idx = position as u64;
-            if let (Some((file, extension)), Some(sha256)) = (file, &segment.sha256) {
-                let path = self.staging.set_final_name(file, position, sha256, extension);
-                segment.path = Some(path.to_string_lossy().into_owned());
+            let mut name = |file: &StagedFile, infix: &str| {
+                let ending = format!("{infix}{}", file.format.name());
+                let path = self.staging.set_final_name(file.number, position, &file.sha256, &ending);
+                path.to_string_lossy().into_owned()
+            };
+            if let Some(file) = files.raw {
+                segment.path = Some(name(&file, ""));
+                (segment.sample_rate, segment.channels) = (Some(file.rate), Some(file.channels));
+                (segment.bytes, segment.sha256) = (Some(file.bytes), Some(file.sha256));
+            }
+            if let Some(file) = files.denoised {
+                segment.denoised_path = Some(name(&file, DENOISED_INFIX));
+                (segment.denoised_bytes, segment.denoised_sha256) = (Some(file.bytes), Some(file.sha256));
             }
             segments.push(segment);
         }
@@ -131,7 +172,7 @@ impl<T: StagedSegments> SegmentWriter<T> {
 
     /// The parts of a segment's row that do not depend on a file.
     fn row(&mut self, finished: &FinishedSegment) -> Segment {
-        let FinishedSegment { chunk: Chunk { speech, parts }, channel, quality } = finished;
+        let FinishedSegment { chunk: Chunk { speech, parts }, channel, quality, denoised_snr_db } = finished;
         self.speech += parts.iter().map(|(start, end)| end - start).sum::<u64>();
         Segment {
             channel: *channel,
@@ -148,6 +189,7 @@ impl<T: StagedSegments> SegmentWriter<T> {
             clipped: quality.clipped,
             dc_offset: quality.dc_offset,
             snr_db: quality.snr_db,
+            denoised_snr_db: *denoised_snr_db,
             bandwidth_hz: quality.bandwidth_hz,
             speech_ratio: quality.speech_ratio,
             parts: self.keeps_parts.then(|| json!(parts).to_string()),

@@ -24,6 +24,10 @@ pub(crate) struct StoredAnalysis<'k> {
     segments: HashMap<Boundaries, &'k Segment>,
     /// Those of the segments whose files are as the current recipe would write them.
     files: HashMap<Boundaries, &'k Segment>,
+    /// Those that were denoised as the current recipe does it.
+    denoised: HashMap<Boundaries, &'k Segment>,
+    /// Those of them whose files are as the current recipe would write them.
+    denoised_files: HashMap<Boundaries, &'k Segment>,
 }
 
 impl<'k> StoredAnalysis<'k> {
@@ -51,6 +55,7 @@ impl<'k> StoredAnalysis<'k> {
         }
         let channels = probabilities.chunks(windows).map(<[f32]>::to_vec).collect();
         let (mut segments, mut files) = (HashMap::new(), HashMap::new());
+        let (mut denoised, mut denoised_files) = (HashMap::new(), HashMap::new());
         for stored in &recording.segments {
             let segment = &stored.segment;
             let position = |sample: u64| sample.saturating_sub(first);
@@ -60,11 +65,19 @@ impl<'k> StoredAnalysis<'k> {
             if is_measured(&segment) || !segments.get(&boundaries).is_some_and(is_measured) {
                 segments.insert(boundaries, segment);
             }
-            if stored.parameters.as_deref().is_some_and(|parameters| recipe.writes_equal_files(parameters)) {
+            let parameters = stored.parameters.as_deref().unwrap_or_default();
+            let has_files = recipe.writes_equal_files(parameters);
+            if has_files {
                 files.insert(boundaries, segment);
             }
+            if recipe.denoises_equally(parameters) {
+                denoised.insert(boundaries, segment);
+                if has_files {
+                    denoised_files.insert(boundaries, segment);
+                }
+            }
         }
-        Ok(Self { recording, spec, channels, segments, files })
+        Ok(Self { recording, spec, channels, segments, files, denoised, denoised_files })
     }
 
     /// Whether one channel was analysed: the channels were mixed, or all of them are identical.
@@ -75,6 +88,16 @@ impl<'k> StoredAnalysis<'k> {
     /// The row of a segment with exactly these boundaries whose file the current recipe would write in the same way.
     pub fn file(&self, channel: Option<u16>, speech: &SpeechSegment) -> Option<&'k Segment> {
         self.files.get(&(channel, speech.start, speech.end)).copied()
+    }
+
+    /// The row of a segment with exactly these boundaries that was denoised by the current recipe's model.
+    pub fn denoised(&self, channel: Option<u16>, speech: &SpeechSegment) -> Option<&'k Segment> {
+        self.denoised.get(&(channel, speech.start, speech.end)).copied()
+    }
+
+    /// The same of a segment whose denoised file the current recipe would write in the same way.
+    pub fn denoised_file(&self, channel: Option<u16>, speech: &SpeechSegment) -> Option<&'k Segment> {
+        self.denoised_files.get(&(channel, speech.start, speech.end)).copied()
     }
 
     /// What was measured of the segment with exactly these boundaries.

@@ -51,6 +51,15 @@ pub struct Segment {
     pub bandwidth_hz: Option<f64>,
     /// Share of its windows with speech, 0 to 1.
     pub speech_ratio: Option<f64>,
+    /// Absolute path of the file without noise; `None` without `--denoise` or with `--no-audio`. It is mono at 16 kHz, and as
+    /// long as the segment.
+    pub denoised_path: Option<String>,
+    /// SHA-256 of that file, in hexadecimal.
+    pub denoised_sha256: Option<String>,
+    /// Length of that file in bytes.
+    pub denoised_bytes: Option<u64>,
+    /// `snr_db` without the noise, dB; `None` without `--denoise`, or if it has no window with speech.
+    pub denoised_snr_db: Option<f64>,
     /// Seconds of it that are in gaps of the recording, where its file has silence; `None` if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_s: Option<f64>,

@@ -4,6 +4,7 @@
 
 mod base;
 mod database_address;
+mod denoise;
 mod engine;
 mod global;
 mod preparation;

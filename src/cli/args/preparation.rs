@@ -6,8 +6,8 @@ use clap::Args;
 use prepare_audio::{output::OutputFolder, runner::Preparer, vad};
 
 use super::{
-    engine::EngineArgs, reading::ReadingArgs, segment_files::SegmentFileArgs, segmentation::SegmentationArgs,
-    vad::VadArgs,
+    denoise::DenoiseArgs, engine::EngineArgs, reading::ReadingArgs, segment_files::SegmentFileArgs,
+    segmentation::SegmentationArgs, vad::VadArgs,
 };
 use crate::cli::{exit, hints};
 
@@ -18,6 +18,8 @@ pub struct PreparationArgs {
     pub reading: ReadingArgs,
     #[command(flatten)]
     pub segments: SegmentFileArgs,
+    #[command(flatten)]
+    pub denoise: DenoiseArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
@@ -44,6 +46,7 @@ impl PreparationArgs {
             .storing_probabilities(self.segmentation.keep_probabilities)
             .parallel(cores > 1)
             .with_limits(self.reading.limits()?)
-            .with_segments(channels, files))
+            .with_segments(channels, files)
+            .with_denoising(self.denoise.open()?))
     }
 }

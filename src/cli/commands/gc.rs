@@ -102,7 +102,10 @@ async fn list(output: &OutputFolder, older_than: Duration) -> anyhow::Result<Swe
 async fn keep_referenced(store: &Store, sweep: &mut Sweep) -> anyhow::Result<()> {
     let mut pages = pin!(pages::referenced(store));
     while let Some(page) = pages.try_next().await? {
-        page.iter().for_each(|file| sweep.keep(&file.path));
+        for row in &page {
+            sweep.keep(&row.path);
+            row.denoised_path.iter().for_each(|path| sweep.keep(path));
+        }
     }
     Ok(())
 }

@@ -109,10 +109,15 @@ async fn verify_all(
     while let Some(page) = pages.try_next().await? {
         let page = Arc::new(page);
         let differences = verify_page(Arc::clone(&page), args.quick, bar.cloned()).await?;
-        for (row, difference) in page.iter().zip(differences).filter(|(row, _)| row.segment.path.is_some()) {
-            counts.add(row, difference.as_ref());
+        let files = page.iter().flat_map(|row| SegmentFile::of(row).map(move |file| (row, file)));
+        for ((row, file), difference) in files.zip(differences) {
+            counts.add(row, &file, difference.as_ref());
             if let Some(difference) = difference {
-                let line = if args.json { as_json(row, &difference).to_string() } else { as_text(row, &difference) };
+                let line = if args.json {
+                    as_json(row, &file, &difference).to_string()
+                } else {
+                    as_text(row, &file, &difference)
+                };
                 bar.map_or_else(|| print_line(&line), |bar| bar.suspend(|| print_line(&line)))?;
             }
         }
@@ -120,45 +125,61 @@ async fn verify_all(
     Ok(())
 }
 
-/// Verifies the files of a page on all cores.
+/// A file as a segment's row describes it.
+struct SegmentFile<'r> {
+    path: &'r str,
+    sha256: Option<&'r str>,
+    bytes: u64,
+}
+
+impl<'r> SegmentFile<'r> {
+    /// The files of a row, raw and denoised. A segment that was prepared with --no-audio has none.
+    fn of(row: &'r SegmentOf) -> impl Iterator<Item = Self> {
+        let segment = &row.segment;
+        let samples = segment.end_sample.saturating_sub(segment.start_sample);
+        // Rows of the first versions do not have the length; their files are WAV.
+        let file = |path: &'r Option<String>, sha256: &'r Option<String>, bytes: Option<u64>| {
+            let bytes = bytes.unwrap_or_else(|| wav_bytes(samples));
+            Some(Self { path: path.as_deref()?, sha256: sha256.as_deref(), bytes })
+        };
+        let raw = file(&segment.path, &segment.sha256, segment.bytes);
+        let denoised = file(&segment.denoised_path, &segment.denoised_sha256, segment.denoised_bytes);
+        raw.into_iter().chain(denoised)
+    }
+}
+
+/// Verifies the files of a page on all cores; returns the result of each, in order.
 async fn verify_page(
     page: Arc<Vec<SegmentOf>>,
     quick: bool,
     bar: Option<ProgressBar>,
 ) -> anyhow::Result<Vec<Option<Difference>>> {
-    let verify = move || page.par_iter().map(|row| verify_file(row, quick, bar.as_ref())).collect();
+    let verify = move || {
+        let of_row = |row| SegmentFile::of(row).map(|file| verify_file(&file, quick, bar.as_ref())).collect::<Vec<_>>();
+        page.par_iter().flat_map_iter(of_row).collect()
+    };
     Ok(tokio::task::spawn_blocking(verify).await?)
 }
 
-fn verify_file(row: &SegmentOf, quick: bool, bar: Option<&ProgressBar>) -> Option<Difference> {
-    let segment = &row.segment;
-    // A segment that was prepared with --no-audio has no file.
-    let path = segment.path.as_deref()?;
-    let difference = output::verify(Path::new(path), expected_bytes(row), segment.sha256.as_deref().filter(|_| !quick));
+fn verify_file(file: &SegmentFile, quick: bool, bar: Option<&ProgressBar>) -> Option<Difference> {
+    let difference = output::verify(Path::new(file.path), file.bytes, file.sha256.filter(|_| !quick));
     if let Some(bar) = bar {
         bar.inc(1);
     }
     difference
 }
 
-/// The length of the file according to its row.
-fn expected_bytes(row: &SegmentOf) -> u64 {
-    let segment = &row.segment;
-    let samples = segment.end_sample.saturating_sub(segment.start_sample);
-    segment.bytes.unwrap_or_else(|| wav_bytes(samples))
-}
-
 impl Counts {
-    fn add(&mut self, row: &SegmentOf, difference: Option<&Difference>) {
+    fn add(&mut self, row: &SegmentOf, file: &SegmentFile, difference: Option<&Difference>) {
         self.files += 1;
         match difference {
-            None => self.bytes += expected_bytes(row),
+            None => self.bytes += file.bytes,
             Some(difference) => {
                 self.different += 1;
                 self.recordings.insert(row.recording_id);
                 if *difference == Difference::Missing {
                     self.missing += 1;
-                    self.folder.get_or_insert_with(|| output_folder(path_of(row)));
+                    self.folder.get_or_insert_with(|| output_folder(file.path));
                 }
             }
         }
@@ -170,11 +191,6 @@ impl Counts {
         let is_empty = |folder: &PathBuf| !folder.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         self.missing == self.files && self.folder.as_ref().is_some_and(is_empty)
     }
-}
-
-/// The segment's file; rows without one are not verified.
-fn path_of(row: &SegmentOf) -> &str {
-    row.segment.path.as_deref().unwrap_or_default()
 }
 
 /// The output folder of a segment's file.
@@ -196,14 +212,14 @@ async fn requeue(store: &Store, args: &Args, counts: &Arc<Counts>) -> anyhow::Re
     Ok(if ids.is_empty() { 0 } else { store.retry(Again::EvenDone(&ids)).await? })
 }
 
-fn as_text(row: &SegmentOf, difference: &Difference) -> String {
-    let path = plain(path_of(row));
+fn as_text(row: &SegmentOf, file: &SegmentFile, difference: &Difference) -> String {
+    let path = plain(file.path);
     format!("{path}: {difference} (recording {}, segment {})", row.recording_id, row.segment.idx)
 }
 
-fn as_json(row: &SegmentOf, difference: &Difference) -> Value {
+fn as_json(row: &SegmentOf, file: &SegmentFile, difference: &Difference) -> Value {
     let mut line = json!({
-        "recording_id": row.recording_id, "source": row.source, "idx": row.segment.idx, "path": path_of(row),
+        "recording_id": row.recording_id, "source": row.source, "idx": row.segment.idx, "path": file.path,
         "problem": difference.name(),
     });
     match difference {
@@ -212,7 +228,7 @@ fn as_json(row: &SegmentOf, difference: &Difference) -> Value {
             line["found_bytes"] = json!(found);
         }
         Difference::Content(found) => {
-            line["expected_sha256"] = json!(row.segment.sha256);
+            line["expected_sha256"] = json!(file.sha256);
             line["found_sha256"] = json!(found);
         }
         Difference::Unreadable(error) => line["error"] = json!(error),

@@ -24,6 +24,7 @@ pub(super) const FIELDS: &[Column] = columns! {
     "mean_probability": Real = |_, segment| segment.mean_probability,
     "level_dbfs": Real = |_, segment| segment.level_dbfs,
     "snr_db": Real = |_, segment| segment.snr_db,
+    "denoised_snr_db": Real = |_, segment| segment.denoised_snr_db,
     "loudness_lufs": Real = |_, segment| segment.loudness_lufs,
     "bandwidth_hz": Real = |_, segment| segment.bandwidth_hz,
 };

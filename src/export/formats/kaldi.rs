@@ -29,7 +29,7 @@ impl Kaldi {
     /// A data folder.
     pub fn new(settings: &Settings) -> Self {
         Self {
-            sources: settings.audio != Some(AudioFiles::Segments),
+            sources: settings.audio.is_none_or(|audio| audio == AudioFiles::Sources),
             relative_paths: settings.relative_paths,
             wav_scp: SortedLines::default(),
             segments: SortedLines::default(),

@@ -117,6 +117,7 @@ fn custom(recording: &Recording, segment: &Segment) -> Map<String, Value> {
         ("mean_probability", json!(segment.mean_probability)),
         ("level_dbfs", json!(segment.level_dbfs)),
         ("snr_db", json!(segment.snr_db)),
+        ("denoised_snr_db", json!(segment.denoised_snr_db)),
         ("loudness_lufs", json!(segment.loudness_lufs)),
         ("bandwidth_hz", json!(segment.bandwidth_hz)),
         ("cut", json!(segment.cut)),

@@ -127,6 +127,7 @@ fn description(recording: &Recording, name: &Name, segment: &prepare_audio_types
         ("channel", segment.channel.map(Value::from)),
         ("level_dbfs", segment.level_dbfs.map(Value::from)),
         ("snr_db", segment.snr_db.map(Value::from)),
+        ("denoised_snr_db", segment.denoised_snr_db.map(Value::from)),
         ("loudness_lufs", segment.loudness_lufs.map(Value::from)),
         ("bandwidth_hz", segment.bandwidth_hz.map(Value::from)),
         ("text", recording.segment_text().map(Value::from)),

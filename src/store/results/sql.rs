@@ -41,8 +41,8 @@ GROUP BY r.source HAVING COUNT(*) > 1 ORDER BY r.source LIMIT 1";
 
 /// `$1` and `$2` the recording and position to start behind, `$3` limit.
 pub const REFERENCED: &str = "
-SELECT recording_id, idx, path FROM segment JOIN recording r ON r.id = recording_id
-WHERE (recording_id, idx) > ($1, $2) AND path <> '' ORDER BY recording_id, idx LIMIT $3";
+SELECT recording_id, idx, path, denoised_path FROM segment JOIN recording r ON r.id = recording_id
+WHERE (recording_id, idx) > ($1, $2) AND (path <> '' OR denoised_path IS NOT NULL) ORDER BY recording_id, idx LIMIT $3";
 
 /// `$1` source, `$2` model_key.
 pub const STORED: &str = "

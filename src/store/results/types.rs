@@ -113,20 +113,27 @@ pub(super) fn numbered_segment(row: &Row) -> sqlx::Result<(i64, Segment)> {
     Ok((row.integer("recording_id")?, segment(row)?))
 }
 
-/// A file that a segment row refers to.
+/// The files that a segment row refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The recording's id.
     pub recording_id: i64,
     /// The segment's position in it.
     pub idx: i64,
-    /// The file.
+    /// The file; empty if there is none.
     pub path: String,
+    /// The file without noise.
+    pub denoised_path: Option<String>,
 }
 
 impl Reference {
     pub(super) fn read(row: &Row) -> sqlx::Result<Self> {
-        Ok(Self { recording_id: row.integer("recording_id")?, idx: row.integer("idx")?, path: row.text("path")? })
+        Ok(Self {
+            recording_id: row.integer("recording_id")?,
+            idx: row.integer("idx")?,
+            path: row.text("path")?,
+            denoised_path: row.optional_text("denoised_path")?,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod channels;
 mod decoders;
+mod denoise;
 mod doctor;
 mod engines;
 mod export;

@@ -96,10 +96,11 @@ pub async fn pages_through_referenced_files(db: TestDatabase) {
         let page = store.referenced(after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some((last.recording_id, last.idx));
-        seen.extend(page.into_iter().map(|file| (file.recording_id, file.idx, file.path)));
+        seen.extend(page.into_iter().map(|file| (file.recording_id, file.idx, file.path, file.denoised_path)));
     }
-    let path = |idx: i64| format!("out/déjà \"vu\" {idx}.wav");
-    let want: Vec<_> = ids.iter().flat_map(|id| (0..3).map(|idx| (*id, idx, path(idx)))).collect();
+    let path = |idx: i64, ending: &str| format!("out/déjà \"vu\" {idx}.{ending}");
+    let row = |id: i64, idx: i64| (id, idx, path(idx, "wav"), Some(path(idx, "denoised.wav")));
+    let want: Vec<_> = ids.iter().flat_map(|id| (0..3).map(|idx| row(*id, idx))).collect();
     assert_eq!(seen, want);
 }
 

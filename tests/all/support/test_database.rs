@@ -194,6 +194,10 @@ pub fn outcome(number: u64) -> PreparedRecording {
         snr_db: (idx != 1).then_some(50.0 / 3.0),
         bandwidth_hz: Some(3_968.75),
         speech_ratio: Some(2.0 / 3.0),
+        denoised_path: (idx != 3).then(|| format!("out/déjà \"vu\" {idx}.denoised.wav")),
+        denoised_sha256: (idx != 3).then(|| format!("{:064x}", idx + 100)),
+        denoised_bytes: (idx != 3).then_some(1_648),
+        denoised_snr_db: (idx != 1).then_some(70.0 / 3.0),
         parts: (idx % 2 == 0).then(|| format!("[[{},{}]]", idx * 1600, idx * 1600 + 801)),
         gap_s: None,
     });

@@ -46,7 +46,7 @@ pub enum OnnxError {
         expected: &'static str,
     },
     /// ONNX Runtime cannot create a session for the model, or not on this device.
-    #[error("ONNX Runtime refuses the VAD model: {0}")]
+    #[error("ONNX Runtime refuses the model: {0}")]
     Refused(String),
     /// A computation failed.
     #[error("ONNX Runtime failed: {0}")]

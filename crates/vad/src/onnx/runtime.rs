@@ -9,13 +9,13 @@ use std::{
 use ort::{
     LoadDynamicError,
     environment::{Environment, EnvironmentBuilder},
-    ep::ExecutionProvider,
+    ep::{self, ExecutionProvider},
     logging::LogLevel,
-    session::builder::SessionBuilder,
+    session::{Session, builder::SessionBuilder},
 };
 
 use super::{
-    OnnxError,
+    Device, OnnxError,
     library::{self, Candidate, Origin},
 };
 
@@ -72,8 +72,25 @@ impl Runtime {
         providers()
     }
 
-    pub(super) fn environment(&self) -> &Environment {
-        &self.environment
+    /// A session for the model of an ONNX file. It computes on the caller's thread: more threads would take cores from
+    /// other workers.
+    ///
+    /// # Errors
+    /// [`OnnxError::Refused`] where the library cannot compute the model; [`OnnxError::NoCuda`].
+    pub fn session(&self, model: &[u8], device: Device) -> Result<Session, OnnxError> {
+        let refused = |error: ort::Error| OnnxError::Refused(error.to_string());
+        let builder = Session::builder(&self.environment).map_err(refused)?;
+        let builder = builder.with_intra_threads(1).map_err(|e| refused(e.into()))?;
+        let mut builder = builder.with_inter_threads(1).map_err(|e| refused(e.into()))?;
+        if device == Device::Cuda {
+            let offered = self.providers();
+            if !offered.contains(&"CUDA") {
+                return Err(OnnxError::NoCuda { library: self.path.clone(), offered: offered.join(", ") });
+            }
+            let cuda = ep::CUDA::default().build().error_on_failure();
+            builder = builder.with_execution_providers([cuda]).map_err(|e| refused(e.into()))?;
+        }
+        builder.commit_from_memory(model).map_err(refused)
     }
 }
 

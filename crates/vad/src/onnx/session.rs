@@ -3,7 +3,6 @@
 use std::fmt;
 
 use ort::{
-    ep,
     session::{Session, SessionInputValue, SessionOutputs},
     value::TensorRef,
 };
@@ -27,7 +26,7 @@ pub struct OnnxDetector {
 
 impl OnnxDetector {
     pub(super) fn new(model: &[u8], interface: Interface, device: Device) -> Result<Self, OnnxError> {
-        let (session, windows) = (session(model, device)?, Windows::new(BLOCK));
+        let (session, windows) = (Runtime::load()?.session(model, device)?, Windows::new(BLOCK));
         Ok(Self { session, interface, windows, batch: Vec::new(), state: [0.0; STATE] })
     }
 
@@ -89,24 +88,6 @@ impl fmt::Debug for OnnxDetector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnnxDetector").field("interface", &self.interface).finish_non_exhaustive()
     }
-}
-
-/// A session that computes on the caller's thread. More threads would take cores from the other workers.
-fn session(model: &[u8], device: Device) -> Result<Session, OnnxError> {
-    let runtime = Runtime::load()?;
-    let refused = |error: ort::Error| OnnxError::Refused(error.to_string());
-    let builder = Session::builder(runtime.environment()).map_err(refused)?;
-    let builder = builder.with_intra_threads(1).map_err(|e| refused(e.into()))?;
-    let mut builder = builder.with_inter_threads(1).map_err(|e| refused(e.into()))?;
-    if device == Device::Cuda {
-        let offered = runtime.providers();
-        if !offered.contains(&"CUDA") {
-            return Err(OnnxError::NoCuda { library: runtime.path().to_owned(), offered: offered.join(", ") });
-        }
-        let cuda = ep::CUDA::default().build().error_on_failure();
-        builder = builder.with_execution_providers([cuda]).map_err(|e| refused(e.into()))?;
-    }
-    builder.commit_from_memory(model).map_err(refused)
 }
 
 /// One window through `input, state[, sr] -> output, stateN`.

@@ -48,8 +48,15 @@ pub struct Args {
     /// Write manifest paths relative to the manifest's folder
     #[arg(long, help_heading = "Target")]
     pub relative: bool,
-    /// Refer to the segments' files, or to the sources by offset and duration [default: segments; kaldi: sources]
-    #[arg(long, value_enum, value_name = "segments|sources", hide_possible_values = true, help_heading = "Target")]
+    /// Refer to the segments' files, to those without noise, or to the sources by offset and duration [default: segments;
+    /// kaldi: sources]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "segments|denoised|sources",
+        hide_possible_values = true,
+        help_heading = "Target"
+    )]
     pub audio: Option<Audio>,
     /// Name recordings by file name, or by file name and a unique hash [default: stem for annotations, key for corpora]
     #[arg(
@@ -137,6 +144,7 @@ impl ValueEnum for FormatName {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Audio {
     Segments,
+    Denoised,
     Sources,
 }
 

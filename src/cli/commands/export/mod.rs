@@ -54,6 +54,7 @@ pub async fn run(global: &GlobalArgs, args: &Args) -> anyhow::Result<ExitCode> {
         format: args.format.0,
         audio: args.audio.map(|audio| match audio {
             Audio::Segments => AudioFiles::Segments,
+            Audio::Denoised => AudioFiles::Denoised,
             Audio::Sources => AudioFiles::Sources,
         }),
         audio_dir: std::path::absolute(args.base.audio_dir.as_deref().unwrap_or(Path::new(".")))?,
