@@ -17,7 +17,15 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     (
         "Segments",
         &["output", "channels", "format", "segment_rate", "merge_to", "denoise", "no_audio"],
-        &["segment_channels", "opus_bitrate", "min_dbfs", "keep_probabilities"],
+        &[
+            "segment_channels",
+            "opus_bitrate",
+            "min_dbfs",
+            "min_snr",
+            "min_bandwidth",
+            "max_clipped",
+            "keep_probabilities",
+        ],
     ),
     (
         "Speech detection",

@@ -22,8 +22,8 @@ pub struct Staging {
     output: OutputFolder,
     folder: PathBuf,
     claim_id: String,
-    /// Temporary path and final path of each file.
-    files: Vec<(PathBuf, PathBuf)>,
+    /// Temporary path and final path of each file; `None` for one that was discarded.
+    files: Vec<Option<(PathBuf, PathBuf)>>,
     bytes: u64,
     /// Whether files were taken over, which may be hard links.
     reuses: bool,
@@ -61,10 +61,17 @@ impl StagedSegments for Staging {
 
     fn set_final_name(&mut self, file: usize, position: usize, sha256: &str, extension: &str) -> PathBuf {
         let path = self.folder.join(names::file(position, sha256, extension));
-        if let Some((_, last)) = self.files.get_mut(file) {
+        if let Some(Some((_, last))) = self.files.get_mut(file) {
             last.clone_from(&path);
         }
         path
+    }
+
+    fn discard(&mut self, file: usize) {
+        if let Some((temporary, _)) = self.files.get_mut(file).and_then(Option::take) {
+            // What stays is removed with other temporary files when the recording is prepared again, or by `gc`.
+            let _ = fs::remove_file(temporary);
+        }
     }
 }
 
@@ -78,7 +85,7 @@ impl Staging {
 
     /// Whether there is anything to publish.
     pub fn has_files(&self) -> bool {
-        !self.files.is_empty()
+        self.files.iter().any(Option::is_some)
     }
 
     /// Bytes of the claim's files so far. Files that are taken over count as if they were written.
@@ -98,7 +105,7 @@ impl Staging {
         if index == 0 {
             self.output.ready().map_err(|error| self.explain(error))?;
         }
-        self.files.push((temporary.clone(), PathBuf::new()));
+        self.files.push(Some((temporary.clone(), PathBuf::new())));
         let mut attempts = if index == 0 { FOLDER_ATTEMPTS } else { 1 };
         loop {
             attempts -= 1;
@@ -133,18 +140,19 @@ impl Staging {
 
     /// Syncs the files.
     fn sync_files(&self) -> Result<(), WriteError> {
-        Ok(self.files.iter().try_for_each(|(temporary, _)| File::open(temporary)?.sync_all())?)
+        Ok(self.files.iter().flatten().try_for_each(|(temporary, _)| File::open(temporary)?.sync_all())?)
     }
 
     /// Renames the files to their final names.
     fn rename_all(&mut self) -> Result<(), WriteError> {
         // Once more: a link may have been put there since the files were begun.
         is_folder(&self.folder)?;
-        if self.files.iter().any(|(_, path)| path.as_os_str().is_empty()) {
+        self.files.retain(Option::is_some);
+        if self.files.iter().flatten().any(|(_, path)| path.as_os_str().is_empty()) {
             return Err(io::Error::other("a segment's file has no final name").into());
         }
         let mut renamed = 0;
-        let outcome: io::Result<()> = self.files.iter().try_for_each(|(temporary, path)| {
+        let outcome: io::Result<()> = self.files.iter().flatten().try_for_each(|(temporary, path)| {
             fs::rename(temporary, path)?;
             if self.reuses {
                 // Where both names belonged to one file already, renaming keeps both.
@@ -168,7 +176,7 @@ impl Drop for Staging {
         if self.files.is_empty() || !is_folder(&self.folder).unwrap_or(false) {
             return;
         }
-        for (temporary, _) in &self.files {
+        for (temporary, _) in self.files.iter().flatten() {
             let _ = fs::remove_file(temporary);
         }
         // Succeeds only where nothing else lies in it.

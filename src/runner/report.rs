@@ -33,6 +33,8 @@ pub struct Report {
     pub unavailable_folders: u64,
     /// Segments written.
     pub segments: u64,
+    /// Segments that were dropped, by the criterion that they do not meet.
+    pub dropped_segments: BTreeMap<String, u64>,
     /// Audio prepared, seconds.
     pub audio_s: f64,
     /// Speech found, seconds.
@@ -71,6 +73,9 @@ impl Tally {
         self.count(|r| {
             r.done += 1;
             r.segments += outcome.segments.len() as u64;
+            for (criterion, segments) in &outcome.dropped_segments {
+                *r.dropped_segments.entry(criterion.clone()).or_default() += segments;
+            }
             r.audio_s += outcome.duration_s;
             r.speech_s += outcome.speech_s;
             r.decode_s += outcome.times.decode_ms / 1000.0;

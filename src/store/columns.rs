@@ -91,6 +91,14 @@ pub const FACTS: &[Column<PreparedRecording, StoredRecording>] = &[
     written!(total_ms: times.total_ms),
     Column { name: "segments", value: |from| rows(from.segments.len()).into(), read: None },
     column!(warnings),
+    Column {
+        name: "dropped_segments",
+        value: |from| {
+            let dropped = &from.dropped_segments;
+            (!dropped.is_empty()).then(|| json!(dropped).to_string()).into()
+        },
+        read: None,
+    },
 ];
 
 /// The table `segment`, but for `recording_id` and `token`, which are the claim's.

@@ -56,6 +56,7 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0007_status.sql"
     "0008_quality.sql"
     "0009_denoised.sql"
+    "0011_dropped_segments.sql"
 );
 
 #[cfg(feature = "postgres")]
@@ -69,6 +70,7 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0007_status.sql"
     "0008_quality.sql"
     "0009_denoised.sql"
+    "0011_dropped_segments.sql"
 );
 
 /// The migrations of an SQLite file. The transaction that applies them has to have the write lock.

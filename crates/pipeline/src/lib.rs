@@ -28,6 +28,7 @@ mod quality;
 mod recipe;
 mod resegment;
 mod sample_buffer;
+mod segment_filter;
 mod segment_output;
 mod segment_writer;
 mod source_buffer;
@@ -46,6 +47,7 @@ pub use self::{
     preparer::{Monitor, Prepared, Preparer, Task},
     probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
     recipe::Recipe,
+    segment_filter::SegmentFilter,
     segment_output::{SegmentOutput, StagedSegments, WriteError},
     segment_writer::DENOISED_INFIX,
     worker_models::WorkerModels,

@@ -10,7 +10,7 @@ use prepare_audio_media::{AudioBlock, ChannelChoice, SegmentFileSettings, Segmen
 use prepare_audio_vad::{Chunk, Parameters, Segmenter};
 
 use crate::{
-    Denoising, StagedSegments, WriteError,
+    Denoising, SegmentFilter, StagedSegments, WriteError,
     channel_segmenter::{ChannelSegmenter, SegmentError},
     denoising::DenoisedChannel,
     quality::{Quality, QualityMeter},
@@ -35,6 +35,8 @@ pub(crate) struct SegmentationSettings {
     pub segmenter: Segmenter,
     /// How recordings are denoised; `None` for not at all.
     pub denoising: Option<Denoising>,
+    /// Which segments are kept.
+    pub filter: SegmentFilter,
 }
 
 /// A recording that is being segmented.
@@ -88,7 +90,7 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
         staging: T,
     ) -> Self {
         let folder = staging.scratch_folder().to_owned();
-        let SegmentationSettings { channels, files, parameters, segmenter, denoising } = settings;
+        let SegmentationSettings { channels, files, parameters, segmenter, denoising, .. } = settings;
         let bytes = IN_MEMORY / models.len().max(1);
         let new_segmenter = |ChannelModels { source, denoiser }| {
             let buffer = || SampleBuffer::new(folder.clone(), bytes);

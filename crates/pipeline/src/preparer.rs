@@ -11,7 +11,7 @@ use prepare_audio_types::{PackedProbabilities, Part, PreparedRecording, Segment,
 use prepare_audio_vad::{Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
 
 use crate::{
-    Denoising, InputLimits, PrepareError, Recipe, SegmentOutput, VadInput, WriteError,
+    Denoising, InputLimits, PrepareError, Recipe, SegmentFilter, SegmentOutput, VadInput, WriteError,
     channel_segmenter::SegmentError,
     milliseconds,
     part_cut::{self, PartCut},
@@ -20,7 +20,9 @@ use crate::{
     probability_source::ProbabilitySources,
     quality,
     resegment::resegment,
-    seconds, source_facts,
+    seconds,
+    segment_writer::Written,
+    source_facts,
     stored_probabilities::StoredAnalysis,
     worker_models::{ChannelModels, WorkerModels},
 };
@@ -105,13 +107,22 @@ impl<O: SegmentOutput> Preparer<O> {
         let (channels, files) = (ChannelChoice::default(), Some(SegmentFileSettings::default()));
         let segmenter = Segmenter::new(parameters, engine.spec())?;
         Ok(Self {
-            recipe: Recipe::new(&engine, parameters, channels, &InputLimits::default(), files.as_ref(), None),
+            recipe: Recipe::new(
+                &engine,
+                parameters,
+                channels,
+                &InputLimits::default(),
+                files.as_ref(),
+                None,
+                &SegmentFilter::default(),
+            ),
             settings: SegmentationSettings {
                 channels,
                 files,
                 parameters: parameters.clone(),
                 segmenter,
                 denoising: None,
+                filter: SegmentFilter::default(),
             },
             engine,
             output,
@@ -131,6 +142,13 @@ impl<O: SegmentOutput> Preparer<O> {
     /// Sets how recordings are denoised; `None` for not at all.
     pub fn with_denoising(mut self, denoising: Option<Denoising>) -> Self {
         self.settings.denoising = denoising;
+        self.recipe = self.new_recipe();
+        self
+    }
+
+    /// Sets which segments are kept.
+    pub fn with_filter(mut self, filter: SegmentFilter) -> Self {
+        self.settings.filter = filter;
         self.recipe = self.new_recipe();
         self
     }
@@ -172,8 +190,8 @@ impl<O: SegmentOutput> Preparer<O> {
     }
 
     fn new_recipe(&self) -> Recipe {
-        let SegmentationSettings { parameters, channels, files, denoising, .. } = &self.settings;
-        Recipe::new(&self.engine, parameters, *channels, &self.limits, files.as_ref(), denoising.as_ref())
+        let SegmentationSettings { parameters, channels, files, denoising, filter, .. } = &self.settings;
+        Recipe::new(&self.engine, parameters, *channels, &self.limits, files.as_ref(), denoising.as_ref(), filter)
     }
 
     /// Identity of model and parameters.
@@ -430,8 +448,8 @@ impl<O: SegmentOutput> Preparer<O> {
         started: Instant,
     ) -> Prepared<O::Staging> {
         let Segmented { samples, writer, vad_time, .. } = segmented;
-        let (speech, write_time) = (writer.speech, writer.write_time);
-        let (mut segments, staging) = writer.finish();
+        let write_time = writer.write_time;
+        let Written { mut segments, speech, dropped, staging } = writer.finish(&self.settings.filter);
         for segment in &mut segments {
             shift(segment, task.first_sample());
             segment.gap_s = Some(facts.gaps.overlap(segment.start_s, segment.end_s)).filter(|&lost| lost > 0.0);
@@ -455,6 +473,7 @@ impl<O: SegmentOutput> Preparer<O> {
                 ..facts.times
             },
             segments,
+            dropped_segments: dropped,
             probabilities,
             ..facts
         };

@@ -5,7 +5,7 @@ use prepare_audio_vad::{Engine, Parameters};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Denoising, InputLimits, VadInput};
+use crate::{Denoising, InputLimits, SegmentFilter, VadInput};
 
 /// Model and parameters. A source is prepared once for each recipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ impl Recipe {
         limits: &InputLimits,
         files: Option<&SegmentFileSettings>,
         denoising: Option<&Denoising>,
+        filter: &SegmentFilter,
     ) -> Self {
         let mut text = json!({
             "model_sha256": engine.sha256(),
@@ -47,6 +48,9 @@ impl Recipe {
             if *vad_input == VadInput::Denoised {
                 text["vad_on"] = json!("denoised");
             }
+        }
+        if let Some(filter) = filter.describe() {
+            text["filter"] = filter;
         }
         let text = text.to_string();
         let id = hex::encode(&Sha256::digest(&text)[..8]);
@@ -96,14 +100,30 @@ mod tests {
 
     fn recipe(channels: ChannelChoice, files: Option<SegmentFileSettings>) -> Recipe {
         let engine = Engine::Native(SileroModel::bundled().unwrap());
-        Recipe::new(&engine, &Parameters::default(), channels, &InputLimits::default(), files.as_ref(), None)
+        Recipe::new(
+            &engine,
+            &Parameters::default(),
+            channels,
+            &InputLimits::default(),
+            files.as_ref(),
+            None,
+            &SegmentFilter::default(),
+        )
     }
 
     fn denoising(vad_input: VadInput, files: Option<SegmentFileSettings>) -> Recipe {
         let engine = Engine::Native(SileroModel::bundled().unwrap());
         let denoising = Denoising { model: DenoiseModel::rnnoise(), vad_input };
         let (parameters, limits) = (Parameters::default(), InputLimits::default());
-        Recipe::new(&engine, &parameters, ChannelChoice::Mix, &limits, files.as_ref(), Some(&denoising))
+        Recipe::new(
+            &engine,
+            &parameters,
+            ChannelChoice::Mix,
+            &limits,
+            files.as_ref(),
+            Some(&denoising),
+            &SegmentFilter::default(),
+        )
     }
 
     /// Recordings that the first version prepared stay done: this is the id that it gave.

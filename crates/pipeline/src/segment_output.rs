@@ -47,6 +47,9 @@ pub trait StagedSegments: Send {
     /// What the disk reports about the new file.
     fn reuse(&mut self, file: &Path, sha256: &str) -> Result<Option<(usize, u64)>, WriteError>;
 
+    /// Removes a file: it will not be published.
+    fn discard(&mut self, file: usize);
+
     /// Sets the name that a file gets when it is published: made of its segment's position, its content's hash and its
     /// format. Returns the whole path.
     fn set_final_name(&mut self, file: usize, position: usize, sha256: &str, extension: &str) -> PathBuf;

@@ -13,9 +13,10 @@ use prepare_audio_vad::{Chunk, SAMPLE_RATE};
 use serde_json::json;
 
 use crate::{
-    StagedSegments, WriteError,
+    SegmentFilter, StagedSegments, WriteError,
     quality::{Quality, Surroundings},
     seconds,
+    segment_filter::Dropped,
     stored_probabilities::StoredAnalysis,
 };
 
@@ -56,8 +57,6 @@ pub(crate) struct SegmentFiles {
 
 /// The segments of one recording so far.
 pub(crate) struct SegmentWriter<T> {
-    /// Samples of speech at 16 kHz: those of the segments, without the pauses in joined segments.
-    pub speech: u64,
     pub staging: T,
     pub write_time: Duration,
     rows: Vec<Row>,
@@ -67,13 +66,24 @@ pub(crate) struct SegmentWriter<T> {
 /// A segment's row. Its position and its files' names are set at the end, when the order of all segments is known.
 struct Row {
     segment: Segment,
+    /// Its samples of speech at 16 kHz, without the pauses in a joined segment.
+    speech: u64,
     files: SegmentFiles,
+}
+
+/// What a writer has written.
+pub(crate) struct Written<T> {
+    pub segments: Vec<Segment>,
+    /// Samples of speech at 16 kHz: those of the segments, without the pauses in joined segments.
+    pub speech: u64,
+    pub dropped: Dropped,
+    pub staging: T,
 }
 
 impl<T: StagedSegments> SegmentWriter<T> {
     /// With `keeps_parts`, rows list the segments that were joined in them.
     pub fn new(staging: T, keeps_parts: bool) -> Self {
-        Self { speech: 0, staging, write_time: Duration::ZERO, rows: Vec::new(), keeps_parts }
+        Self { staging, write_time: Duration::ZERO, rows: Vec::new(), keeps_parts }
     }
 
     /// Writes a file of `frames` frames.
@@ -130,8 +140,8 @@ impl<T: StagedSegments> SegmentWriter<T> {
 
     /// Adds the row of a segment with its files.
     pub fn add(&mut self, finished: &FinishedSegment, files: SegmentFiles) {
-        let segment = self.row(finished);
-        self.rows.push(Row { segment, files });
+        let speech = finished.chunk.parts.iter().map(|(start, end)| end - start).sum();
+        self.rows.push(Row { segment: self.row(finished), speech, files });
     }
 
     /// Measures the rows of a channel against what is around them in the recording; `denoised` are the same windows without
@@ -145,11 +155,22 @@ impl<T: StagedSegments> SegmentWriter<T> {
         }
     }
 
-    /// Returns the rows in order of time, with their positions and the final names of their files, and the files.
-    pub fn finish(mut self) -> (Vec<Segment>, T) {
+    /// Drops the segments that the filter rejects, with their files. Gives the others their positions in order of time, and
+    /// their files their final names.
+    pub fn finish(mut self, filter: &SegmentFilter) -> Written<T> {
         self.rows.sort_by_key(|row| (row.segment.start_sample, row.segment.channel));
+        let mut dropped = Dropped::new();
+        for Row { files, .. } in self.rows.extract_if(.., |row| {
+            let criterion = filter.rejects(&row.segment);
+            criterion.inspect(|criterion| *dropped.entry((*criterion).to_owned()).or_default() += 1).is_some()
+        }) {
+            for file in [files.raw, files.denoised].into_iter().flatten() {
+                self.staging.discard(file.number);
+            }
+        }
+        let speech = self.rows.iter().map(|row| row.speech).sum();
         let mut segments = Vec::with_capacity(self.rows.len());
-        for (position, Row { mut segment, files }) in self.rows.into_iter().enumerate() {
+        for (position, Row { mut segment, files, .. }) in self.rows.into_iter().enumerate() {
             segment.idx = position as u64;
             let mut name = |file: &StagedFile, infix: &str| {
                 let ending = format!("{infix}{}", file.format.name());
@@ -167,13 +188,12 @@ impl<T: StagedSegments> SegmentWriter<T> {
             }
             segments.push(segment);
         }
-        (segments, self.staging)
+        Written { segments, speech, dropped, staging: self.staging }
     }
 
     /// The parts of a segment's row that do not depend on a file.
-    fn row(&mut self, finished: &FinishedSegment) -> Segment {
+    fn row(&self, finished: &FinishedSegment) -> Segment {
         let FinishedSegment { chunk: Chunk { speech, parts }, channel, quality, denoised_snr_db } = finished;
-        self.speech += parts.iter().map(|(start, end)| end - start).sum::<u64>();
         Segment {
             channel: *channel,
             start_sample: speech.start,

@@ -1,5 +1,7 @@
 //! The result of preparing a recording.
 
+use std::collections::BTreeMap;
+
 use crate::{Gaps, Segment};
 
 /// A prepared recording: the values of its row, and its segments.
@@ -51,6 +53,8 @@ pub struct PreparedRecording {
     pub warnings: Vec<String>,
     /// Time spent in each stage.
     pub times: StageTimes,
+    /// Numbers of segments that were dropped, by the name of the criterion that they do not meet, such as `min_snr`.
+    pub dropped_segments: BTreeMap<String, u64>,
     /// The speech segments, in order of time.
     pub segments: Vec<Segment>,
     /// The speech probabilities of its windows, if they are to be stored in the database.

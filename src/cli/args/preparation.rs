@@ -47,6 +47,7 @@ impl PreparationArgs {
             .parallel(cores > 1)
             .with_limits(self.reading.limits()?)
             .with_segments(channels, files)
-            .with_denoising(self.denoise.open()?))
+            .with_denoising(self.denoise.open()?)
+            .with_filter(self.segmentation.filter()))
     }
 }

@@ -1,7 +1,10 @@
 //! Segmentation settings that Silero's `get_speech_timestamps` does not have. All of them are off by default.
 
 use clap::{ArgAction, Args, ValueEnum};
-use prepare_audio::vad::{self, MaxSpeechCut};
+use prepare_audio::{
+    pipeline::SegmentFilter,
+    vad::{self, MaxSpeechCut},
+};
 
 /// Segmentation settings beyond Silero's own.
 #[derive(Debug, Args)]
@@ -23,6 +26,15 @@ pub struct SegmentationArgs {
     /// Drop segments whose level (RMS) is below this, for example -60: near-silence that the model mistakes for speech
     #[arg(long, value_name = "DB", env = "PREPARE_AUDIO_MIN_DBFS", allow_negative_numbers = true)]
     pub min_dbfs: Option<f64>,
+    /// Drop segments with a lower signal-to-noise ratio; docs/quality.md defines it
+    #[arg(long, value_name = "DB", env = "PREPARE_AUDIO_MIN_SNR", allow_negative_numbers = true, value_parser = finite)]
+    pub min_snr: Option<f64>,
+    /// Drop segments whose spectrum ends below this, for example 5000: telephone audio
+    #[arg(long, value_name = "HZ", env = "PREPARE_AUDIO_MIN_BANDWIDTH", value_parser = finite)]
+    pub min_bandwidth: Option<f64>,
+    /// Drop segments with a greater share of clipped samples, for example 0.001
+    #[arg(long, value_name = "SHARE", env = "PREPARE_AUDIO_MAX_CLIPPED", value_parser = share)]
+    pub max_clipped: Option<f64>,
     /// Keep the probabilities in the database, so that `resegment` need not analyse the audio again
     #[arg(long, value_name = "BOOL", env = "PREPARE_AUDIO_KEEP_PROBABILITIES", default_value = "true")]
     #[arg(action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
@@ -38,6 +50,11 @@ pub enum SpeechCut {
 }
 
 impl SegmentationArgs {
+    /// Which segments are kept.
+    pub fn filter(&self) -> SegmentFilter {
+        SegmentFilter { min_snr_db: self.min_snr, min_bandwidth_hz: self.min_bandwidth, max_clipped: self.max_clipped }
+    }
+
     /// Adds these parameters to Silero's.
     pub fn extend(&self, official: vad::Parameters) -> vad::Parameters {
         vad::Parameters {
@@ -52,4 +69,13 @@ impl SegmentationArgs {
             ..official
         }
     }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| "not a number".into())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    finite(text)?;
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "a share is from 0 to 1".into())
 }

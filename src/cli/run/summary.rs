@@ -42,6 +42,11 @@ impl Summary<'_> {
         if audio_s > 0.0 && wall_s > 0.0 {
             text += &format!(" ({:.0} x real time)", audio_s / wall_s);
         }
+        let dropped = &self.report.dropped_segments;
+        if !dropped.is_empty() {
+            let criteria: Vec<String> = dropped.iter().map(|(criterion, n)| format!("{criterion} {n}")).collect();
+            text += &format!("\n{} dropped: {}", count(dropped.values().sum(), "segment"), criteria.join(", "));
+        }
         text += &self.failures();
         if self.report.unavailable_folders > 0 {
             let folders = count(self.report.unavailable_folders, "folder");

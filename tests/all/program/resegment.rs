@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::test_dir::{TestDir, fixture};
 
 /// Sets of parameters. Each is another recipe.
-const SETS: [&[&str]; 9] = [
+const SETS: [&[&str]; 10] = [
     &["--vad-threshold", "0.3"],
     &["--vad-threshold", "0.9", "--vad-speech-pad-ms", "0"],
     &["--vad-min-silence-duration-ms", "2000"],
@@ -16,6 +16,7 @@ const SETS: [&[&str]; 9] = [
     &["--vad-speech-pad-start-ms", "200", "--vad-speech-pad-end-ms", "50"],
     &["--merge-to", "4"],
     &["--min-dbfs", "-20", "--merge-to", "30"],
+    &["--min-snr", "30", "--merge-to", "4"],
     &["--vad-threshold", "0.99", "--vad-min-speech-duration-ms", "5000"],
 ];
 
@@ -227,6 +228,46 @@ fn segments_below_min_dbfs_are_dropped() {
     assert_eq!(bounds(&dir.segments(&[])[all.len()..]), bounds(&loud));
 }
 
+/// The second recording is the first one with noise, the third one is clipped.
+#[test]
+fn segments_that_miss_a_criterion_are_dropped_and_counted() {
+    let dir = TestDir::new();
+    let mut reader = hound::WavReader::open(fixture("speech/pauses.wav")).unwrap();
+    let speech: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    let write = |name: &str, change: &dyn Fn(i16, i16) -> i16| {
+        let mut writer = hound::WavWriter::create(dir.path(name), reader.spec()).unwrap();
+        let mut state = 1_u32;
+        for &sample in &speech {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            writer.write_sample(change(sample, (state >> 16) as i16)).unwrap();
+        }
+        writer.finalize().unwrap();
+    };
+    write("clean.wav", &|sample, _| sample);
+    write("noisy.wav", &|sample, noise| sample.saturating_add(noise / 64));
+    write("clipped.wav", &|sample, _| sample.saturating_mul(40));
+    let names = ["clean.wav", "noisy.wav", "clipped.wav"];
+    dir.run(&[&["fetch"][..], &names, &["--quiet"]].concat()).exits(0);
+    let all = dir.segments(&[]);
+    let criteria = ["--min-snr", "30", "--max-clipped", "0.01", "--output", "chosen"];
+    let summary = dir.run(&[&["fetch"][..], &names, &criteria, &["--json"]].concat()).exits(0).json();
+    let is_clean = |row: &&Value| row["snr_db"].as_f64().unwrap() >= 30.0;
+    let is_whole = |row: &&Value| row["clipped"].as_f64().unwrap() <= 0.01;
+    let kept: Vec<Value> = all.iter().filter(|row| is_clean(row) && is_whole(row)).cloned().collect();
+    assert_eq!(bounds(&dir.segments(&[])[all.len()..]), bounds(&kept));
+    let noisy = all.iter().filter(|row| !is_clean(row)).count();
+    let clipped = all.iter().filter(|row| is_clean(row) && !is_whole(row)).count();
+    assert!(noisy > 0 && clipped > 0 && !kept.is_empty(), "{all:?}");
+    let dropped = serde_json::json!({ "max_clipped": clipped, "min_snr": noisy });
+    assert_eq!(summary["dropped_segments"], dropped);
+    assert_eq!(summary["segments"], kept.len());
+    let folders = dir.path("chosen").read_dir().unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir());
+    let files: usize = folders.map(|folder| folder.path().read_dir().unwrap().count()).sum();
+    assert_eq!(files, kept.len(), "the files of dropped segments are gone");
+    let sum = dir.query_row("SELECT SUM(json_extract(dropped_segments, '$.min_snr')) AS noisy FROM recording");
+    assert_eq!(sum["noisy"], noisy);
+}
+
 #[test]
 fn help_describes_the_additional_settings() {
     let dir = TestDir::new();
@@ -235,7 +276,13 @@ fn help_describes_the_additional_settings() {
     for words in ["lowest probability in the second half", "--merge-to", "Only these recordings", "[default: true]"] {
         assert!(help.contains(words), "{words} is missing in\n{help}");
     }
-    for wrong in [["--merge-to", "0"], ["--min-dbfs", "3"], ["--max-speech-cut", "loudest"]] {
+    for wrong in [
+        ["--merge-to", "0"],
+        ["--min-dbfs", "3"],
+        ["--max-speech-cut", "loudest"],
+        ["--min-snr", "nan"],
+        ["--max-clipped", "2"],
+    ] {
         dir.run(&[&["fetch"], &wrong[..]].concat()).exits(2);
     }
 }
