@@ -41,7 +41,9 @@ pub use self::{
     input_limits::InputLimits,
     preparer::{Monitor, Prepared, Preparer, Task},
     probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
+    quality::Level,
     recipe::Recipe,
+    resegment::segment_probabilities,
     segment_output::{SegmentOutput, StagedSegments, WriteError},
 };
 

@@ -130,7 +130,8 @@ impl Reference {
     }
 }
 
-fn segment(row: &Row) -> sqlx::Result<Segment> {
+/// The columns of a segment.
+pub(in crate::store) fn segment(row: &Row) -> sqlx::Result<Segment> {
     columns::read(SEGMENT, Segment::default(), row)
 }
 
