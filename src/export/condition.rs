@@ -85,6 +85,8 @@ const COLUMNS: &[&str] = &[
     "bandwidth_hz",
     "speech_ratio",
     "gap_s",
+    "tag",
+    "note",
 ];
 
 impl Condition {
@@ -141,6 +143,8 @@ impl Field {
             "bandwidth_hz" => segment.bandwidth_hz.into(),
             "speech_ratio" => segment.speech_ratio.into(),
             "gap_s" => segment.gap_s.into(),
+            "tag" => segment.tag.clone().into(),
+            "note" => segment.note.clone().into(),
             _ => Value::Null, // the parser knows the names
         };
         Some(value).filter(|value| !value.is_null())

@@ -108,11 +108,6 @@ impl Audio {
         writer.finish().map_err(|error| failed(Interruption::Write(error)))
     }
 
-    /// Number of samples.
-    pub fn samples(&self) -> u64 {
-        self.samples
-    }
-
     /// The least and the greatest sample of each of `columns` columns from sample `from` to `to`; fewer columns where there are
     /// not as many samples.
     pub fn peaks(&self, from: u64, to: u64, columns: usize) -> io::Result<Vec<(i16, i16)>> {

@@ -19,6 +19,8 @@ use crate::preview::RATE;
 pub struct Cuts {
     /// First sample, sample after the last, mean probability, and why it ends.
     segments: Vec<(u64, u64, f32, &'static str)>,
+    /// The upper and the lower threshold.
+    thresholds: (f64, f64),
     /// Total length of the speech, seconds, without the pauses of joined segments.
     speech_s: f64,
     /// The command for all recordings.
@@ -71,6 +73,7 @@ pub async fn cuts(State(inspector): Shared, Path(id): Path<String>, query: Query
     let line = |command: String| database.map_or_else(|| command.clone(), |option| format!("{command} {option}"));
     Ok(json_response(&Cuts {
         segments: chunks.iter().map(|chunk| cut(chunk, first)).collect(),
+        thresholds: (parameters.threshold, parameters.neg_threshold()),
         speech_s: speech as f64 / RATE,
         command: line(for_all.line),
         command_for_this: line(for_this.line),

@@ -5,6 +5,7 @@
 //! without a name as long as it is used. A request names a recording by its id, never a file: only files that a row of the
 //! database names are read. `guard.rs` refuses requests that other pages in the browser have made.
 
+mod annotations;
 mod audio;
 mod cuts;
 mod failure;
@@ -26,7 +27,7 @@ use axum::{
     http::header,
     middleware,
     response::{Html, IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use prepare_audio_vad::Parameters;
 use serde::Serialize;
@@ -89,6 +90,7 @@ pub fn router(store: Arc<Store>, settings: Settings, port: u16) -> Router {
         .route("/recording/{id}/cuts", get(cuts::cuts))
         .route("/recording/{id}/audio.wav", get(recording::wav))
         .route("/recording/{id}/segment/{idx}", get(recording::segment_file))
+        .route("/recording/{id}/segment/{idx}/annotation", post(annotations::annotate))
         .fallback(|| async { Html(pages::problem("There is no such page.")) })
         .layer(middleware::from_fn_with_state(Arc::new(Hosts::new(port)), guard::guard))
         .with_state(inspector)
@@ -109,6 +111,7 @@ async fn asset(Path(name): Path<String>) -> Response {
     let (kind, text) = match name.as_str() {
         "page.css" => (STYLE, include_str!("../report/page.css")),
         "inspect.css" => (STYLE, include_str!("assets/inspect.css")),
+        "annotations.js" => (SCRIPT, include_str!("assets/annotations.js")),
         "request.js" => (SCRIPT, include_str!("assets/request.js")),
         "recording.js" => (SCRIPT, include_str!("assets/recording.js")),
         "timeline.js" => (SCRIPT, include_str!("assets/timeline.js")),

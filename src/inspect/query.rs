@@ -30,7 +30,7 @@ impl Query {
     /// The address of the same search with other parameters: those of `set` are changed, and all other ones kept that are
     /// in `kept`.
     pub fn address(&self, kept: &[&str], set: &[(&str, &str)]) -> String {
-        let mut address = form_urlencoded::Serializer::new(String::from("?"));
+        let mut address = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
         let others = kept.iter().filter(|name| set.iter().all(|(changed, _)| changed != *name));
         for name in others {
             if let Some(text) = self.text(name) {

@@ -196,6 +196,8 @@ fn segment(segment: &Segment) -> Value {
         "level_dbfs": segment.level_dbfs,
         "cut": segment.cut,
         "has_file": segment.path.is_some(),
+        "tag": segment.tag,
+        "note": segment.note,
     })
 }
 

@@ -32,7 +32,7 @@ mod statement;
 use std::{future::Future, sync::Arc};
 
 pub use admin::{Again, Failure, Running, StateCount};
-pub use browse::{Direction, ListedRecording, RecordingDetails, RecordingFilter};
+pub use browse::{Annotation, Direction, ListedRecording, RecordingDetails, RecordingFilter};
 pub use database_url::DatabaseUrl;
 pub use error::{Problem, StoreError};
 pub use figures::{

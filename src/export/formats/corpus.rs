@@ -53,6 +53,10 @@ impl Writer for HuggingFace {
             for (key, value) in self.metadata.values(&recording.metadata) {
                 line.entry(key).or_insert(value);
             }
+            // A key of the metadata goes before them: it was there first.
+            for (key, value) in [("tag", &segment.tag), ("note", &segment.note)] {
+                line.entry(key).or_insert(value.clone().into());
+            }
             metadata_file.write(|out| writeln!(out, "{}", Value::Object(line)))?;
         }
         Ok(())

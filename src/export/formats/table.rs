@@ -6,7 +6,7 @@ use super::{Name, Recording, Result, Settings, Target, Writer};
 use crate::export::{MetadataColumns, target::OutputFile};
 
 /// The columns before those of the metadata.
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 32] = [
     "id",
     "recording_id",
     "source",
@@ -36,6 +36,8 @@ const COLUMNS: [&str; 30] = [
     "speech_ratio",
     "gap_s",
     "parts",
+    "tag",
+    "note",
     "text",
 ];
 
@@ -104,6 +106,8 @@ impl Writer for Table {
                 optional(segment.speech_ratio),
                 optional(segment.gap_s),
                 segment.parts.clone().unwrap_or_default(),
+                segment.tag.clone().unwrap_or_default(),
+                segment.note.clone().unwrap_or_default(),
                 text.clone(),
             ];
             let line: Vec<String> = values.into_iter().chain(metadata.iter().cloned()).collect();

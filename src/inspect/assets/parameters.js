@@ -82,8 +82,8 @@ export class Parameters {
     }));
     const segments = cuts.segments.map(([start, end, probability, cut]) => ({ from: start / this.rate, to: end / this.rate, probability, cut }));
     const isChanged = Object.keys(set).length > 0;
-    const high = set.threshold ?? this.recipe.threshold;
-    this.onChange(isChanged ? segments : null, { high, low: Math.max(0.01, high - 0.15) });
+    const [high, low] = cuts.thresholds;
+    this.onChange(isChanged ? segments : null, { high, low });
   }
 
   showCommand() {

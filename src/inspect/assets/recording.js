@@ -1,4 +1,5 @@
 // The page of a recording: the player, the keys, and what connects the parts.
+import { Annotations } from "./annotations.js";
 import { Parameters } from "./parameters.js";
 import { address, json, position } from "./request.js";
 import { SegmentTable } from "./segments.js";
@@ -91,7 +92,11 @@ function seek(time) {
 }
 
 timeline = new Timeline(data, (segment, time) => (segment ? select(segment) : seek(time)));
-table = new SegmentTable(data.segments, select);
+const annotations = new Annotations(
+  () => timeline.redraw(),
+  (message) => (element("problem").textContent = message),
+);
+table = new SegmentTable(data.segments, select, annotations);
 timeline.onView = update;
 timeline.onProgress = (share) => {
   if (!isDecoded) element("progress").textContent = `The source is decoded: ${Math.floor(share * 100)}%`;
@@ -142,6 +147,9 @@ const keys = {
   "=": actions["zoom-in"],
   "-": actions["zoom-out"],
   0: actions.whole,
+  g: () => selected && annotations.toggle(selected, "good"),
+  b: () => selected && annotations.toggle(selected, "bad"),
+  n: () => selected && annotations.edit(selected),
 };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -20,6 +20,11 @@ export async function json(part, parameters, options) {
   return (await answer(part, parameters, options)).json();
 }
 
+export async function post(part, body) {
+  const headers = { "Content-Type": "application/json" };
+  await answer(part, {}, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
 // The bytes of a drawing. While the source is decoded, `waiting` is told the share that is, and the request repeated.
 export async function bytes(part, parameters, options, waiting) {
   for (;;) {

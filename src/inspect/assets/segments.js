@@ -13,10 +13,10 @@ const number = (value, digits, unit = "") => (value === null ? "" : `${value.toF
 
 export class SegmentTable {
   // `play` is called with the segment whose button is pressed.
-  constructor(segments, play, actions) {
+  constructor(segments, play, annotations) {
     this.segments = segments;
     this.play = play;
-    this.actions = actions;
+    this.annotations = annotations;
     this.body = document.getElementById("segments");
     this.status = document.getElementById("segments-status");
     this.rows = new Map();
@@ -54,7 +54,7 @@ export class SegmentTable {
       cell(number(segment.probability, 2), true), cell(number(segment.snr_db, 1, " dB"), true),
       cell(number(segment.level_dbfs, 1, " dB"), true), cell((segment.cut ?? "").replaceAll("_", " ")),
     );
-    if (this.actions) row.append(this.actions(segment));
+    row.append(...this.annotations.row(segment));
     return row;
   }
 }

@@ -3,6 +3,7 @@ import * as draw from "./drawing.js";
 import { bytes, position } from "./request.js";
 
 const RATE = 16000;
+const WINDOW = 512; // samples of a probability
 const BANDS = 128;
 const SHORTEST = 0.5; // seconds that are in view at least
 const FIRST = 60; // seconds that are in view at first
@@ -167,13 +168,18 @@ export class Timeline {
     await this.compute([this.start, this.end], Math.round(this.root.clientWidth), new AbortController().signal, "whole ");
   }
 
-  async compute([from, to], columns, signal, prefix) {
-    const sample = (time) => Math.round((time - this.start) * RATE);
-    const parameters = { from: sample(from), to: sample(to), columns: Math.max(50, columns) };
+  // Whole windows of the detector, so that the columns of all drawings are the same.
+  async compute(span, columns, signal, prefix) {
+    const window = (time, round) => round(((time - this.start) * RATE) / WINDOW) * WINDOW;
+    const [first, last] = [window(span[0], Math.floor), window(span[1], Math.ceil)];
+    const parameters = { from: first, to: last, columns: Math.max(50, columns) };
+    const at = (sample) => this.start + sample / RATE;
     const get = async (part, use) => {
       try {
         const buffer = await bytes(part, parameters, { signal }, (share) => this.onProgress(share));
-        this.drawn[prefix + part] = { from, to, ...use(buffer) };
+        // The last window may extend beyond the end; samples do not.
+        const end = part === "probabilities" ? last : Math.min(last, this.data.samples);
+        this.drawn[prefix + part] = { from: at(first), to: at(end), ...use(buffer) };
         this.redraw();
         return true;
       } catch (error) {

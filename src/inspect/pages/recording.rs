@@ -95,8 +95,8 @@ fn player(opened: &Opened) -> Markup {
         section.card #player aria-label="Player" {
             div.tools role="toolbar" aria-label="Playback and zoom" {
                 button #play type="button" { "▶ Play" }
-                button #previous type="button" { "⏮ Previous" }
-                button #next type="button" { "⏭ Next" }
+                button #previous type="button" { "Previous" }
+                button #next type="button" { "Next" }
                 button #zoom-out type="button" aria-label="Zoom out" { "−" }
                 button #zoom-in type="button" aria-label="Zoom in" { "+" }
                 button #whole type="button" { "Whole" }
@@ -179,6 +179,8 @@ fn segments() -> Markup {
                     th.number scope="col" { "SNR" }
                     th.number scope="col" { "Level" }
                     th scope="col" { "Ends by" }
+                    th scope="col" { "Tag" }
+                    th scope="col" { "Note" }
                 } }
                 tbody #segments {}
             }

@@ -1,10 +1,12 @@
 //! Looking through the recordings: pages of any table's length, one recording in full, one segment.
 
+mod annotation;
 mod sql;
 mod types;
 
 use prepare_audio_types::Segment;
 
+pub use annotation::Annotation;
 pub use types::{Direction, ListedRecording, RecordingDetails, RecordingFilter};
 
 use super::{

@@ -24,3 +24,17 @@ FROM recording r WHERE r.id = $1";
 /// `$1` recording, `$2` position.
 pub const ONE_SEGMENT: &str = "
 SELECT {segment} FROM segment s WHERE s.recording_id = $1 AND s.idx = $2";
+
+/// `$1` source, `$2` channel, `$3` and `$4` boundaries.
+pub const REMOVE_ANNOTATION: &str = "
+DELETE FROM annotation WHERE source = $1 AND channel = $2 AND start_sample = $3 AND end_sample = $4";
+
+/// `$1` source, `$2` channel, `$3` and `$4` boundaries, `$5` tag, `$6` note.
+pub const UPDATE_ANNOTATION: &str = "
+UPDATE annotation SET tag = $5, note = $6, changed_at = {now}
+WHERE source = $1 AND channel = $2 AND start_sample = $3 AND end_sample = $4";
+
+/// As [`UPDATE_ANNOTATION`]. Where another process has inserted one in between, that one stays.
+pub const INSERT_ANNOTATION: &str = "
+INSERT INTO annotation (source, channel, start_sample, end_sample, tag, note, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, {now}) ON CONFLICT DO NOTHING";

@@ -196,6 +196,8 @@ pub fn outcome(number: u64) -> PreparedRecording {
         speech_ratio: Some(2.0 / 3.0),
         parts: (idx % 2 == 0).then(|| format!("[[{},{}]]", idx * 1600, idx * 1600 + 801)),
         gap_s: None,
+        tag: None,
+        note: None,
     });
     let probabilities =
         PackedProbabilities { model_key: "model".to_owned(), coding: 1, windows: 313, data: vec![0, 1, 255] };
