@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     args::GlobalArgs,
     commands::{
-        add, cancel, completions, export, fetch, gc, inspect, quarantine, report, requeue, resegment, retry, segments, status,
-        verify, workers,
+        add, cancel, completions, export, fetch, gc, inspect, quarantine, report, requeue, resegment, retry, segments,
+        status, verify, workers,
     },
     doctor::DoctorArgs,
     exit,

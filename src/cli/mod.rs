@@ -34,8 +34,8 @@ use anyhow::Context;
 use self::{
     command_line::{Cli, Command},
     commands::{
-        add, cancel, completions, export, fetch, gc, inspect, man, quarantine, report, requeue, resegment, retry, segments,
-        status, verify, workers,
+        add, cancel, completions, export, fetch, gc, inspect, man, quarantine, report, requeue, resegment, retry,
+        segments, status, verify, workers,
     },
 };
 

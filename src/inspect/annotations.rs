@@ -33,7 +33,8 @@ pub async fn annotate(
 ) -> Result<StatusCode, Failure> {
     let opened = Opened::new(&inspector, &id, &query).await?;
     let said: Said = serde_json::from_slice(&body).map_err(|error| Failure::Invalid(error.to_string()))?;
-    let missing = || Failure::NotFound("There is no such segment. Was the recording segmented again? Load the page anew.".into());
+    let missing =
+        || Failure::NotFound("There is no such segment. Was the recording segmented again? Load the page anew.".into());
     let segment = inspector.store.segment(opened.row.id, idx.parse().map_err(|_| missing())?).await?;
     let is_same = |start, end| (start, end) == (said.start, said.end);
     let segment = segment.filter(|segment| is_same(segment.start_sample, segment.end_sample)).ok_or_else(missing)?;
@@ -58,7 +59,9 @@ pub async fn annotate(
 fn text(said: Option<String>) -> Result<Option<String>, Failure> {
     let said = said.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     match said {
-        Some(text) if text.chars().count() > LONGEST => Err(Failure::Invalid(format!("a note has at most {LONGEST} characters"))),
+        Some(text) if text.chars().count() > LONGEST => {
+            Err(Failure::Invalid(format!("a note has at most {LONGEST} characters")))
+        }
         // PostgreSQL has no texts with it.
         Some(text) if text.contains('\0') => Err(Failure::Invalid("a note cannot have the character NUL".into())),
         said => Ok(said),

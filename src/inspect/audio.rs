@@ -10,9 +10,7 @@ use std::{
     },
 };
 
-use prepare_audio_media::{
-    AudioError, AudioStream, ChannelChoice, DecodeOptions, LocalFile, OpenOptions, to_pcm16,
-};
+use prepare_audio_media::{AudioError, AudioStream, ChannelChoice, DecodeOptions, LocalFile, OpenOptions, to_pcm16};
 use prepare_audio_pipeline::Level;
 
 use crate::preview::split;
@@ -277,7 +275,8 @@ mod tests {
     fn the_wav_file_is_read_in_pieces() {
         let samples: Vec<i16> = (0..1000).map(|n| n * 7 - 3000).collect();
         let audio = audio(&samples);
-        let wav: Vec<u8> = (0..).step_by(13).map_while(|at| audio.read_wav(at, 13).ok().filter(|b| !b.is_empty())).flatten().collect();
+        let wav: Vec<u8> =
+            (0..).step_by(13).map_while(|at| audio.read_wav(at, 13).ok().filter(|b| !b.is_empty())).flatten().collect();
         assert_eq!(wav.len() as u64, audio.wav_bytes());
         let mut reader = hound::WavReader::new(wav.as_slice()).unwrap();
         assert_eq!((reader.spec().sample_rate, reader.spec().channels), (16_000, 1));

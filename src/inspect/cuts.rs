@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_request_changes_what_it_names() {
-        let recipe = Parameters { threshold: 0.3, speech_pad_start_ms: Some(5), merge_to_s: Some(9.0), ..Parameters::default() };
+        let recipe =
+            Parameters { threshold: 0.3, speech_pad_start_ms: Some(5), merge_to_s: Some(9.0), ..Parameters::default() };
         assert_eq!(changed(recipe.clone(), &Query::default()).unwrap(), recipe);
         let query = Query::parse("threshold=0.7&max_speech_s=inf&min_silence_ms=250");
         let wanted = Parameters { threshold: 0.7, min_silence_duration_ms: 250, ..recipe.clone() };

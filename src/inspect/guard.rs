@@ -39,7 +39,8 @@ impl Hosts {
     fn refusal(&self, method: &Method, authority: Option<&str>, headers: &HeaderMap) -> Option<&'static str> {
         let is_own = |host: &str| self.0.iter().any(|own| own.eq_ignore_ascii_case(host));
         let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        if headers.get_all(HOST).iter().count() != 1 || !text(HOST).is_some_and(is_own) || !authority.is_none_or(is_own) {
+        if headers.get_all(HOST).iter().count() != 1 || !text(HOST).is_some_and(is_own) || !authority.is_none_or(is_own)
+        {
             return Some("the Host header must name this server: localhost, 127.0.0.1 or [::1] with its port");
         }
         let is_reading = *method == Method::GET || *method == Method::HEAD;
@@ -105,7 +106,10 @@ mod tests {
         assert!(hosts.refusal(&Method::GET, Some("evil.example:4000"), &own).is_some());
         let mut two = own.clone();
         two.append(HOST, HeaderValue::from_static("evil.example"));
-        assert!(hosts.refusal(&Method::GET, None, &two).is_some() && hosts.refusal(&Method::GET, None, &HeaderMap::new()).is_some());
+        assert!(
+            hosts.refusal(&Method::GET, None, &two).is_some()
+                && hosts.refusal(&Method::GET, None, &HeaderMap::new()).is_some()
+        );
         assert!(Hosts::new(80).0.contains(&"localhost".to_owned()));
     }
 }

@@ -3,16 +3,21 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use super::{Failure, Query};
-use crate::store::{Direction, ListedRecording, RecordingFilter, StateCount, Store};
+use crate::store::{Direction, ListedRecording, RecordingFilter, State, StateCount, Store};
 
 /// Recordings of a page.
 const PAGE: usize = 50;
 /// Recordings that a statement of a search goes through.
 const STEP: usize = 20_000;
 /// How long a search goes on. What it has not gone through by then is searched by the next page.
-const PATIENCE: Duration = Duration::from_millis(800);
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// A state with fewer recordings than this is searched by its index.
+const RARE: i64 = 10_000;
+/// Counts are used for so many times the time that counting took.
+const KEPT: u32 = 20;
 
 /// The parameters of a search.
 pub const PARAMETERS: [&str; 3] = ["q", "state", "metadata"];
@@ -34,6 +39,26 @@ pub struct Found {
     pub ended_early: bool,
 }
 
+/// The counts by state. Counting goes through all recordings, so the counts are used again for a while: for a moment where
+/// there are few.
+#[derive(Default)]
+pub struct Counts(Mutex<Option<(Instant, Vec<StateCount>)>>);
+
+impl Counts {
+    async fn get(&self, store: &Store) -> Result<Vec<StateCount>, Failure> {
+        let mut kept = self.0.lock().await;
+        let started = Instant::now();
+        match &*kept {
+            Some((until, counts)) if *until > started => Ok(counts.clone()),
+            _ => {
+                let counts = store.counts().await?;
+                *kept = Some((Instant::now() + KEPT * started.elapsed(), counts.clone()));
+                Ok(counts)
+            }
+        }
+    }
+}
+
 /// What is searched for.
 struct Search {
     filter: RecordingFilter,
@@ -44,18 +69,19 @@ struct Search {
 }
 
 impl Search {
-    fn new(query: &Query) -> Result<Self, Failure> {
+    fn new(query: &Query, states: &[StateCount]) -> Result<Self, Failure> {
         let metadata = query.text("metadata").map(str::to_owned);
         let pair = metadata.as_deref().and_then(|text| text.split_once('='));
         let pair = pair.map(|(key, value)| (key.trim().to_owned(), value.trim().trim_matches('"').to_owned()));
         let innermost = pair.as_ref().map(|(key, _)| key.rsplit('.').next().unwrap_or(key).to_owned());
-        let state = query.text("state").map(str::parse).transpose().map_err(Failure::Invalid)?;
+        let state = query.text("state").map(str::parse::<State>).transpose().map_err(Failure::Invalid)?;
+        let number = states.iter().find(|count| Some(count.state) == state).map_or(0, |count| count.recordings);
         let source = query.text("q").map(str::to_owned);
         let (direction, cursor) = match (query.value("after")?, query.value("before")?) {
             (Some(after), _) => (Direction::Newer, after),
             (None, before) => (Direction::Older, before.unwrap_or(i64::MAX)),
         };
-        let filter = RecordingFilter { source, metadata: innermost.or(metadata), state };
+        let filter = RecordingFilter { source, metadata: innermost.or(metadata), state, is_rare: number < RARE };
         Ok(Self { filter, pair, direction, cursor })
     }
 
@@ -75,7 +101,7 @@ impl Search {
     async fn rows(&self, store: &Store) -> Result<(Vec<ListedRecording>, Option<i64>), Failure> {
         let (started, mut cursor, mut rows) = (Instant::now(), self.cursor, Vec::new());
         loop {
-            let last = match self.filter.is_empty() {
+            let last = match self.filter.is_empty() || self.filter.uses_index() {
                 true => None,
                 false => match store.listed_until(cursor, self.direction, STEP).await? {
                     None => return Ok((rows, None)),
@@ -97,9 +123,9 @@ impl Search {
 }
 
 /// Searches for a page.
-pub async fn search(store: &Store, query: &Query) -> Result<Found, Failure> {
-    let search = Search::new(query)?;
-    let states = store.counts().await?;
+pub async fn search(store: &Store, counts: &Counts, query: &Query) -> Result<Found, Failure> {
+    let states = counts.get(store).await?;
+    let search = Search::new(query, &states)?;
     let (mut rows, ended_at) = search.rows(store).await?;
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
@@ -150,14 +176,17 @@ mod tests {
 
     #[test]
     fn a_pair_is_found_by_its_innermost_key() {
-        let search = Search::new(&Query::parse("metadata=place.city%3D%22K%C3%B6ln%22&after=5")).unwrap();
+        let search = Search::new(&Query::parse("metadata=place.city%3D%22K%C3%B6ln%22&after=5"), &[]).unwrap();
         assert_eq!(search.filter.metadata.as_deref(), Some("city"));
         assert_eq!(search.pair, Some(("place.city".into(), "Köln".into())));
         assert_eq!((search.direction, search.cursor), (Direction::Newer, 5));
         assert_eq!(search.ids(5, Some(9)), (5, 10));
-        let search = Search::new(&Query::parse("metadata=de")).unwrap();
+        let search = Search::new(&Query::parse("metadata=de"), &[]).unwrap();
         assert_eq!((search.filter.metadata.as_deref(), search.pair.as_ref()), (Some("de"), None));
         assert_eq!(search.ids(i64::MAX, None), (i64::MIN, i64::MAX));
-        assert!(Search::new(&Query::parse("state=finished")).is_err() && Search::new(&Query::parse("before=x")).is_err());
+        assert!(
+            Search::new(&Query::parse("state=finished"), &[]).is_err()
+                && Search::new(&Query::parse("before=x"), &[]).is_err()
+        );
     }
 }

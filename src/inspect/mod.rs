@@ -71,6 +71,7 @@ struct Inspector {
     settings: Settings,
     sources: Sources,
     probabilities: Recent<Arc<Probabilities>>,
+    counts: list::Counts,
 }
 
 type Shared = State<Arc<Inspector>>;
@@ -78,7 +79,13 @@ type Shared = State<Arc<Inspector>>;
 /// The routes, for a server at this port of the loopback address.
 pub fn router(store: Arc<Store>, settings: Settings, port: u16) -> Router {
     let probabilities = Recent::new(PROBABILITY_BYTES, |probabilities: &Arc<Probabilities>| probabilities.bytes());
-    let inspector = Arc::new(Inspector { store, settings, sources: Sources::default(), probabilities });
+    let inspector = Arc::new(Inspector {
+        store,
+        settings,
+        sources: Sources::default(),
+        probabilities,
+        counts: list::Counts::default(),
+    });
     Router::new()
         .route("/", get(list))
         .route("/assets/{name}", get(asset))
@@ -125,7 +132,7 @@ async fn asset(Path(name): Path<String>) -> Response {
 
 /// The page of all recordings.
 async fn list(State(inspector): Shared, query: Query) -> Response {
-    match list::search(&inspector.store, &query).await {
+    match list::search(&inspector.store, &inspector.counts, &query).await {
         Ok(found) => Html(pages::list(&inspector.settings, &found)).into_response(),
         Err(failure) => failure.page(),
     }

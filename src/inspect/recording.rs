@@ -7,7 +7,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use prepare_audio_media::{ChannelChoice, DecoderChoice, LocalFile, MediaInput, OpenOptions, SegmentFormat, find_ffmpeg};
+use prepare_audio_media::{
+    ChannelChoice, DecoderChoice, LocalFile, MediaInput, OpenOptions, SegmentFormat, find_ffmpeg,
+};
 use prepare_audio_types::{PackedProbabilities, Segment};
 use prepare_audio_vad::Parameters;
 use serde_json::{Value, json};
@@ -61,7 +63,8 @@ impl Opened {
     pub async fn new(inspector: &Inspector, id: &str, query: &Query) -> Result<Self, Failure> {
         let missing = || Failure::NotFound(format!("There is no recording {id}."));
         let row = inspector.store.recording(id.parse().map_err(|_| missing())?).await?.ok_or_else(missing)?;
-        let recipe: Value = row.parameters.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let recipe: Value =
+            row.parameters.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let choice = recipe["channels"].as_str().map_or(Ok(ChannelChoice::Mix), str::parse).unwrap_or_default();
         let number = u16::try_from(row.channels.unwrap_or(1)).unwrap_or(1);
         let wanted = query.value("channel")?;
@@ -257,7 +260,11 @@ pub async fn spectrogram(State(inspector): Shared, Path(id): Path<String>, query
 
 /// The probability curve: the least and the greatest probability of each column, as 32-bit floats, little-endian. There are as
 /// many columns as windows in view, if these are fewer.
-pub async fn probabilities(State(inspector): Shared, Path(id): Path<String>, query: Query) -> Result<Response, Failure> {
+pub async fn probabilities(
+    State(inspector): Shared,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, Failure> {
     let opened = Opened::new(&inspector, &id, &query).await?;
     let View { from, to, columns } = View::new(&query, &opened)?;
     let all = opened.probabilities(&inspector).await?;
@@ -291,9 +298,9 @@ pub async fn segment_file(
     let segment = inspector.store.segment(id, idx).await?.ok_or_else(missing)?;
     let path = segment.path.ok_or_else(|| Failure::NotFound("The segment has no file.".into()))?;
     let opened = tokio::task::spawn_blocking(move || open_segment(&path)).await;
-    let (file, media_type, len) = opened.unwrap_or_else(|_| Err("it cannot be opened".into())).map_err(|cause| {
-        Failure::Unavailable(format!("the segment's file cannot be played: {cause}"))
-    })?;
+    let (file, media_type, len) = opened
+        .unwrap_or_else(|_| Err("it cannot be opened".into()))
+        .map_err(|cause| Failure::Unavailable(format!("the segment's file cannot be played: {cause}")))?;
     Ok(files::respond(&headers, media_type, len, move |from, bytes| {
         let mut buffer = vec![0; bytes];
         let read = file.read_at(from, &mut buffer)?;

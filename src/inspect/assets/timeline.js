@@ -94,7 +94,10 @@ export class Timeline {
   }
 
   listen() {
+    let width = this.root.clientWidth;
     new ResizeObserver(() => {
+      if (this.root.clientWidth === width) return;
+      width = this.root.clientWidth;
       this.redraw();
       this.loadSoon();
     }).observe(this.root);

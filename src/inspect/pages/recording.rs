@@ -189,8 +189,10 @@ fn segments() -> Markup {
 }
 
 fn facts(row: &RecordingDetails) -> Markup {
-    let number = |number: Option<i64>, unit: &str| number.map(|number| format!("{}{unit}", count(number.unsigned_abs())));
-    let speech = row.speech_s.zip(row.duration_s).map(|(speech, all)| format!("{}, {}", time(speech), percent(speech, all)));
+    let number =
+        |number: Option<i64>, unit: &str| number.map(|number| format!("{}{unit}", count(number.unsigned_abs())));
+    let speech =
+        row.speech_s.zip(row.duration_s).map(|(speech, all)| format!("{}, {}", time(speech), percent(speech, all)));
     let speed = row.total_ms.zip(row.duration_s).filter(|(ms, _)| *ms > 0.0);
     let facts = [
         ("Length", row.duration_s.map(time)),
@@ -198,12 +200,18 @@ fn facts(row: &RecordingDetails) -> Markup {
         ("Segments", row.segments.map(count)),
         ("Signal-to-noise ratio", row.snr_db.map(|snr| value(snr) + " dB")),
         ("Loudness", row.loudness_lufs.map(|loudness| value(loudness) + " LUFS")),
-        ("Container, codec", row.container.clone().map(|name| format!("{name}, {}", row.codec.as_deref().unwrap_or("-")))),
+        (
+            "Container, codec",
+            row.container.clone().map(|name| format!("{name}, {}", row.codec.as_deref().unwrap_or("-"))),
+        ),
         ("Sample rate", number(row.sample_rate, " Hz")),
         ("Channels", number(row.channels, "")),
         ("File", number(row.bytes, " bytes")),
         ("Audio track", number(row.track, "")),
-        ("Begins after the video", row.start_offset_s.filter(|&offset| offset != 0.0).map(|offset| value(offset) + " s")),
+        (
+            "Begins after the video",
+            row.start_offset_s.filter(|&offset| offset != 0.0).map(|offset| value(offset) + " s"),
+        ),
         ("Packets not decoded", Some(row.decode_errors).filter(|&errors| errors > 0).map(|errors| errors.to_string())),
         ("Lost", Some(row.gaps.lost_s()).filter(|&lost| lost > 0.0).map(time)),
         ("Model", row.model.clone()),

@@ -28,7 +28,9 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<ListedRecording>> {
         let (conditions, values) = filter.conditions(4);
+        let id = if filter.uses_index() { "r.id + 0" } else { "r.id" };
         let text = sql::LISTED.replace("{conditions}", &conditions).replace("{order}", direction.order());
+        let text = text.replace("{id}", id);
         let statement = Statement::new(text).bind(ids.0).bind(ids.1).bind(rows(limit));
         self.read(values.into_iter().fold(statement, Statement::bind)).await?.all(ListedRecording::read)
     }

@@ -1,9 +1,10 @@
 //! The statements of browsing. Words in braces that are no word of a dialect are filled in by `mod.rs`.
 
-/// `$1` and `$2` bounds of the ids, exclusive, `$3` limit; `{conditions}` have further parameters.
+/// `$1` and `$2` bounds of the ids, exclusive, `$3` limit; `{conditions}` have further parameters. `{id}` is `r.id`, or an
+/// expression that keeps the database from going through the ids.
 pub const LISTED: &str = "
 SELECT r.id, r.source, r.recipe, r.state, r.duration_s, r.speech_s, r.segments, r.snr_db, r.error_code, r.warnings, r.metadata
-FROM recording r WHERE r.id > $1 AND r.id < $2{conditions} ORDER BY r.id {order} LIMIT $3";
+FROM recording r WHERE {id} > $1 AND {id} < $2{conditions} ORDER BY {id} {order} LIMIT $3";
 
 /// `$1` the recording to start behind, `$2` number of recordings.
 pub const OLDER_UNTIL: &str = "

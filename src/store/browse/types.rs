@@ -31,25 +31,29 @@ pub struct RecordingFilter {
     pub metadata: Option<String>,
     /// The state.
     pub state: Option<State>,
+    /// Whether few recordings have that state: they are found by its index, and sorted by id.
+    pub is_rare: bool,
 }
 
 impl RecordingFilter {
     /// Whether every recording meets it.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.source.is_none() && self.metadata.is_none() && self.state.is_none()
+    }
+
+    /// Whether the recordings are found by the index on their state.
+    pub fn uses_index(&self) -> bool {
+        self.state.is_some() && self.is_rare
     }
 
     /// The conditions in SQL, and the values of their parameters, which are numbered from `first` on.
     pub(super) fn conditions(&self, first: usize) -> (String, Vec<Value<'static>>) {
-        let state = self.state.map(|state| format!("{state:?}").to_lowercase());
-        let parts = [
-            // `|| ''` keeps the database from an index on the state, whose rows it would have to sort by id.
-            ("r.state || '' = {}", state),
-            ("LOWER(r.source) LIKE LOWER({}) ESCAPE '!'", self.source.as_deref().map(containing)),
-            ("LOWER(r.metadata) LIKE LOWER({}) ESCAPE '!'", self.metadata.as_deref().map(containing)),
-        ];
-        let (mut text, mut values) = (String::new(), Vec::new());
-        for (condition, value) in parts {
+        let mut text = self.state.map(|state| self.state_condition(state)).unwrap_or_default();
+        let mut values = Vec::new();
+        for (condition, value) in [
+            ("r.source {like} {} ESCAPE '!'", self.source.as_deref().map(containing)),
+            ("r.metadata {like} {} ESCAPE '!'", self.metadata.as_deref().map(containing)),
+        ] {
             if let Some(value) = value {
                 let parameter = format!("${}", first + values.len());
                 text += " AND ";
@@ -58,6 +62,19 @@ impl RecordingFilter {
             }
         }
         (text, values)
+    }
+
+    /// A partial index serves a query that has the index's own condition, literally. `|| ''` keeps the database from all of
+    /// them.
+    fn state_condition(&self, state: State) -> String {
+        let name = format!("{state:?}").to_lowercase();
+        match state {
+            _ if !self.is_rare => format!(" AND r.state || '' = '{name}'"),
+            State::Failed | State::Quarantined => {
+                format!(" AND r.state IN ('failed', 'quarantined') AND r.state = '{name}'")
+            }
+            _ => format!(" AND r.state = '{name}'"),
+        }
     }
 }
 
@@ -251,10 +268,11 @@ mod tests {
         let filter = RecordingFilter {
             source: Some("50%_off!".into()),
             metadata: None,
-            state: Some(State::Failed),
+            state: Some(State::Done),
+            is_rare: false,
         };
         let (text, values) = filter.conditions(4);
-        assert_eq!(text, " AND r.state || '' = $4 AND LOWER(r.source) LIKE LOWER($5) ESCAPE '!'");
-        assert_eq!(values, [Value::from("failed"), Value::from("%50!%!_off!!%")]);
+        assert_eq!(text, " AND r.state || '' = 'done' AND r.source {like} $4 ESCAPE '!'");
+        assert_eq!(values, [Value::from("%50!%!_off!!%")]);
     }
 }

@@ -31,12 +31,12 @@ fn cargo_features_are_listed() {
     let features = &dir.run(&["doctor", "--json"]).exits(0).json()["features"];
     assert_eq!(
         features,
-        &serde_json::json!({ "compiled": ["metrics", "onnx", "postgres"], "left_out": [], "ok": true })
+        &serde_json::json!({ "compiled": ["inspect", "metrics", "onnx", "postgres"], "left_out": [], "ok": true })
     );
-    assert!(dir.run(&["doctor"]).exits(0).stdout.contains("features      ok   metrics, onnx, postgres\n"));
+    assert!(dir.run(&["doctor"]).exits(0).stdout.contains("features      ok   inspect, metrics, onnx, postgres\n"));
     let version = format!("prepare-audio {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(dir.run(&["-V"]).exits(0).stdout, version);
-    let long = format!("{version}features compiled in: metrics, onnx, postgres\nfeatures left out: none\n");
+    let long = format!("{version}features compiled in: inspect, metrics, onnx, postgres\nfeatures left out: none\n");
     for args in [&["--version"][..], &["--version", "-v"], &["--version", "--verbose"]] {
         assert_eq!(dir.run(args).exits(0).stdout, long, "{args:?}");
     }

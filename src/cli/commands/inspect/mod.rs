@@ -3,12 +3,7 @@
 mod args;
 mod resegment_command;
 
-use std::{
-    net::Ipv4Addr,
-    path::Path,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{net::Ipv4Addr, path::Path, process::ExitCode, time::Duration};
 
 use prepare_audio::{
     inspect::{self, Settings},

@@ -111,7 +111,9 @@ fn recipe_options(recipe: &Value) -> Vec<CommandOption> {
 fn remarks(recipe: &Value) -> Vec<String> {
     let mut remarks = Vec::new();
     if recipe["model_sha256"].as_str() != BUNDLED.as_deref() {
-        remarks.push("The recording was prepared with another model than the bundled one: add --vad-model FILE.".to_owned());
+        remarks.push(
+            "The recording was prepared with another model than the bundled one: add --vad-model FILE.".to_owned(),
+        );
     }
     let unknown: Vec<&str> = recipe
         .as_object()
@@ -156,7 +158,12 @@ mod tests {
         }
     }
 
-    fn recipe(parameters: &Parameters, channels: ChannelChoice, limits: &InputLimits, files: Option<SegmentFileSettings>) -> Recipe {
+    fn recipe(
+        parameters: &Parameters,
+        channels: ChannelChoice,
+        limits: &InputLimits,
+        files: Option<SegmentFileSettings>,
+    ) -> Recipe {
         let engine = Engine::Native(SileroModel::bundled().unwrap());
         Recipe::new(&engine, parameters, channels, limits, files.as_ref())
     }
@@ -167,7 +174,12 @@ mod tests {
 
     #[test]
     fn defaults_need_no_options() {
-        let recipe = recipe(&Parameters::default(), ChannelChoice::Mix, &InputLimits::default(), Some(SegmentFileSettings::default()));
+        let recipe = recipe(
+            &Parameters::default(),
+            ChannelChoice::Mix,
+            &InputLimits::default(),
+            Some(SegmentFileSettings::default()),
+        );
         let command = resegment_command(&value(&recipe), &Parameters::default(), None);
         assert_eq!(command, Command { line: "prepare-audio resegment".into(), remarks: Vec::new() });
         let parameters = Parameters { threshold: 0.6, ..Parameters::default() };
@@ -214,7 +226,8 @@ mod tests {
     fn the_command_has_the_settings_of_the_recipe() {
         let files = SegmentFileSettings::default();
         let opus = SegmentFileSettings { format: SegmentFormat::Opus, opus_bitrate: Some(16_000), ..files };
-        let source = SegmentFileSettings { format: SegmentFormat::Flac, rate: SegmentRate::Source, all_channels: true, ..files };
+        let source =
+            SegmentFileSettings { format: SegmentFormat::Flac, rate: SegmentRate::Source, all_channels: true, ..files };
         let track = InputLimits { track: "eng".parse().unwrap(), ..InputLimits::default() };
         let raw = InputLimits { raw: "s16le:8000:1".parse().ok(), ..InputLimits::default() };
         for (channels, limits, files) in [
@@ -222,7 +235,11 @@ mod tests {
             (ChannelChoice::One(2), track, None),
             (ChannelChoice::Mix, raw, Some(opus)),
             (ChannelChoice::Mix, InputLimits::default(), Some(source)),
-            (ChannelChoice::Mix, InputLimits::default(), Some(SegmentFileSettings { rate: SegmentRate::Hz(8_000), ..files })),
+            (
+                ChannelChoice::Mix,
+                InputLimits::default(),
+                Some(SegmentFileSettings { rate: SegmentRate::Hz(8_000), ..files }),
+            ),
         ] {
             let original = recipe(&Parameters::default(), channels, &limits, files);
             let command = resegment_command(&value(&original), &Parameters::default(), Some(3));
