@@ -2,14 +2,18 @@
 //!
 //! The program `prepare-audio` claims pending recordings from a database ([`store`]), prepares each of them
 //! ([`pipeline`]) and publishes the segments ([`output`]). [`runner`] is the loop that does this. [`export`] writes done
-//! recordings as other tools load them, [`report`] as a page to look at. [`pool`] is the bridge between tokio, which waits, and rayon, which computes.
+//! recordings as other tools load them, [`report`] as a page to look at; `inspect` serves such pages, to listen and to try other
+//! parameters. [`pool`] is the bridge between tokio, which waits, and rayon, which computes.
 //!
 //! The parts that compute are separate crates, which are re-exported here: [`vad`] detects speech, [`media`] decodes and
 //! encodes, [`denoise`] removes noise, [`pipeline`] prepares one recording, and [`types`] holds the types that they share.
 
 pub mod export;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 pub mod output;
 pub mod pool;
+mod preview;
 pub mod progress;
 pub mod report;
 pub mod runner;

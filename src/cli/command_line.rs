@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     args::GlobalArgs,
     commands::{
-        add, cancel, completions, export, fetch, gc, quarantine, report, requeue, resegment, retry, segments, status,
-        verify, workers,
+        add, cancel, completions, export, fetch, gc, inspect, quarantine, report, requeue, resegment, retry, segments,
+        status, verify, workers,
     },
     doctor::DoctorArgs,
     exit,
@@ -24,6 +24,7 @@ Examples:
   prepare-audio segments talk.mp3 --json           a recording's segments, for machines
   prepare-audio export lhotse --to corpus/         the segments as a corpus that a trainer loads
   prepare-audio report                             figures, charts and excerpts as one HTML page
+  prepare-audio inspect                            pages to look at recordings, to listen, and to try parameters
   prepare-audio resegment --merge-to 30            other segments, from stored probabilities
   prepare-audio retry --all && prepare-audio fetch
   prepare-audio workers                            which worker holds which recording
@@ -70,6 +71,9 @@ pub enum Command {
     /// Write a page with figures, charts and excerpts to listen to, as one HTML file
     #[command(after_help = report::HELP)]
     Report(report::Args),
+    /// Serve pages on this machine to look at recordings, to listen to them, and to try other parameters
+    #[command(after_help = inspect::HELP)]
+    Inspect(inspect::Args),
     /// Put failed and quarantined recordings back to pending, and cancelled ones if they are named
     Retry(retry::Args),
     /// Cancel pending and running recordings; done recordings stay as they are

@@ -9,6 +9,7 @@ macro_rules! features {
 }
 
 const FEATURES: &[Feature] = features! {
+    "inspect": "inspect, pages to look at recordings and to listen to them",
     "metrics": "fetch --metrics, for Prometheus",
     "onnx": "other models for detection and denoising, and CUDA, through ONNX Runtime",
     "parquet": "export parquet and export huggingface-parquet",
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     /// Cargo.toml has four more features, which users do not choose: two sets of others, one for the tests, and the HTTP
-    /// server, which `metrics` enables.
+    /// server, which `inspect` and `metrics` enable.
     #[test]
     fn the_list_equals_that_of_cargo_toml() {
         let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();

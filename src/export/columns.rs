@@ -102,6 +102,8 @@ pub(super) const COLUMNS: &[Column] = columns! {
     "denoised_snr_db": Real = |_, segment| segment.denoised_snr_db,
     "gap_s": Real = |_, segment| segment.gap_s,
     "parts": Text = |_, segment| segment.parts.as_deref(),
+    "tag": Text = |_, segment| segment.tag.as_deref(),
+    "note": Text = |_, segment| segment.note.as_deref(),
     "text": Text = |recording, _| recording.segment_text(),
 };
 

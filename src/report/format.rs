@@ -4,7 +4,7 @@
 const LENGTH: usize = 300;
 
 /// A count with separators: `1,234,567`.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -17,7 +17,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A length of time: `3.2 s`, `4:05 min`, `12.3 h`, `1,234 h`.
-pub(super) fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     match seconds {
         s if s < 60.0 => format!("{s:.1} s"),
         s if s < 3600.0 => format!("{}:{:02} min", s as u64 / 60, s as u64 % 60),
@@ -27,7 +27,7 @@ pub(super) fn time(seconds: f64) -> String {
 }
 
 /// A position: `1:02:03.4` or `2:03.4`.
-pub(super) fn position(seconds: f64) -> String {
+pub(crate) fn position(seconds: f64) -> String {
     let tenths = (seconds.max(0.0) * 10.0).round() as u64;
     let (hours, minutes, seconds) = (tenths / 36_000, tenths / 600 % 60, (tenths % 600) as f64 / 10.0);
     match hours {
@@ -37,7 +37,7 @@ pub(super) fn position(seconds: f64) -> String {
 }
 
 /// A value with as many decimals as its size needs.
-pub(super) fn value(value: f64) -> String {
+pub(crate) fn value(value: f64) -> String {
     match value.abs() {
         v if !v.is_finite() => "-".into(),
         v if v >= 10_000.0 => (if value < 0.0 { "−" } else { "" }).to_owned() + &count(v as u64),
@@ -51,19 +51,19 @@ pub(super) fn value(value: f64) -> String {
 }
 
 /// A value with its unit.
-pub(super) fn with_unit(number: f64, unit: &str) -> String {
+pub(crate) fn with_unit(number: f64, unit: &str) -> String {
     let text = value(number);
     if unit.is_empty() { text } else { format!("{text} {unit}") }
 }
 
 /// A share: `12.3%`.
-pub(super) fn percent(part: f64, whole: f64) -> String {
+pub(crate) fn percent(part: f64, whole: f64) -> String {
     if whole > 0.0 { format!("{:.1}%", part / whole * 100.0) } else { "-".into() }
 }
 
 /// Foreign text in one line: control characters and marks of writing direction are replaced, and the middle of a long one is
 /// left out.
-pub(super) fn foreign(text: &str) -> String {
+pub(crate) fn foreign(text: &str) -> String {
     let is_mark =
         |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let shown = |c: char| if c.is_control() || is_mark(c) { '\u{fffd}' } else { c };

@@ -6,7 +6,7 @@
 
 mod charts;
 mod excerpt;
-mod format;
+pub(crate) mod format;
 mod gather;
 mod groups;
 mod page;

@@ -22,6 +22,8 @@ pub struct Dialect {
     pub unsynced: &'static str,
     /// `{floor}`: the function that makes a CAST of a positive number to an integer round down.
     pub floor: &'static str,
+    /// `{like}`: the operator that compares a text with a pattern, whether letters are capital or small.
+    pub like: &'static str,
     /// Whether the parameters of `{values}` are numbered, `$1`; otherwise they are `?`.
     pub numbered_values: bool,
 }
@@ -42,7 +44,8 @@ impl Dialect {
             .replace("{lock}", self.lock)
             .replace("{list}", self.list)
             .replace("{unsynced}", self.unsynced)
-            .replace("{floor}", self.floor);
+            .replace("{floor}", self.floor)
+            .replace("{like}", self.like);
         match statement.width {
             0 => text,
             width => text.replace("{values}", &self.values(statement.parameters.len() / width, width)),
@@ -95,6 +98,7 @@ mod tests {
             new: "NEW",
             unsynced: "UNSYNCED",
             floor: "FLOOR",
+            like: "LIKE",
             numbered_values: true,
         };
         let rows = vec![Value::Integer(None); 4];

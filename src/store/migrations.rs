@@ -55,6 +55,7 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0006_gaps.sql"
     "0007_status.sql"
     "0008_quality.sql"
+    "0010_annotation.sql"
     "0009_denoised.sql"
     "0011_dropped_segments.sql"
 );
@@ -69,6 +70,7 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0006_gaps.sql"
     "0007_status.sql"
     "0008_quality.sql"
+    "0010_annotation.sql"
     "0009_denoised.sql"
     "0011_dropped_segments.sql"
 );
@@ -125,7 +127,7 @@ INSERT INTO _sqlx_migrations (version, description, success, checksum, execution
 SELECT 10000, 'moved to prepare_audio_migrations', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
 
 /// Our tables, by whose names a database of another program is recognised.
-const OUR_TABLES: [&str; 4] = ["recording", "segment", "probabilities", "identity"];
+const OUR_TABLES: [&str; 5] = ["recording", "segment", "probabilities", "identity", "annotation"];
 
 impl Migrations {
     /// Applies the migrations that are missing. Nothing is changed until the transaction is committed, and nothing at all if

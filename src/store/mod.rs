@@ -6,11 +6,11 @@
 //! in milliseconds since 1970, because the hosts' clocks differ.
 //!
 //! [`Store`] has the methods, in `queue/` for the runner, in `results/` for those who read segments, in `figures/` for
-//! reports, and in `admin/` for
-//! operators. They are made of statements: data that each database's backend executes.
+//! reports, in `browse/` for those who look through recordings, and in `admin/` for operators. They are made of statements: data that each database's backend executes.
 
 mod admin;
 mod backend;
+mod browse;
 mod columns;
 mod database_url;
 mod dialect;
@@ -32,6 +32,7 @@ mod statement;
 use std::{future::Future, sync::Arc};
 
 pub use admin::{Again, Failure, Running, StateCount};
+pub use browse::{Annotation, Direction, ListedRecording, RecordingDetails, RecordingFilter};
 pub use database_url::DatabaseUrl;
 pub use error::{Problem, StoreError};
 pub use figures::{

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use prepare_audio_vad::{Chunk, Merger};
+use prepare_audio_vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment};
 
 use crate::{
     StagedSegments, WriteError,
@@ -58,19 +58,42 @@ fn chunks(
     probabilities: &[f32],
     settings: &SegmentationSettings,
 ) -> Option<Vec<Chunk>> {
+    let level = |segment: &SpeechSegment| stored.quality(channel, segment).map(|quality| quality.level_dbfs).ok_or(());
+    segment_probabilities(
+        probabilities,
+        stored.recording.samples,
+        settings.segmenter.clone(),
+        &settings.parameters,
+        level,
+    )
+    .ok()
+}
+
+/// The chunks that the probabilities of one channel give, whose recording has `samples` samples at 16 kHz. `segmenter` is
+/// that of `parameters`, at the start of a recording. `level` is asked for the level of a segment in dB below full scale,
+/// only where quiet segments are dropped.
+///
+/// # Errors
+/// The first one of `level`.
+pub fn segment_probabilities<E>(
+    probabilities: &[f32],
+    samples: u64,
+    mut segmenter: Segmenter,
+    parameters: &Parameters,
+    mut level: impl FnMut(&SpeechSegment) -> Result<f64, E>,
+) -> Result<Vec<Chunk>, E> {
     let (mut segments, mut chunks) = (Vec::new(), Vec::new());
-    let mut segmenter = settings.segmenter.clone();
     probabilities.iter().for_each(|probability| segmenter.push(*probability, &mut segments));
-    segmenter.finish(stored.recording.samples, &mut segments);
-    let mut merger = Merger::new(&settings.parameters, segmenter.spec());
+    segmenter.finish(samples, &mut segments);
+    let mut merger = Merger::new(parameters, segmenter.spec());
     for segment in segments {
-        if let Some(min_dbfs) = settings.parameters.min_dbfs
-            && stored.quality(channel, &segment)?.level_dbfs < min_dbfs
+        if let Some(min_dbfs) = parameters.min_dbfs
+            && level(&segment)? < min_dbfs
         {
             continue;
         }
         merger.push(segment, &mut chunks);
     }
     merger.finish(&mut chunks);
-    Some(chunks)
+    Ok(chunks)
 }

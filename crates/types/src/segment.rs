@@ -63,7 +63,20 @@ pub struct Segment {
     /// Seconds of it that are in gaps of the recording, where its file has silence; `None` if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_s: Option<f64>,
+    /// A person's word on it, such as `good` or `bad`. It is not of its row, but of all segments with its source and boundaries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// A person's note on it, as `tag`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// If segments were joined: the boundaries of each, in samples, as JSON `[[start, end], ...]`.
     #[serde(serialize_with = "crate::serialize_json_text")]
     pub parts: Option<String>,
+}
+
+impl Segment {
+    /// The tag and the note, as far as there are some, under their names.
+    pub fn annotation(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("tag", &self.tag), ("note", &self.note)].into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)))
+    }
 }

@@ -6,6 +6,8 @@ pub mod completions;
 pub mod export;
 pub mod fetch;
 pub mod gc;
+#[cfg_attr(not(feature = "inspect"), path = "no_inspect.rs")]
+pub mod inspect;
 pub mod man;
 pub mod quarantine;
 pub mod report;

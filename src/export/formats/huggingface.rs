@@ -12,7 +12,7 @@ use crate::export::{
 };
 
 /// The columns of a dataset beside the audio and the segment's id.
-pub(super) const FIELDS: &[Column] = columns! {
+const FIELDS: &[Column] = columns! {
     "duration": Real = |_, segment| segment.end_s - segment.start_s,
     "text": Text = |recording, _| recording.segment_text(),
     "speaker": Text = |recording, _| recording.speaker(),
@@ -29,6 +29,20 @@ pub(super) const FIELDS: &[Column] = columns! {
     "bandwidth_hz": Real = |_, segment| segment.bandwidth_hz,
 };
 
+/// What a person said of the segment. A key of the metadata goes before them: it was there first.
+const ANNOTATION: &[Column] = columns! {
+    "tag": Text = |_, segment| segment.tag.as_deref(),
+    "note": Text = |_, segment| segment.note.as_deref(),
+};
+
+/// The columns of a dataset whose metadata has these keys, and those keys that are none of these columns.
+pub(super) fn columns_of(metadata: &MetadataColumns) -> (Vec<&'static Column>, MetadataColumns) {
+    let metadata = metadata.without(FIELDS);
+    let is_free = |column: &&Column| metadata.names().all(|name| name != column.name);
+    let columns = FIELDS.iter().chain(ANNOTATION.iter().filter(is_free)).collect();
+    (columns, metadata)
+}
+
 /// Writes an audiofolder. A file in it is another name of the segment's file where the file system has hard links, and else a
 /// copy.
 ///
@@ -36,14 +50,15 @@ pub(super) const FIELDS: &[Column] = columns! {
 /// from them.
 pub struct AudioFolder {
     metadata_file: Option<OutputFile>,
+    columns: Vec<&'static Column>,
     metadata: MetadataColumns,
 }
 
 impl AudioFolder {
     /// An audiofolder.
     pub fn new(settings: &Settings, target: &mut Target) -> Result<Self> {
-        let metadata = settings.metadata_columns.without(FIELDS);
-        Ok(Self { metadata_file: Some(target.file("metadata.jsonl")?), metadata })
+        let (columns, metadata) = columns_of(&settings.metadata_columns);
+        Ok(Self { metadata_file: Some(target.file("metadata.jsonl")?), columns, metadata })
     }
 }
 
@@ -59,7 +74,8 @@ impl Writer for AudioFolder {
             let mut line = Map::new();
             line.insert("file_name".into(), file.into());
             line.insert("id".into(), id.into());
-            line.extend(FIELDS.iter().map(|field| (field.name.to_owned(), (field.value)(recording, segment).into())));
+            let value = |column: &&Column| (column.name.to_owned(), (column.value)(recording, segment).into());
+            line.extend(self.columns.iter().map(value));
             line.extend(self.metadata.values(&recording.metadata).map(|(key, value)| (key.to_owned(), value)));
             metadata_file.write(|out| writeln!(out, "{}", Value::Object(line)))?;
         }

@@ -91,6 +91,9 @@ pub fn nemo(settings: &Settings, target: &mut Target) -> Result<JsonLines> {
         for (key, value) in &recording.metadata {
             line.entry(key.clone()).or_insert_with(|| value.clone());
         }
+        for (key, value) in segment.annotation() {
+            line.entry(key).or_insert(value.into());
+        }
         Value::Object(line)
     };
     Ok(JsonLines { file: Some(target.single()?), line: Box::new(line) })

@@ -130,6 +130,8 @@ fn description(recording: &Recording, name: &Name, segment: &prepare_audio_types
         ("denoised_snr_db", segment.denoised_snr_db.map(Value::from)),
         ("loudness_lufs", segment.loudness_lufs.map(Value::from)),
         ("bandwidth_hz", segment.bandwidth_hz.map(Value::from)),
+        ("tag", segment.tag.clone().map(Value::from)),
+        ("note", segment.note.clone().map(Value::from)),
         ("text", recording.segment_text().map(Value::from)),
         ("speaker", recording.speaker().map(Value::from)),
         ("language", recording.language().map(Value::from)),

@@ -39,6 +39,7 @@ impl Driver for Postgres {
                FROM json_array_elements(CAST($1 AS JSON)) WITH ORDINALITY AS list (value, position)) AS new",
         unsynced: "(SELECT set_config('synchronous_commit', 'off', true) IS NOT NULL AS applies) AS unsynced",
         floor: "FLOOR", // its CAST rounds to the nearest
+        like: "ILIKE",
         numbered_values: true,
     };
 

@@ -5,6 +5,8 @@ mod types;
 
 use prepare_audio_types::{Segment, StoredRecording};
 
+pub(super) use sql::with_columns;
+pub(super) use types::segment;
 pub use types::{DoneRecording, RecipeCount, Reference, SegmentOf};
 
 use super::{

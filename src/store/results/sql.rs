@@ -3,17 +3,22 @@
 
 use crate::store::columns::{self, FACTS, PROBABILITIES, SEGMENT};
 
+/// What `{annotated}` stands for: the annotation `a` of a segment `s` of a recording `r`, if there is one.
+const ANNOTATED: &str = "LEFT JOIN annotation a ON a.source = r.source AND a.channel = COALESCE(s.channel, 0)
+    AND a.start_sample = s.start_sample AND a.end_sample = s.end_sample";
+
 /// Fills in the columns.
 pub fn with_columns(text: &str) -> String {
     text.replace("{segment}", &columns::selected(SEGMENT, "s"))
+        .replace("{annotated}", ANNOTATED)
         .replace("{facts}", &columns::selected(FACTS, "r"))
         .replace("{probabilities}", &columns::selected(PROBABILITIES, "p"))
 }
 
 /// `$1` what `{which}` needs, `$2` and `$3` the recording and position to start behind, `$4` limit.
 pub const SEGMENTS: &str = "
-SELECT s.recording_id, r.source, r.recipe, r.metadata, {segment}
-FROM segment s JOIN recording r ON r.id = s.recording_id
+SELECT s.recording_id, r.source, r.recipe, r.metadata, a.tag, a.note, {segment}
+FROM segment s JOIN recording r ON r.id = s.recording_id {annotated}
 WHERE r.state = 'done' AND {which} AND (s.recording_id, s.idx) > ($2, $3)
 ORDER BY s.recording_id, s.idx LIMIT $4";
 
@@ -25,7 +30,7 @@ FROM recording r WHERE r.state = 'done' AND {which} AND r.id > $2 ORDER BY r.id 
 
 /// `$1` and `$2` the first and the last recording, `$3` and `$4` the recording and position to start behind, `$5` limit.
 pub const SEGMENTS_BETWEEN: &str = "
-SELECT s.recording_id, {segment} FROM segment s
+SELECT s.recording_id, a.tag, a.note, {segment} FROM segment s JOIN recording r ON r.id = s.recording_id {annotated}
 WHERE s.recording_id BETWEEN $1 AND $2 AND (s.recording_id, s.idx) > ($3, $4)
 ORDER BY s.recording_id, s.idx LIMIT $5";
 

@@ -32,7 +32,7 @@ impl SegmentOf {
             source: row.text("source")?,
             recipe: row.text("recipe")?,
             metadata: row.optional_text("metadata")?,
-            segment: segment(row)?,
+            segment: annotated_segment(row)?,
         })
     }
 }
@@ -110,7 +110,7 @@ impl RecipeCount {
 
 /// A segment with the id of its recording.
 pub(super) fn numbered_segment(row: &Row) -> sqlx::Result<(i64, Segment)> {
-    Ok((row.integer("recording_id")?, segment(row)?))
+    Ok((row.integer("recording_id")?, annotated_segment(row)?))
 }
 
 /// The files that a segment row refers to.
@@ -137,7 +137,13 @@ impl Reference {
     }
 }
 
-fn segment(row: &Row) -> sqlx::Result<Segment> {
+/// A segment with its annotation.
+fn annotated_segment(row: &Row) -> sqlx::Result<Segment> {
+    Ok(Segment { tag: row.optional_text("tag")?, note: row.optional_text("note")?, ..segment(row)? })
+}
+
+/// The columns of a segment.
+pub(in crate::store) fn segment(row: &Row) -> sqlx::Result<Segment> {
     columns::read(SEGMENT, Segment::default(), row)
 }
 

@@ -60,6 +60,7 @@ impl Driver for Sqlite {
                       json_extract(value, '$[2]') AS metadata, key AS position FROM json_each($1)) AS new",
         unsynced: "(SELECT 1 AS applies) AS unsynced", // not used: a file beside the database says what was begun
         floor: "",                                     // its CAST cuts the fraction off
+        like: "LIKE",
         // SQLite searches the names of all parameters for each one: quadratic time for thousands of them.
         numbered_values: false,
     };

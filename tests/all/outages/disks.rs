@@ -6,7 +6,7 @@ use super::{
     privileges::{Disk, as_root},
     scenario::{Fetch, Scenario, TIMEOUT, all_end, wait},
 };
-use crate::support::test_dir::TestDir;
+use crate::support::{inspect::Inspect, test_dir::TestDir};
 
 /// How soon a run resumes after the fault is repaired.
 const RESUMED: Duration = Duration::from_secs(5);
@@ -121,4 +121,29 @@ fn runs_wait_for_a_full_database_disk() {
         &DiskFault { begin: &|| disk.fill(), repair: &|| disk.free(), words: &words, affects_new_processes: true },
     );
     drop(disk);
+}
+
+#[test]
+fn inspect_needs_no_right_to_write_except_for_notes() {
+    if !as_root("outages::disks::inspect_needs_no_right_to_write_except_for_notes", true) {
+        return;
+    }
+    let dir = TestDir::new();
+    let disk = Disk::mount(dir.path("disk"), 20);
+    dir.copy("speech/pauses.wav", "pauses.wav");
+    let database = format!("sqlite://{}", disk.folder.join("queue.db").display());
+    dir.run(&["fetch", "pauses.wav", "--quiet", "--database", &database]).exits(0);
+    disk.remount("ro");
+    let inspect = Inspect::start(&dir, &["--database", &database]);
+    assert_eq!([inspect.get("/").status, inspect.get("/recording/1").status], [200, 200]);
+    let segment = inspect.get("/recording/1/data").json()["segments"][0].clone();
+    assert_eq!(inspect.get("/recording/1/cuts?threshold=0.6").status, 200);
+    let said = serde_json::json!({ "start": segment["start"], "end": segment["end"], "tag": "bad", "note": null });
+    let refused = inspect.post("/recording/1/segment/0/annotation", &said);
+    assert_eq!(refused.status, 409);
+    assert!(
+        refused.text().contains("Tags and notes cannot be kept") && refused.text().contains("cannot be written"),
+        "{}",
+        refused.text()
+    );
 }

@@ -30,6 +30,7 @@ fn cargo_features_are_listed() {
     let dir = TestDir::new();
     let features = &dir.run(&["doctor", "--json"]).exits(0).json()["features"];
     let all = [
+        ("inspect", cfg!(feature = "inspect")),
         ("metrics", cfg!(feature = "metrics")),
         ("onnx", cfg!(feature = "onnx")),
         ("parquet", cfg!(feature = "parquet")),

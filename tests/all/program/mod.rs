@@ -11,6 +11,7 @@ mod faulty_ffmpeg;
 mod gc_and_verify;
 mod hostile_files;
 mod import;
+mod inspect;
 mod interruptions;
 mod malformed_files;
 mod official_segments;

@@ -1,5 +1,6 @@
 //! The contract of the store: one suite of tests, run on SQLite, on PostgreSQL, and on PostgreSQL through PgBouncer.
 
+mod browsing;
 mod claiming;
 mod completion;
 mod fencing;
@@ -71,6 +72,8 @@ test_on_each_database! {
         returns_only_segments_of_the_same_probabilities adds_rows_to_segment_again;
     queries: counts_by_state lists_the_newest_failures_first pages_through_the_pending pages_through_segments
         pages_through_referenced_files reports_remaining_work reports_its_schema;
+    browsing: lists_recordings_by_pages searches_by_every_condition finds_the_end_of_a_step reads_a_recording_in_full
+        annotations_belong_to_source_and_boundaries;
     figures: histograms_count_each_class extremes_are_sorted_and_named names_groups_and_errors_are_counted
         done_recordings_have_positions;
     operating: cancels_all_but_done_recordings cancels_only_pending_recordings cancelling_invalidates_the_claim

@@ -200,6 +200,8 @@ pub fn outcome(number: u64) -> PreparedRecording {
         denoised_snr_db: (idx != 1).then_some(70.0 / 3.0),
         parts: (idx % 2 == 0).then(|| format!("[[{},{}]]", idx * 1600, idx * 1600 + 801)),
         gap_s: None,
+        tag: None,
+        note: None,
     });
     let probabilities =
         PackedProbabilities { model_key: "model".to_owned(), coding: 1, windows: 313, data: vec![0, 1, 255] };

@@ -13,11 +13,9 @@ use std::{borrow::Cow, io};
 
 use prepare_audio_types::{PreparedRecording, Segment};
 
+pub use self::level::Level;
+pub(crate) use self::surroundings::{Surroundings, WindowPowers};
 use self::{amplitude::Amplitude, bandwidth::Spectrum, loudness::LoudnessMeter};
-pub(crate) use self::{
-    level::Level,
-    surroundings::{Surroundings, WindowPowers},
-};
 
 /// The figures of one segment. Those of a segment that an earlier version cut are `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -43,7 +43,7 @@ const AUDIO_BYTES: u64 = 16 << 20;
 
 /// The columns of a file: the audio, if it has any, the segment's id, and these.
 struct Layout {
-    columns: &'static [Column],
+    columns: Vec<&'static Column>,
     metadata: MetadataColumns,
     /// Before the names of metadata columns.
     prefix: &'static str,
@@ -192,7 +192,7 @@ impl ParquetTable {
     /// A table with the metadata columns of the settings.
     pub fn new(settings: &Settings, target: &mut Target) -> Result<Self> {
         let metadata = settings.metadata_columns.clone();
-        let layout = Layout { columns: COLUMNS, metadata, prefix: "metadata.", has_audio: false };
+        let layout = Layout { columns: COLUMNS.iter().collect(), metadata, prefix: "metadata.", has_audio: false };
         let file = Some(layout.begin(target.single()?)?);
         Ok(Self { layout, file })
     }
@@ -225,8 +225,8 @@ pub struct AudioDataset {
 impl AudioDataset {
     /// Shards of the settings' size.
     pub fn new(settings: &Settings) -> Self {
-        let metadata = settings.metadata_columns.without(huggingface::FIELDS);
-        let layout = Layout { columns: huggingface::FIELDS, metadata, prefix: "", has_audio: true };
+        let (columns, metadata) = huggingface::columns_of(&settings.metadata_columns);
+        let layout = Layout { columns, metadata, prefix: "", has_audio: true };
         Self { layout, shard: None, shard_bytes: settings.shard_bytes }
     }
 

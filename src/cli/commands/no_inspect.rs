@@ -1,0 +1,15 @@
+//! `inspect` in a program that was built without the feature `inspect`: the command is refused.
+
+#[path = "inspect/args.rs"]
+mod args;
+
+use std::process::ExitCode;
+
+pub use self::args::{Args, HELP};
+use crate::cli::{args::GlobalArgs, exit, features};
+
+/// Has the signature of the command.
+pub async fn run(_: &GlobalArgs, _: &Args) -> anyhow::Result<ExitCode> {
+    let message = format!("built without the feature \"inspect\"; {}", features::how_to_get("inspect"));
+    Err(exit::Usage(message).into())
+}
