@@ -98,7 +98,7 @@ pub fn router(store: Arc<Store>, settings: Settings, port: u16) -> Router {
         .route("/recording/{id}/audio.wav", get(recording::wav))
         .route("/recording/{id}/segment/{idx}", get(recording::segment_file))
         .route("/recording/{id}/segment/{idx}/annotation", post(annotations::annotate))
-        .fallback(|| async { Html(pages::problem("There is no such page.")) })
+        .fallback(|| async { Failure::NotFound("There is no such page.".into()).page() })
         .layer(middleware::from_fn_with_state(Arc::new(Hosts::new(port)), guard::guard))
         .with_state(inspector)
 }

@@ -1,6 +1,7 @@
 //! `inspect` in a program that was built without the feature `inspect`: the command is refused.
 
 #[path = "inspect/args.rs"]
+#[allow(dead_code)] // parsed, so that the command is refused and not its options
 mod args;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ mod gc_and_verify;
 mod hostile_files;
 mod import;
 mod inspect;
+mod inspect_cuts;
 mod interruptions;
 mod malformed_files;
 mod official_segments;
