@@ -345,7 +345,11 @@ impl Settings {
             return invalid(format!("{format} holds the segments' own files; it cannot refer to the sources"));
         }
         if self.audio == Some(AudioFiles::Denoised) && !format.refers_to_audio() {
-            return invalid(format!("{format} refers to no audio files, so it has no use for --audio denoised"));
+            let with_audio: Vec<_> = Format::ALL.iter().filter(|it| it.refers_to_audio()).map(|it| it.name()).collect();
+            return invalid(format!(
+                "{format} does not choose among audio files; --audio denoised is for {}, and csv, tsv and jsonl name both files",
+                with_audio.join(", ")
+            ));
         }
         if self.group.is_some() {
             if format.refers_to_audio() && !format.can_refer_to_sources() {

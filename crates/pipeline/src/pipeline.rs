@@ -213,7 +213,7 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
             is_complete = waiting.files.raw.is_some();
         }
         if let Some(denoised) = segmenter.denoised().filter(|_| waiting.files.denoised.is_none()) {
-            if denoised.reaches(end) {
+            if all || denoised.reaches(end) {
                 let blocks = denoised.buffer().read(start, end);
                 waiting.files.denoised = Some(self.writer.write(&analysis, end - start, blocks)?);
             } else {
