@@ -148,7 +148,7 @@ fn has(json: &str, key: &str, wanted: &str) -> bool {
     let found = metadata.get(key).or_else(|| key.split('.').try_fold(&metadata, |value, key| value.get(key)));
     match found {
         Some(Value::String(text)) => text == wanted,
-        Some(other) => other.to_string() == wanted,
+        Some(other) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
         None => false,
     }
 }

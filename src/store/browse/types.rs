@@ -67,7 +67,7 @@ impl RecordingFilter {
     /// A partial index serves a query that has the index's own condition, literally. `|| ''` keeps the database from all of
     /// them.
     fn state_condition(&self, state: State) -> String {
-        let name = format!("{state:?}").to_lowercase();
+        let name = state.name();
         match state {
             _ if !self.is_rare => format!(" AND r.state || '' = '{name}'"),
             State::Failed | State::Quarantined => {

@@ -33,62 +33,47 @@ type CommandOption = (&'static str, Option<String>);
 
 /// The options of the parameters that are not the defaults.
 fn vad_options(parameters: &Parameters) -> Vec<CommandOption> {
-    let (p, defaults) = (parameters, Parameters::default());
-    let changed = |is_changed: bool, value: String| is_changed.then_some(value);
-    let cut = (p.max_speech_cut == MaxSpeechCut::Quietest).then(|| "quietest".to_owned());
-    let text = |value: Option<String>| value;
+    let (p, d) = (parameters, Parameters::default());
+    let cut = (p.max_speech_cut == MaxSpeechCut::Quietest).then_some("quietest");
     let options = [
-        ("--vad-threshold", changed(p.threshold != defaults.threshold, p.threshold.to_string())),
-        ("--vad-neg-threshold", text(p.neg_threshold.map(|value| value.to_string()))),
-        (
-            "--vad-min-speech-duration-ms",
-            changed(p.min_speech_duration_ms != defaults.min_speech_duration_ms, p.min_speech_duration_ms.to_string()),
-        ),
-        (
-            "--vad-max-speech-duration-s",
-            changed(p.max_speech_duration_s != defaults.max_speech_duration_s, p.max_speech_duration_s.to_string()),
-        ),
-        (
-            "--vad-min-silence-duration-ms",
-            changed(
-                p.min_silence_duration_ms != defaults.min_silence_duration_ms,
-                p.min_silence_duration_ms.to_string(),
-            ),
-        ),
-        ("--vad-speech-pad-ms", changed(p.speech_pad_ms != defaults.speech_pad_ms, p.speech_pad_ms.to_string())),
+        ("--vad-threshold", unless_default(p.threshold, d.threshold)),
+        ("--vad-neg-threshold", text(p.neg_threshold)),
+        ("--vad-min-speech-duration-ms", unless_default(p.min_speech_duration_ms, d.min_speech_duration_ms)),
+        ("--vad-max-speech-duration-s", unless_default(p.max_speech_duration_s, d.max_speech_duration_s)),
+        ("--vad-min-silence-duration-ms", unless_default(p.min_silence_duration_ms, d.min_silence_duration_ms)),
+        ("--vad-speech-pad-ms", unless_default(p.speech_pad_ms, d.speech_pad_ms)),
         (
             "--vad-min-silence-at-max-speech-ms",
-            changed(
-                p.min_silence_at_max_speech_ms != defaults.min_silence_at_max_speech_ms,
-                p.min_silence_at_max_speech_ms.to_string(),
-            ),
+            unless_default(p.min_silence_at_max_speech_ms, d.min_silence_at_max_speech_ms),
         ),
-        (
-            "--vad-use-max-possible-silence",
-            changed(
-                p.use_max_possible_silence != defaults.use_max_possible_silence,
-                p.use_max_possible_silence.to_string(),
-            ),
-        ),
-        ("--vad-speech-pad-start-ms", p.speech_pad_start_ms.map(|value| value.to_string())),
-        ("--vad-speech-pad-end-ms", p.speech_pad_end_ms.map(|value| value.to_string())),
-        ("--max-speech-cut", cut),
-        ("--merge-to", p.merge_to_s.map(|value| value.to_string())),
-        ("--min-dbfs", p.min_dbfs.map(|value| value.to_string())),
+        ("--vad-use-max-possible-silence", unless_default(p.use_max_possible_silence, d.use_max_possible_silence)),
+        ("--vad-speech-pad-start-ms", text(p.speech_pad_start_ms)),
+        ("--vad-speech-pad-end-ms", text(p.speech_pad_end_ms)),
+        ("--max-speech-cut", text(cut)),
+        ("--merge-to", text(p.merge_to_s)),
+        ("--min-dbfs", text(p.min_dbfs)),
     ];
     options.into_iter().filter(|(_, value)| value.is_some()).collect()
 }
 
+fn unless_default<T: PartialEq + ToString>(value: T, default: T) -> Option<String> {
+    (value != default).then(|| value.to_string())
+}
+
+fn text<T: ToString>(value: Option<T>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
 /// The options of channels, input and segment files that are not the defaults.
 fn recipe_options(recipe: &Value) -> Vec<CommandOption> {
-    let text = |value: &Value| match value {
+    let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
     let mut options = Vec::new();
     for (name, key) in [("--channels", "channels"), ("--audio-track", "audio_track"), ("--raw", "raw")] {
-        options.extend(text(&recipe[key]).map(|value| (name, Some(value))));
+        options.extend(scalar(&recipe[key]).map(|value| (name, Some(value))));
     }
     let segments = &recipe["segments"];
     if segments.is_null() {
@@ -102,7 +87,7 @@ fn recipe_options(recipe: &Value) -> Vec<CommandOption> {
         ("--segment-channels", "channels", "1".to_owned()),
         ("--opus-bitrate", "bitrate", "auto".to_owned()),
     ] {
-        options.extend(text(&segments[key]).filter(|value| *value != default).map(|value| (name, Some(value))));
+        options.extend(scalar(&segments[key]).filter(|value| *value != default).map(|value| (name, Some(value))));
     }
     options
 }
