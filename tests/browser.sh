@@ -19,10 +19,12 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$screenshots"
 # Copies, because one source is removed to see what the page says.
 cp -r fixtures/speech "$work/recordings"
-printf '{"path": "recordings/pauses.wav", "language": "de"}\n' >"$work/corpus.jsonl"
+# Sources relative to this folder, so that screenshots show no name of a temporary one.
+export AUDIO_FILE_DIR=recordings
 (
     cd "$work"
-    "$program" fetch recordings corpus.jsonl --quiet
+    (cd recordings && find . -type f -printf '%P\n' | sort) >list.txt
+    "$program" fetch list.txt --quiet
     "$program" report --sample 3 >/dev/null
 )
 "$venv/bin/python" tests/browser.py "$program" "$work" "$screenshots"

@@ -111,7 +111,7 @@ impl Audio {
     pub fn peaks(&self, from: u64, to: u64, columns: usize) -> io::Result<Vec<(i16, i16)>> {
         let (from, to) = (from.min(self.samples), to.min(self.samples));
         let length = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
-        if length < 2 * BLOCK * columns {
+        if length < BLOCK * columns {
             let samples = self.read(from, length)?;
             return Ok(split(&samples, columns).filter_map(bounds).collect());
         }
@@ -296,7 +296,7 @@ mod tests {
             let peaks = audio.peaks(0, end, columns).unwrap();
             prop_assert_eq!(peaks.len(), columns.min(samples.len()));
             // Where blocks are joined, the incomplete last one is left out.
-            let whole = if samples.len() < 2 * BLOCK * columns { samples.len() } else { samples.len() / BLOCK * BLOCK };
+            let whole = if samples.len() < BLOCK * columns { samples.len() } else { samples.len() / BLOCK * BLOCK };
             let low = peaks.iter().map(|peak| peak.0).min();
             let high = peaks.iter().map(|peak| peak.1).max();
             prop_assert_eq!((low, high), (samples[..whole].iter().min().copied(), samples[..whole].iter().max().copied()));

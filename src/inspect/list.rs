@@ -12,6 +12,8 @@ use crate::store::{Direction, ListedRecording, RecordingFilter, State, StateCoun
 const PAGE: usize = 50;
 /// Recordings that a statement of a search goes through.
 const STEP: usize = 20_000;
+/// Recordings that a statement returns where metadata is compared here.
+const COMPARED: usize = 1_000;
 /// How long a search goes on. What it has not gone through by then is searched by the next page.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// A state with fewer recordings than this is searched by its index.
@@ -62,7 +64,7 @@ impl Counts {
 /// What is searched for.
 struct Search {
     filter: RecordingFilter,
-    /// A key of the metadata and its value. The database only finds the key in the text, because rows may have any text.
+    /// A key of the metadata and its value. The database only finds them in the text, which may be no JSON at all.
     pair: Option<(String, String)>,
     direction: Direction,
     cursor: i64,
@@ -73,7 +75,14 @@ impl Search {
         let metadata = query.text("metadata").map(str::to_owned);
         let pair = metadata.as_deref().and_then(|text| text.split_once('='));
         let pair = pair.map(|(key, value)| (key.trim().to_owned(), value.trim().trim_matches('"').to_owned()));
-        let innermost = pair.as_ref().map(|(key, _)| key.rsplit('.').next().unwrap_or(key).to_owned());
+        let parts = match &pair {
+            Some((key, value)) => [key.rsplit('.').next().unwrap_or(key), value]
+                .iter()
+                .filter(|part| is_plain(part))
+                .map(|part| (*part).to_owned())
+                .collect(),
+            None => metadata.into_iter().collect(),
+        };
         let state = query.text("state").map(str::parse::<State>).transpose().map_err(Failure::Invalid)?;
         let number = states.iter().find(|count| Some(count.state) == state).map_or(0, |count| count.recordings);
         let source = query.text("q").map(str::to_owned);
@@ -81,7 +90,7 @@ impl Search {
             (Some(after), _) => (Direction::Newer, after),
             (None, before) => (Direction::Older, before.unwrap_or(i64::MAX)),
         };
-        let filter = RecordingFilter { source, metadata: innermost.or(metadata), state, is_rare: number < RARE };
+        let filter = RecordingFilter { source, metadata: parts, state, is_rare: number < RARE };
         Ok(Self { filter, pair, direction, cursor })
     }
 
@@ -108,8 +117,9 @@ impl Search {
                     last => last,
                 },
             };
-            let page = store.listed(&self.filter, self.ids(cursor, last), self.direction, PAGE + 1).await?;
-            let next = if page.len() > PAGE { page.last().map(|row| row.id) } else { last };
+            let limit = if self.pair.is_some() { COMPARED } else { PAGE + 1 };
+            let page = store.listed(&self.filter, self.ids(cursor, last), self.direction, limit).await?;
+            let next = if page.len() == limit { page.last().map(|row| row.id) } else { last };
             rows.extend(page.into_iter().filter(|row| self.meets(row)));
             match next {
                 Some(next) if rows.len() <= PAGE => cursor = next,
@@ -142,13 +152,18 @@ pub async fn search(store: &Store, counts: &Counts, query: &Query) -> Result<Fou
     Ok(Found { query: query.clone(), states, rows, newer, older, ended_early: ended_at.is_some() })
 }
 
+/// Whether JSON has only one way to write the text.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -_.,:".contains(&byte))
+}
+
 /// Whether the metadata has this value under this key. Keys within objects are separated by dots.
 fn has(json: &str, key: &str, wanted: &str) -> bool {
     let Ok(metadata) = serde_json::from_str::<Value>(json) else { return false };
     let found = metadata.get(key).or_else(|| key.split('.').try_fold(&metadata, |value, key| value.get(key)));
     match found {
         Some(Value::String(text)) => text == wanted,
-        Some(other) => other.to_string() == wanted,
+        Some(other) => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
         None => false,
     }
 }
@@ -177,12 +192,14 @@ mod tests {
     #[test]
     fn a_pair_is_found_by_its_innermost_key() {
         let search = Search::new(&Query::parse("metadata=place.city%3D%22K%C3%B6ln%22&after=5"), &[]).unwrap();
-        assert_eq!(search.filter.metadata.as_deref(), Some("city"));
+        assert_eq!(search.filter.metadata, ["city"], "JSON may escape the letter");
         assert_eq!(search.pair, Some(("place.city".into(), "Köln".into())));
         assert_eq!((search.direction, search.cursor), (Direction::Newer, 5));
         assert_eq!(search.ids(5, Some(9)), (5, 10));
         let search = Search::new(&Query::parse("metadata=de"), &[]).unwrap();
-        assert_eq!((search.filter.metadata.as_deref(), search.pair.as_ref()), (Some("de"), None));
+        assert_eq!((search.filter.metadata.as_slice(), search.pair.as_ref()), (&["de".to_owned()][..], None));
+        let search = Search::new(&Query::parse("metadata=language%3Dde"), &[]).unwrap();
+        assert_eq!(search.filter.metadata, ["language", "de"]);
         assert_eq!(search.ids(i64::MAX, None), (i64::MIN, i64::MAX));
         assert!(
             Search::new(&Query::parse("state=finished"), &[]).is_err()

@@ -43,8 +43,12 @@ impl<V: Clone> Recent<V> {
 
     /// The value, if it is kept.
     pub fn get(&self, key: Key) -> Option<V> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().find(|(other, _)| *other == key).map(|(_, value)| value.clone())
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = entries.iter().position(|(other, _)| *other == key)?;
+        let entry = entries.remove(position);
+        let value = entry.1.clone();
+        entries.push(entry);
+        Some(value)
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn states(report: &Report) -> Markup {
         @for state in &report.states {
             @let recordings = state.recordings.unsigned_abs();
             tr {
-                th scope="row" { (format!("{:?}", state.state).to_lowercase()) }
+                th scope="row" { (state.state.name()) }
                 td.number { (count(recordings)) }
                 td.bar { (charts::share(recordings as f64, all as f64)) }
                 td.number { (known(state, time(state.duration_s))) }

@@ -14,3 +14,19 @@ pub async fn run(_: &GlobalArgs, _: &Args) -> anyhow::Result<ExitCode> {
     let message = format!("built without the feature \"inspect\"; {}", features::how_to_get("inspect"));
     Err(exit::Usage(message).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::command_line::{Cli, Command};
+
+    #[tokio::test]
+    async fn the_command_is_refused_with_a_hint() {
+        let Cli { global, command } = Cli::parse_from(["prepare-audio", "inspect", "--port", "8017"]);
+        let Command::Inspect(args) = command else { panic!("{command:?}") };
+        let error = run(&global, &args).await.unwrap_err().to_string();
+        assert!(error.contains("without the feature \"inspect\"; build the program with it"), "{error}");
+    }
+}

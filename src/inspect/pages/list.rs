@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{frame, source, state_badge, state_name, texts};
+use super::{frame, source, state_badge, texts};
 use crate::{
     inspect::{
         Query, Settings,
@@ -39,9 +39,9 @@ fn counts(found: &Found) -> Markup {
     html! {
         dl.tiles {
             @for state in &found.states {
-                @let name = state_name(state.state);
+                @let name = state.state.name();
                 div {
-                    dt { a href=(found.query.address(&PARAMETERS, &[("state", &name)])) { (name) } }
+                    dt { a href=(found.query.address(&PARAMETERS, &[("state", name)])) { (name) } }
                     dd.bad[matches!(state.state, State::Failed | State::Quarantined)] { (count(state.recordings.unsigned_abs())) }
                     @if state.state == State::Done {
                         dd.quiet { (time(state.duration_s)) ", " (count(state.segments.unsigned_abs())) " segments" }
@@ -61,7 +61,7 @@ fn search(query: &Query) -> Markup {
                 "State"
                 select name="state" {
                     option value="" { "any" }
-                    @for state in STATES.map(state_name) {
+                    @for state in STATES.map(State::name) {
                         option value=(state) selected[state == wanted] { (state) }
                     }
                 }

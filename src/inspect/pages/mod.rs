@@ -47,13 +47,8 @@ fn source(text: &str) -> Markup {
     html! { bdi.source dir="auto" { (foreign(text)) } }
 }
 
-fn state_name(state: State) -> String {
-    format!("{state:?}").to_lowercase()
-}
-
 fn state_badge(state: State) -> Markup {
-    let name = state_name(state);
-    html! { span class={ "state " (name) } { (name) } }
+    html! { span class={ "state " (state.name()) } { (state.name()) } }
 }
 
 /// A list of texts in a column.

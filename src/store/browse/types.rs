@@ -27,8 +27,8 @@ impl Direction {
 pub struct RecordingFilter {
     /// A part of the source. Whether capitals differ from small letters beyond ASCII depends on the database.
     pub source: Option<String>,
-    /// A part of the metadata's JSON text, compared in the same way.
-    pub metadata: Option<String>,
+    /// Parts of the metadata's JSON text, all of which it has; compared in the same way.
+    pub metadata: Vec<String>,
     /// The state.
     pub state: Option<State>,
     /// Whether few recordings have that state: they are found by its index, and sorted by id.
@@ -38,7 +38,7 @@ pub struct RecordingFilter {
 impl RecordingFilter {
     /// Whether every recording meets it.
     pub fn is_empty(&self) -> bool {
-        self.source.is_none() && self.metadata.is_none() && self.state.is_none()
+        self.source.is_none() && self.metadata.is_empty() && self.state.is_none()
     }
 
     /// Whether the recordings are found by the index on their state.
@@ -50,16 +50,10 @@ impl RecordingFilter {
     pub(super) fn conditions(&self, first: usize) -> (String, Vec<Value<'static>>) {
         let mut text = self.state.map(|state| self.state_condition(state)).unwrap_or_default();
         let mut values = Vec::new();
-        for (condition, value) in [
-            ("r.source {like} {} ESCAPE '!'", self.source.as_deref().map(containing)),
-            ("r.metadata {like} {} ESCAPE '!'", self.metadata.as_deref().map(containing)),
-        ] {
-            if let Some(value) = value {
-                let parameter = format!("${}", first + values.len());
-                text += " AND ";
-                text += &condition.replace("{}", &parameter);
-                values.push(value.into());
-            }
+        let source = self.source.iter().map(|part| ("r.source", part));
+        for (column, part) in source.chain(self.metadata.iter().map(|part| ("r.metadata", part))) {
+            text += &format!(" AND {column} {{like}} ${} ESCAPE '!'", first + values.len());
+            values.push(containing(part).into());
         }
         (text, values)
     }
@@ -67,7 +61,7 @@ impl RecordingFilter {
     /// A partial index serves a query that has the index's own condition, literally. `|| ''` keeps the database from all of
     /// them.
     fn state_condition(&self, state: State) -> String {
-        let name = format!("{state:?}").to_lowercase();
+        let name = state.name();
         match state {
             _ if !self.is_rare => format!(" AND r.state || '' = '{name}'"),
             State::Failed | State::Quarantined => {
@@ -267,12 +261,15 @@ mod tests {
         assert_eq!(RecordingFilter::default().conditions(4), (String::new(), Vec::new()));
         let filter = RecordingFilter {
             source: Some("50%_off!".into()),
-            metadata: None,
+            metadata: vec!["de".into()],
             state: Some(State::Done),
             is_rare: false,
         };
         let (text, values) = filter.conditions(4);
-        assert_eq!(text, " AND r.state || '' = 'done' AND r.source {like} $4 ESCAPE '!'");
-        assert_eq!(values, [Value::from("%50!%!_off!!%")]);
+        assert_eq!(
+            text,
+            " AND r.state || '' = 'done' AND r.source {like} $4 ESCAPE '!' AND r.metadata {like} $5 ESCAPE '!'"
+        );
+        assert_eq!(values, [Value::from("%50!%!_off!!%"), Value::from("%de%")]);
     }
 }

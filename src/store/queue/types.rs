@@ -27,6 +27,18 @@ pub enum State {
 }
 
 impl State {
+    /// Its name in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Quarantined => "quarantined",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     pub(in crate::store) fn read(row: &Row) -> sqlx::Result<Self> {
         row.text("state")?.parse().map_err(|unknown: String| sqlx::Error::Decode(unknown.into()))
     }

@@ -32,14 +32,14 @@ pub async fn searches_by_every_condition(db: TestDatabase) {
         (RecordingFilter { source: text("it's"), ..RecordingFilter::default() }, 1),
         (RecordingFilter { source: text(r"\"), ..RecordingFilter::default() }, 0),
         (RecordingFilter { source: text("sa"), ..RecordingFilter::default() }, 2),
-        (RecordingFilter { metadata: text("\"DE\""), ..RecordingFilter::default() }, 1),
+        (RecordingFilter { metadata: vec!["\"DE\"".into()], ..RecordingFilter::default() }, 1),
         (RecordingFilter { state: Some(State::Failed), ..RecordingFilter::default() }, 1),
         (RecordingFilter { state: Some(State::Pending), ..RecordingFilter::default() }, 3),
         (RecordingFilter { source: text("sa"), state: Some(State::Failed), ..RecordingFilter::default() }, 1),
         (
             RecordingFilter {
                 source: text("100"),
-                metadata: text("de"),
+                metadata: vec!["language".into(), "de".into()],
                 state: Some(State::Failed),
                 ..RecordingFilter::default()
             },

@@ -32,7 +32,7 @@ impl Level {
         self.samples += samples.len() as u64;
     }
 
-    /// Decibels below full scale; [`FLOOR`] at least.
+    /// Decibels below full scale; -120 at least.
     pub fn dbfs(self) -> f64 {
         let mean = self.squares as f64 / self.samples.max(1) as f64;
         (10.0 * (mean / FULL_SCALE.powi(2)).log10()).max(FLOOR)

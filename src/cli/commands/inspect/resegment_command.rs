@@ -34,55 +34,40 @@ type CommandOption = (&'static str, Option<String>);
 
 /// The options of the parameters that are not the defaults.
 fn vad_options(parameters: &Parameters) -> Vec<CommandOption> {
-    let (p, defaults) = (parameters, Parameters::default());
-    let changed = |is_changed: bool, value: String| is_changed.then_some(value);
-    let cut = (p.max_speech_cut == MaxSpeechCut::Quietest).then(|| "quietest".to_owned());
-    let text = |value: Option<String>| value;
+    let (p, d) = (parameters, Parameters::default());
+    let cut = (p.max_speech_cut == MaxSpeechCut::Quietest).then_some("quietest");
     let options = [
-        ("--vad-threshold", changed(p.threshold != defaults.threshold, p.threshold.to_string())),
-        ("--vad-neg-threshold", text(p.neg_threshold.map(|value| value.to_string()))),
-        (
-            "--vad-min-speech-duration-ms",
-            changed(p.min_speech_duration_ms != defaults.min_speech_duration_ms, p.min_speech_duration_ms.to_string()),
-        ),
-        (
-            "--vad-max-speech-duration-s",
-            changed(p.max_speech_duration_s != defaults.max_speech_duration_s, p.max_speech_duration_s.to_string()),
-        ),
-        (
-            "--vad-min-silence-duration-ms",
-            changed(
-                p.min_silence_duration_ms != defaults.min_silence_duration_ms,
-                p.min_silence_duration_ms.to_string(),
-            ),
-        ),
-        ("--vad-speech-pad-ms", changed(p.speech_pad_ms != defaults.speech_pad_ms, p.speech_pad_ms.to_string())),
+        ("--vad-threshold", unless_default(p.threshold, d.threshold)),
+        ("--vad-neg-threshold", text(p.neg_threshold)),
+        ("--vad-min-speech-duration-ms", unless_default(p.min_speech_duration_ms, d.min_speech_duration_ms)),
+        ("--vad-max-speech-duration-s", unless_default(p.max_speech_duration_s, d.max_speech_duration_s)),
+        ("--vad-min-silence-duration-ms", unless_default(p.min_silence_duration_ms, d.min_silence_duration_ms)),
+        ("--vad-speech-pad-ms", unless_default(p.speech_pad_ms, d.speech_pad_ms)),
         (
             "--vad-min-silence-at-max-speech-ms",
-            changed(
-                p.min_silence_at_max_speech_ms != defaults.min_silence_at_max_speech_ms,
-                p.min_silence_at_max_speech_ms.to_string(),
-            ),
+            unless_default(p.min_silence_at_max_speech_ms, d.min_silence_at_max_speech_ms),
         ),
-        (
-            "--vad-use-max-possible-silence",
-            changed(
-                p.use_max_possible_silence != defaults.use_max_possible_silence,
-                p.use_max_possible_silence.to_string(),
-            ),
-        ),
-        ("--vad-speech-pad-start-ms", p.speech_pad_start_ms.map(|value| value.to_string())),
-        ("--vad-speech-pad-end-ms", p.speech_pad_end_ms.map(|value| value.to_string())),
-        ("--max-speech-cut", cut),
-        ("--merge-to", p.merge_to_s.map(|value| value.to_string())),
-        ("--min-dbfs", p.min_dbfs.map(|value| value.to_string())),
+        ("--vad-use-max-possible-silence", unless_default(p.use_max_possible_silence, d.use_max_possible_silence)),
+        ("--vad-speech-pad-start-ms", text(p.speech_pad_start_ms)),
+        ("--vad-speech-pad-end-ms", text(p.speech_pad_end_ms)),
+        ("--max-speech-cut", text(cut)),
+        ("--merge-to", text(p.merge_to_s)),
+        ("--min-dbfs", text(p.min_dbfs)),
     ];
     options.into_iter().filter(|(_, value)| value.is_some()).collect()
 }
 
+fn unless_default<T: PartialEq + ToString>(value: T, default: T) -> Option<String> {
+    (value != default).then(|| value.to_string())
+}
+
+fn text<T: ToString>(value: Option<T>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
 /// The options of channels, input and segment files that are not the defaults.
 fn recipe_options(recipe: &Value) -> Vec<CommandOption> {
-    let text = |value: &Value| match value {
+    let scalar = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
@@ -97,7 +82,7 @@ fn recipe_options(recipe: &Value) -> Vec<CommandOption> {
         ("--min-bandwidth", &recipe["filter"]["min_bandwidth_hz"]),
         ("--max-clipped", &recipe["filter"]["max_clipped"]),
     ] {
-        options.extend(text(value).map(|value| (name, Some(value))));
+        options.extend(scalar(value).map(|value| (name, Some(value))));
     }
     if recipe["denoise"]["model"] == "rnnoise" {
         options.push(("--denoise", Some("rnnoise".to_owned())));
@@ -114,7 +99,7 @@ fn recipe_options(recipe: &Value) -> Vec<CommandOption> {
         ("--segment-channels", "channels", "1".to_owned()),
         ("--opus-bitrate", "bitrate", "auto".to_owned()),
     ] {
-        options.extend(text(&segments[key]).filter(|value| *value != default).map(|value| (name, Some(value))));
+        options.extend(scalar(&segments[key]).filter(|value| *value != default).map(|value| (name, Some(value))));
     }
     options
 }
@@ -157,7 +142,7 @@ mod tests {
     use clap::Parser;
     use prepare_audio::{
         media::{ChannelChoice, SegmentFormat, SegmentRate},
-        pipeline::{InputLimits, Recipe},
+        pipeline::{InputLimits, Recipe, SegmentFilter},
         vad::{Engine, SileroModel},
     };
     use proptest::prelude::*;
@@ -183,7 +168,7 @@ mod tests {
         files: Option<SegmentFileSettings>,
     ) -> Recipe {
         let engine = Engine::Native(SileroModel::bundled().unwrap());
-        Recipe::new(&engine, parameters, channels, limits, files.as_ref())
+        Recipe::new(&engine, parameters, channels, limits, files.as_ref(), None, &SegmentFilter::default())
     }
 
     fn value(recipe: &Recipe) -> Value {
@@ -203,6 +188,25 @@ mod tests {
         let parameters = Parameters { threshold: 0.6, ..Parameters::default() };
         let command = resegment_command(&value(&recipe), &parameters, Some(12));
         assert_eq!(command.line, "prepare-audio resegment 12 --vad-threshold 0.6");
+    }
+
+    #[test]
+    fn denoising_and_criteria_are_options() {
+        let recipe = serde_json::json!({
+            "model_sha256": *BUNDLED, "vad": {}, "segments": null, "vad_on": "denoised",
+            "denoise": { "model": "rnnoise", "sha256": "0" }, "filter": { "min_snr_db": 12.5, "max_clipped": 0.0 },
+        });
+        let Command { line, remarks } = resegment_command(&recipe, &Parameters::default(), None);
+        let (_, args) = parsed(&line);
+        assert_eq!(
+            args.segmentation.filter(),
+            SegmentFilter { min_snr_db: Some(12.5), max_clipped: Some(0.0), min_bandwidth_hz: None }
+        );
+        assert!(line.contains("--denoise rnnoise") && line.contains("--vad-on denoised"), "{line}");
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        let by_file =
+            resegment_command(&serde_json::json!({ "denoise": { "model": "onnx" } }), &Parameters::default(), None);
+        assert!(by_file.remarks.iter().any(|remark| remark.contains("--denoise FILE")), "{:?}", by_file.remarks);
     }
 
     prop_compose! {
