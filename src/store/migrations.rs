@@ -55,8 +55,8 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0006_gaps.sql"
     "0007_status.sql"
     "0008_quality.sql"
-    "0010_annotation.sql"
     "0009_denoised.sql"
+    "0010_annotation.sql"
     "0011_dropped_segments.sql"
 );
 
@@ -70,8 +70,8 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0006_gaps.sql"
     "0007_status.sql"
     "0008_quality.sql"
-    "0010_annotation.sql"
     "0009_denoised.sql"
+    "0010_annotation.sql"
     "0011_dropped_segments.sql"
 );
 
