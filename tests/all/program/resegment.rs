@@ -245,7 +245,7 @@ fn segments_that_miss_a_criterion_are_dropped_and_counted() {
     };
     write("clean.wav", &|sample, _| sample);
     write("noisy.wav", &|sample, noise| sample.saturating_add(noise / 64));
-    write("clipped.wav", &|sample, _| sample.saturating_mul(40));
+    write("clipped.wav", &|sample, _| sample.saturating_mul(6));
     let names = ["clean.wav", "noisy.wav", "clipped.wav"];
     dir.run(&[&["fetch"][..], &names, &["--quiet"]].concat()).exits(0);
     let all = dir.segments(&[]);
