@@ -49,7 +49,7 @@ class Watch:
         def console(message) -> None:
             # Chromium reports each answer that is no success, and also those that the page handles.
             is_expected = any(f"status of {status}" in message.text for status in expected)
-            if message.type in ("error", "warning") and not is_expected:
+            if message.type == "error" and not is_expected:
                 self.problems.append(f"{message.type}: {message.text}")
 
         page.on("console", console)

@@ -1,17 +1,15 @@
 //! The segments that other parameters would give, from the stored probabilities: the same as those of `resegment`.
 
-use std::sync::Arc;
-
 use axum::{
     extract::{Path, State},
     response::Response,
 };
 use prepare_audio_pipeline::segment_probabilities;
-use prepare_audio_vad::{Chunk, Parameters, SILERO_16K, Segmenter};
+use prepare_audio_vad::{Chunk, Parameters, SILERO_16K, Segmenter, SpeechSegment};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Failure, Inspector, Query, Shared, audio::Audio, json_response, recording::Opened};
+use super::{Failure, Inspector, Query, Shared, json_response, recording::Opened};
 use crate::preview::RATE;
 
 /// Segments under other parameters, and how to get them.
@@ -94,12 +92,11 @@ async fn chunks(inspector: &Inspector, opened: &Opened, parameters: &Parameters)
     let parameters = parameters.clone();
     let work = move || {
         let segmenter = Segmenter::new(&parameters, SILERO_16K).map_err(|error| Failure::Invalid(error.to_string()))?;
-        let level = |audio: &Option<Arc<Audio>>, start, end| {
-            audio.as_ref().map_or(Ok(0.0), |audio| audio.level_dbfs(start, end))
+        let level = |segment: &SpeechSegment| match &audio {
+            Some(audio) => audio.level_dbfs(segment.start, segment.end),
+            None => Ok(0.0), // not asked for
         };
-        let chunks = segment_probabilities(&probabilities.0, samples, segmenter, &parameters, |segment| {
-            level(&audio, segment.start, segment.end)
-        });
+        let chunks = segment_probabilities(&probabilities.0, samples, segmenter, &parameters, level);
         Ok(chunks?)
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Failure::Unavailable("segmenting failed".into())))

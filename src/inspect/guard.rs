@@ -44,6 +44,13 @@ impl Hosts {
             return Some("the Host header must name this server: localhost, 127.0.0.1 or [::1] with its port");
         }
         let is_reading = *method == Method::GET || *method == Method::HEAD;
+        // A browser says so where a page of another site asks for a part of itself, as an image. Links may come from anywhere.
+        let fetch = |name| text(HeaderName::from_static(name));
+        if matches!(fetch("sec-fetch-site"), Some("cross-site" | "same-site"))
+            && fetch("sec-fetch-mode") != Some("navigate")
+        {
+            return Some("requests of other sites are refused");
+        }
         match text(ORIGIN) {
             None if is_reading => None,
             Some(origin) if origin.strip_prefix("http://").is_some_and(is_own) => None,
@@ -103,6 +110,18 @@ mod tests {
             assert_eq!(hosts.refusal(&method, None, &headers).is_some(), is_refused, "{method} {host} {origin:?}");
         }
         let own = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost:4000"))]);
+        for (site, mode, is_refused) in [
+            ("same-origin", "cors", false),
+            ("none", "navigate", false),
+            ("cross-site", "navigate", false),
+            ("cross-site", "no-cors", true),
+            ("same-site", "no-cors", true), // another port
+        ] {
+            let mut headers = own.clone();
+            headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            headers.insert("sec-fetch-mode", HeaderValue::from_static(mode));
+            assert_eq!(hosts.refusal(&Method::GET, None, &headers).is_some(), is_refused, "{site} {mode}");
+        }
         assert!(hosts.refusal(&Method::GET, Some("evil.example:4000"), &own).is_some());
         let mut two = own.clone();
         two.append(HOST, HeaderValue::from_static("evil.example"));

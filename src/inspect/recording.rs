@@ -1,6 +1,6 @@
 //! What is drawn and played of a recording.
 
-use std::{path::Path as FilePath, sync::Arc, time::Duration};
+use std::{io, path::Path as FilePath, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, State},
@@ -20,7 +20,7 @@ use super::{
     files, json_response,
     recent::Key,
     sources::Decoding,
-    spectrogram::{self, BANDS},
+    spectrogram,
 };
 use crate::{
     preview::{RATE, WINDOW, locate, probabilities as of_channel, split},
@@ -221,41 +221,37 @@ impl View {
     }
 }
 
-/// The decoded source; or, where that takes longer, the answer that says how far the decoder is.
-async fn audio_or_progress(inspector: &Inspector, opened: &Opened) -> Result<Result<Arc<Audio>, Response>, Failure> {
+/// What is computed from the decoded source. While that is decoded, the answer is 202 with the share that is.
+async fn drawn<C>(inspector: &Inspector, opened: &Opened, compute: C) -> Result<Response, Failure>
+where
+    C: FnOnce(&Audio) -> io::Result<Vec<u8>> + Send + 'static,
+{
     let decoding = opened.decoding(inspector).await?;
-    match tokio::time::timeout(PATIENCE, decoding.wait()).await {
-        Ok(outcome) => outcome.map(Ok).map_err(Failure::Unavailable),
-        Err(_) => {
-            let progress = json!({ "decoded": decoding.progress() });
-            Ok(Err((StatusCode::ACCEPTED, json_response(&progress)).into_response()))
-        }
-    }
+    let Ok(outcome) = tokio::time::timeout(PATIENCE, decoding.wait()).await else {
+        let progress = json!({ "decoded": decoding.progress() });
+        return Ok((StatusCode::ACCEPTED, json_response(&progress)).into_response());
+    };
+    let audio = outcome.map_err(Failure::Unavailable)?;
+    let failed = |_| Failure::Unavailable("the drawing failed".into());
+    Ok(binary(tokio::task::spawn_blocking(move || compute(&audio)).await.map_err(failed)??))
 }
 
-/// The peaks of the columns: pairs of 16-bit samples, little-endian. 202 while the source is decoded.
+/// The peaks of the columns: pairs of 16-bit samples, little-endian.
 pub async fn peaks(State(inspector): Shared, Path(id): Path<String>, query: Query) -> Result<Response, Failure> {
     let opened = Opened::new(&inspector, &id, &query).await?;
     let View { from, to, columns } = View::new(&query, &opened)?;
-    let audio = match audio_or_progress(&inspector, &opened).await? {
-        Ok(audio) => audio,
-        Err(progress) => return Ok(progress),
+    let pairs = move |audio: &Audio| {
+        let peaks = audio.peaks(from, to, columns)?;
+        Ok(peaks.into_iter().flat_map(|(low, high)| [low, high]).flat_map(i16::to_le_bytes).collect())
     };
-    let peaks = compute(move || audio.peaks(from, to, columns)).await?;
-    Ok(binary(peaks.into_iter().flat_map(|(low, high)| [low, high]).flat_map(i16::to_le_bytes).collect()))
+    drawn(&inspector, &opened, pairs).await
 }
 
-/// The spectrogram: columns of [`BANDS`] bytes. 202 while the source is decoded.
+/// The spectrogram: columns of [`spectrogram::BANDS`] bytes.
 pub async fn spectrogram(State(inspector): Shared, Path(id): Path<String>, query: Query) -> Result<Response, Failure> {
     let opened = Opened::new(&inspector, &id, &query).await?;
     let View { from, to, columns } = View::new(&query, &opened)?;
-    let audio = match audio_or_progress(&inspector, &opened).await? {
-        Ok(audio) => audio,
-        Err(progress) => return Ok(progress),
-    };
-    let bytes = compute(move || spectrogram::spectrogram(&audio, from, to, columns)).await?;
-    debug_assert_eq!(bytes.len(), columns * BANDS);
-    Ok(binary(bytes))
+    drawn(&inspector, &opened, move |audio| spectrogram::spectrogram(audio, from, to, columns)).await
 }
 
 /// The probability curve: the least and the greatest probability of each column, as 32-bit floats, little-endian. There are as
@@ -325,12 +321,6 @@ fn open_segment(path: &str) -> Result<(LocalFile, &'static str, u64), String> {
         return Err("its content is not that of a segment's file".into());
     }
     Ok((file, media_type, metadata.len()))
-}
-
-/// Runs work that reads and computes for some milliseconds.
-async fn compute<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, Failure> {
-    let failed = |_| Failure::Unavailable("the computation failed".into());
-    Ok(tokio::task::spawn_blocking(work).await.map_err(failed)??)
 }
 
 fn binary(bytes: Vec<u8>) -> Response {
