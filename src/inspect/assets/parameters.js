@@ -1,7 +1,7 @@
 // Sliders for the parameters. The server cuts anew with each change, from the stored probabilities.
 import { json } from "./request.js";
 
-const NO_LIMIT = 61; // the last position of the slider for the longest speech
+const NO_LIMIT = 61; // the last position of the slider for the maximum length
 
 const element = (id) => document.getElementById(id);
 

@@ -8,7 +8,7 @@ use crate::{
         Query, Settings,
         list::{Found, PARAMETERS},
     },
-    report::format::{count, foreign, percent, time, value},
+    report::format::{count, decibels, foreign, percent, time},
     store::{ListedRecording, State},
 };
 
@@ -122,7 +122,7 @@ fn row(recording: &ListedRecording) -> Markup {
             td.number { (recording.duration_s.map_or_else(String::new, time)) }
             td.number { (speech.unwrap_or_default()) }
             td.number { (recording.segments.map_or_else(String::new, count)) }
-            td.number { (recording.snr_db.map_or_else(String::new, |snr| value(snr) + " dB")) }
+            td.number { (recording.snr_db.map_or_else(String::new, decibels)) }
         }
     }
 }

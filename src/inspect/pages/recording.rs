@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{frame, home, source, state_badge, texts};
 use crate::{
     inspect::{Settings, recording::Opened},
-    report::format::{count, foreign, percent, position, time, value},
+    report::format::{count, decibels, foreign, percent, position, time, value},
     store::{RecordingDetails, State},
 };
 
@@ -129,11 +129,11 @@ type Slider = (&'static str, &'static str, &'static str, &'static str, &'static 
 
 const SLIDERS: [Slider; 5] = [
     ("threshold", "Threshold", "", "0.01", "0.99", "0.01"),
-    ("min_silence_ms", "Least silence", "ms", "0", "2000", "10"),
-    ("min_speech_ms", "Least speech", "ms", "0", "2000", "10"),
+    ("min_silence_ms", "Minimum silence", "ms", "0", "2000", "10"),
+    ("min_speech_ms", "Minimum speech", "ms", "0", "2000", "10"),
     ("pad_ms", "Padding", "ms", "0", "1000", "10"),
     // The last position stands for no limit.
-    ("max_speech_s", "Longest speech", "s", "1", "61", "0.5"),
+    ("max_speech_s", "Maximum speech", "s", "1", "61", "0.5"),
 ];
 
 fn parameters() -> Markup {
@@ -198,7 +198,7 @@ fn facts(row: &RecordingDetails) -> Markup {
         ("Length", row.duration_s.map(time)),
         ("Speech", speech),
         ("Segments", row.segments.map(count)),
-        ("Signal-to-noise ratio", row.snr_db.map(|snr| value(snr) + " dB")),
+        ("Signal-to-noise ratio", row.snr_db.map(decibels)),
         ("Loudness", row.loudness_lufs.map(|loudness| value(loudness) + " LUFS")),
         (
             "Container, codec",
