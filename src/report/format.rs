@@ -50,11 +50,6 @@ pub(crate) fn value(value: f64) -> String {
     }
 }
 
-/// A level or a ratio: `12.0 dB`.
-pub(crate) fn decibels(value: f64) -> String {
-    format!("{value:.1} dB").replace('-', "−")
-}
-
 /// A value with its unit.
 pub(crate) fn with_unit(number: f64, unit: &str) -> String {
     let text = value(number);

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::{frame, source, state_badge, texts};
+use super::{decibels, frame, source, state_badge, texts};
 use crate::{
     inspect::{
         Query, Settings,
         list::{Found, PARAMETERS},
     },
-    report::format::{count, decibels, foreign, percent, time},
+    report::format::{count, foreign, percent, time},
     store::{ListedRecording, State},
 };
 

@@ -55,3 +55,8 @@ fn state_badge(state: State) -> Markup {
 fn texts(json: Option<&str>) -> Vec<String> {
     json.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
+
+/// A level or a ratio: `12.0 dB`.
+fn decibels(value: f64) -> String {
+    format!("{value:.1} dB").replace('-', "−")
+}

@@ -5,10 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{frame, home, source, state_badge, texts};
+use super::{decibels, frame, home, source, state_badge, texts};
 use crate::{
     inspect::{Settings, recording::Opened},
-    report::format::{count, decibels, foreign, percent, position, time, value},
+    report::format::{count, foreign, percent, position, time, value},
     store::{RecordingDetails, State},
 };
 
