@@ -114,8 +114,10 @@ def nemo():
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     equal(len(lines), len(ROWS), "lines")
     near(sum(line["duration"] for line in lines), SECONDS, 1e-6, "seconds")
+    by_path = {row["path"]: row for row in ROWS}
     for line in lines:
         assert isinstance(line["text"], str) and line["offset"] == 0
+        equal(line["snr_db"], by_path[line["audio_filepath"]]["snr_db"], "snr_db")
         with wave.open(line["audio_filepath"]) as file:
             near(file.getnframes() / file.getframerate(), line["duration"], 1e-9, line["audio_filepath"])
     path = WORK / "nemo-sources.jsonl"

@@ -94,6 +94,14 @@ pub fn nemo(settings: &Settings, target: &mut Target) -> Result<JsonLines> {
         for (key, value) in segment.annotation() {
             line.entry(key).or_insert(value.into());
         }
+        let figures = [
+            ("snr_db", segment.snr_db),
+            ("loudness_lufs", segment.loudness_lufs),
+            ("bandwidth_hz", segment.bandwidth_hz),
+        ];
+        for (key, value) in figures.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            line.entry(key).or_insert(value.into());
+        }
         Value::Object(line)
     };
     Ok(JsonLines { file: Some(target.single()?), line: Box::new(line) })
