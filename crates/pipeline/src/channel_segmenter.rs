@@ -71,7 +71,7 @@ impl<'a> ChannelSegmenter<'a> {
         }
     }
 
-    /// Denoises the channel as well. The detector hears `vad_input`.
+    /// Denoises the channel as well. The detector receives `vad_input`.
     pub fn with_denoised(mut self, denoised: DenoisedChannel<'a>, vad_input: VadInput) -> Self {
         (self.denoised, self.vad_input) = (Some(denoised), vad_input);
         self
@@ -84,7 +84,7 @@ impl<'a> ChannelSegmenter<'a> {
         self.block.extend(pcm.iter().copied().map(to_pcm16));
         self.powers.push(&self.block);
         self.buffer.push(self.block.iter().copied()).map_err(WriteError::from)?;
-        let heard = match &mut self.denoised {
+        let input = match &mut self.denoised {
             None => pcm,
             Some(denoised) => {
                 let denoised = denoised.push(pcm)?;
@@ -92,7 +92,7 @@ impl<'a> ChannelSegmenter<'a> {
             }
         };
         let known = self.probabilities.len();
-        self.source.push(heard, &mut self.probabilities)?;
+        self.source.push(input, &mut self.probabilities)?;
         self.segment(known);
         self.merge()?;
         self.merger.advance(self.segmenter.needed_from(), &mut self.chunks);

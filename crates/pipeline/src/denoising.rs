@@ -8,7 +8,7 @@ use prepare_audio_media::to_pcm16;
 
 use crate::{WriteError, channel_segmenter::SegmentError, quality::WindowPowers, sample_buffer::SampleBuffer};
 
-/// The signal that the detector hears.
+/// The signal that the detector receives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VadInput {
     /// The recording as it is.
@@ -23,7 +23,7 @@ pub enum VadInput {
 pub struct Denoising {
     /// The model.
     pub model: DenoiseModel,
-    /// What the detector hears.
+    /// What the detector receives.
     pub vad_input: VadInput,
 }
 

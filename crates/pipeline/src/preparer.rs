@@ -171,7 +171,7 @@ impl<O: SegmentOutput> Preparer<O> {
     }
 
     /// Identity of what computes the probabilities: the model's SHA-256, the channels where they are not mixed, the audio
-    /// track where one was chosen, and what removed the noise where the detector heard that.
+    /// track where one was chosen, and what removed the noise where the detector received the result.
     pub fn model_key(&self) -> String {
         let mut key = self.engine.sha256().to_owned();
         if self.settings.channels != ChannelChoice::Mix {

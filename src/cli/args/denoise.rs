@@ -17,7 +17,7 @@ pub struct DenoiseArgs {
     /// Write a second file of each segment without noise: rnnoise (built in), or the ONNX file of another model
     #[arg(long, value_name = "rnnoise|FILE", env = "PREPARE_AUDIO_DENOISE")]
     pub denoise: Option<DenoiserName>,
-    /// What the detector hears: raw, or denoised, which needs --denoise
+    /// What the detector receives: raw, or denoised, which needs --denoise
     #[arg(
         long,
         value_name = "raw|denoised",
@@ -47,7 +47,7 @@ impl FromStr for DenoiserName {
     }
 }
 
-/// Signals that the detector may hear.
+/// Signals that the detector may receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum VadOn {
     Raw,

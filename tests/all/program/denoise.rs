@@ -152,15 +152,15 @@ fn both_files_are_taken_over() {
     assert_eq!(output["errors"]["not_found"], 1);
 }
 
-/// What the detector hears is part of the recipe, and its probabilities are told apart.
+/// What the detector receives is part of the recipe, and its probabilities are told apart.
 #[test]
 fn the_detector_may_hear_the_denoised_signal() {
     let dir = prepared(&DENOISE);
     let raw = dir.segments(&[]);
-    let heard = [&DENOISE[..], &["--vad-on", "denoised"]].concat();
-    let output = dir.run(&[&["resegment", "--json"], &heard[..]].concat()).exits(1);
+    let denoised_input = [&DENOISE[..], &["--vad-on", "denoised"]].concat();
+    let output = dir.run(&[&["resegment", "--json"], &denoised_input[..]].concat()).exits(1);
     assert!(output.stderr.contains("no probabilities of this model"), "{}", output.stderr);
-    dir.run(&[&["fetch", "a.wav", "--quiet"], &heard[..]].concat()).exits(0);
+    dir.run(&[&["fetch", "a.wav", "--quiet"], &denoised_input[..]].concat()).exits(0);
     let denoised = dir.segments(&[]).split_off(raw.len());
     assert!(!denoised.is_empty());
     assert_ne!(column(&raw, "mean_probability"), column(&denoised, "mean_probability"));
@@ -168,10 +168,10 @@ fn the_detector_may_hear_the_denoised_signal() {
         assert_eq!(lag(&samples(&row["path"]), &samples(&row["denoised_path"])), 0);
     }
     // The stored probabilities belong to the samples, so they can be segmented again.
-    dir.run(&[&["resegment", "--quiet", "--vad-threshold", "0.9"], &heard[..]].concat()).exits(0);
+    dir.run(&[&["resegment", "--quiet", "--vad-threshold", "0.9"], &denoised_input[..]].concat()).exits(0);
     let fresh = TestDir::new();
     write(&fresh, "a.wav", &[&noisy()]);
-    fresh.run(&[&["fetch", "a.wav", "--quiet", "--vad-threshold", "0.9"], &heard[..]].concat()).exits(0);
+    fresh.run(&[&["fetch", "a.wav", "--quiet", "--vad-threshold", "0.9"], &denoised_input[..]].concat()).exits(0);
     let recipe = fresh.segments(&[])[0]["recipe"].clone();
     let names = ["start_sample", "end_sample", "sha256", "denoised_sha256", "snr_db", "denoised_snr_db"];
     for name in names {
