@@ -33,17 +33,20 @@ install() {
     fi
 }
 
-# Downloads ONNX Runtime's library and the official package's model from PyPI into target/.
+# Downloads ONNX Runtime's library, and the models of the official package and of speechmos from PyPI into target/.
 fetch_onnx() {
     local packages=target/python
-    if ! ls "$packages"/onnxruntime/capi/libonnxruntime.* "$packages"/silero_vad/data/silero_vad.onnx >/dev/null 2>&1; then
+    if ! ls "$packages"/onnxruntime/capi/libonnxruntime.* "$packages"/silero_vad/data/silero_vad.onnx \
+        "$packages"/speechmos/dnsmos_models/sig_bak_ovr.onnx >/dev/null 2>&1; then
         python3 -m pip --version >/dev/null 2>&1 || install python3-pip python3-pip python
-        say "fetching ONNX Runtime and the Silero model from PyPI into $packages"
-        python3 -m pip install --quiet --no-deps --target "$packages" --upgrade onnxruntime==1.31.1 silero-vad==6.2.3
+        say "fetching ONNX Runtime and models from PyPI into $packages"
+        python3 -m pip install --quiet --no-deps --target "$packages" --upgrade onnxruntime==1.31.1 silero-vad==6.2.3 \
+            speechmos==0.0.1.1
     fi
     ORT_DYLIB_PATH=$(ls "$PWD/$packages"/onnxruntime/capi/libonnxruntime.* | head -n 1)
     PREPARE_AUDIO_SILERO_ONNX=$PWD/$packages/silero_vad/data/silero_vad.onnx
-    export ORT_DYLIB_PATH PREPARE_AUDIO_SILERO_ONNX
+    PREPARE_AUDIO_DNSMOS_ONNX=$PWD/$packages/speechmos/dnsmos_models/sig_bak_ovr.onnx
+    export ORT_DYLIB_PATH PREPARE_AUDIO_SILERO_ONNX PREPARE_AUDIO_DNSMOS_ONNX
 }
 
 # Starts one server for the whole run. It stops when this script ends, because the script keeps its standard input open.
@@ -72,7 +75,7 @@ say "preparing: PostgreSQL, PgBouncer, ONNX Runtime, faketime, iproute2"
 find_initdb >/dev/null || install postgresql postgresql-server postgresql
 binaries=$(find_initdb) || { echo "test.sh: PostgreSQL's initdb is still not found" >&2; exit 1; }
 command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || install pgbouncer pgbouncer pgbouncer
-[ -n "${ORT_DYLIB_PATH:-}" ] && [ -n "${PREPARE_AUDIO_SILERO_ONNX:-}" ] || fetch_onnx
+[ -n "${ORT_DYLIB_PATH:-}" ] && [ -n "${PREPARE_AUDIO_SILERO_ONNX:-}" ] && [ -n "${PREPARE_AUDIO_DNSMOS_ONNX:-}" ] || fetch_onnx
 if [ "$(uname)" = Linux ]; then
     find /usr/lib /usr/lib64 -maxdepth 3 -name libfaketimeMT.so.1 2>/dev/null | grep -q . || install faketime libfaketime libfaketime
     command -v ip >/dev/null || [ -x /usr/sbin/ip ] || install iproute2 iproute iproute2mac

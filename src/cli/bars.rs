@@ -8,6 +8,14 @@ const FILES: &str = "{bar:30} {pos}/{len} files  {eta} left";
 /// The bar over segments that are exported.
 const SEGMENTS: &str = "{bar:30} {pos}/{len} segments  {eta} left";
 
+/// The bar over recordings whose segments are measured.
+const RECORDINGS: &str = "{bar:30} {pos}/{len} recordings  {eta} left";
+
+/// A bar over `total` recordings.
+pub fn recordings(total: u64) -> ProgressBar {
+    ProgressBar::with_draw_target(Some(total), draw_target()).with_style(style(RECORDINGS))
+}
+
 /// A bar over `total` segments.
 pub fn segments(total: u64) -> ProgressBar {
     ProgressBar::with_draw_target(Some(total), draw_target()).with_style(style(SEGMENTS))
@@ -38,5 +46,6 @@ mod tests {
     fn the_templates_are_valid() {
         ProgressStyle::with_template(FILES).unwrap();
         ProgressStyle::with_template(SEGMENTS).unwrap();
+        ProgressStyle::with_template(RECORDINGS).unwrap();
     }
 }

@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     args::GlobalArgs,
     commands::{
-        add, cancel, completions, export, fetch, gc, inspect, quarantine, report, requeue, resegment, retry, segments,
-        status, verify, workers,
+        add, cancel, completions, export, fetch, gc, inspect, quality, quarantine, report, requeue, resegment, retry,
+        segments, status, verify, workers,
     },
     doctor::DoctorArgs,
     exit,
@@ -74,6 +74,9 @@ pub enum Command {
     /// Serve pages on this machine to look at recordings, to listen to them, and to try other parameters
     #[command(after_help = inspect::HELP)]
     Inspect(inspect::Args),
+    /// Show how many segments have quality figures, and compute those that are missing
+    #[command(after_help = quality::HELP)]
+    Quality(quality::Args),
     /// Put failed and quarantined recordings back to pending, and cancelled ones if they are named
     Retry(retry::Args),
     /// Cancel pending and running recordings; done recordings stay as they are

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use prepare_audio::{runner::Report, runner::RunError, sources::SourceError, store::StoreError};
 
 /// Some recordings failed.
-const SOME_FAILED: u8 = 1;
+pub const SOME_FAILED: u8 = 1;
 /// The command line, a setting or a source is wrong.
 pub const USAGE: u8 = 2;
 /// All recordings failed.
-const ALL_FAILED: u8 = 3;
+pub const ALL_FAILED: u8 = 3;
 /// The database cannot be used.
 pub const DATABASE: u8 = 4;
 /// A folder of recordings is away.

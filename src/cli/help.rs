@@ -24,6 +24,7 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
             "min_snr",
             "min_bandwidth",
             "max_clipped",
+            "dnsmos",
             "keep_probabilities",
         ],
     ),

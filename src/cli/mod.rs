@@ -34,8 +34,8 @@ use anyhow::Context;
 use self::{
     command_line::{Cli, Command},
     commands::{
-        add, cancel, completions, export, fetch, gc, inspect, man, quarantine, report, requeue, resegment, retry,
-        segments, status, verify, workers,
+        add, cancel, completions, export, fetch, gc, inspect, man, quality, quarantine, report, requeue, resegment,
+        retry, segments, status, verify, workers,
     },
 };
 
@@ -68,6 +68,7 @@ async fn execute(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(args) => return export::run(&global, &args).await,
         Command::Report(args) => return report::run(&global, &args).await,
         Command::Inspect(args) => return inspect::run(&global, &args).await,
+        Command::Quality(args) => return quality::run(&global, args).await,
         Command::Verify(args) => return verify::run(&global, &args).await,
         Command::Gc(args) => return gc::run(&global, &args).await,
         Command::Doctor(args) => return doctor::run(&global, &args).await,

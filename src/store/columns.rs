@@ -69,6 +69,8 @@ pub const FACTS: &[Column<PreparedRecording, StoredRecording>] = &[
     written!(speech_ratio: speech_ratio),
     written!(loudness_lufs: loudness_lufs),
     written!(snr_db: snr_db),
+    written!(denoised_snr_db: denoised_snr_db),
+    written!(dnsmos_overall: dnsmos_overall),
     column!(decode_errors),
     column!(truncated),
     Column {
@@ -101,37 +103,56 @@ pub const FACTS: &[Column<PreparedRecording, StoredRecording>] = &[
     },
 ];
 
-/// The table `segment`, but for `recording_id` and `token`, which are the claim's.
-pub const SEGMENT: &[Column<Segment>] = &[
-    column!(idx),
-    column!(start_sample),
-    column!(end_sample),
-    column!(start_s),
-    column!(end_s),
-    empty_for_none!(path),
-    empty_for_none!(sha256),
-    column!(mean_probability),
-    column!(min_probability),
-    column!(cut),
-    column!(level_dbfs),
-    column!(peak_dbfs),
-    column!(loudness_lufs),
-    column!(clipped),
-    column!(dc_offset),
-    column!(snr_db),
-    column!(bandwidth_hz),
-    column!(speech_ratio),
-    column!(denoised_path),
-    column!(denoised_sha256),
-    column!(denoised_bytes),
-    column!(denoised_snr_db),
-    column!(parts),
-    column!(gap_s),
-    column!(channel),
-    column!(bytes),
-    column!(sample_rate),
-    column!(channels),
-];
+/// The columns of `segment` that `quality --backfill` computes, and those before and after them in [`SEGMENT`].
+macro_rules! segment_columns {
+    ([$($before:expr,)*] [$($quality:expr,)*] [$($after:expr,)*]) => {
+        /// The table `segment`, but for `recording_id` and `token`, which are the claim's.
+        pub const SEGMENT: &[Column<Segment>] = &[$($before,)* $($quality,)* $($after,)*];
+
+        /// The figures in it that depend on the audio alone.
+        pub const QUALITY: &[Column<Segment>] = &[$($quality,)*];
+    };
+}
+
+segment_columns! {
+    [
+        column!(idx),
+        column!(start_sample),
+        column!(end_sample),
+        column!(start_s),
+        column!(end_s),
+        empty_for_none!(path),
+        empty_for_none!(sha256),
+        column!(mean_probability),
+        column!(min_probability),
+        column!(cut),
+    ]
+    [
+        column!(level_dbfs),
+        column!(peak_dbfs),
+        column!(loudness_lufs),
+        column!(clipped),
+        column!(dc_offset),
+        column!(snr_db),
+        column!(bandwidth_hz),
+        column!(speech_ratio),
+        column!(dnsmos_signal),
+        column!(dnsmos_background),
+        column!(dnsmos_overall),
+    ]
+    [
+        column!(denoised_path),
+        column!(denoised_sha256),
+        column!(denoised_bytes),
+        column!(denoised_snr_db),
+        column!(parts),
+        column!(gap_s),
+        column!(channel),
+        column!(bytes),
+        column!(sample_rate),
+        column!(channels),
+    ]
+}
 
 /// The table `probabilities`, but for `recording_id`.
 pub const PROBABILITIES: &[Column<PackedProbabilities>] =

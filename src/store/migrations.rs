@@ -58,6 +58,7 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0009_denoised.sql"
     "0010_annotation.sql"
     "0011_dropped_segments.sql"
+    "0012_dnsmos.sql"
 );
 
 #[cfg(feature = "postgres")]
@@ -73,6 +74,7 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0009_denoised.sql"
     "0010_annotation.sql"
     "0011_dropped_segments.sql"
+    "0012_dnsmos.sql"
 );
 
 /// The migrations of an SQLite file. The transaction that applies them has to have the write lock.

@@ -47,7 +47,7 @@ pub use queue::{
     Added, AfterFailure, Claim, ClaimKey, Claimer, Ended, Ending, Exclusion, Isolation, NewRecording, Outlook, Reaped,
     Scope, State, WorkRecord, WorkerRegistration,
 };
-pub use results::{DoneRecording, RecipeCount, Reference, SegmentOf};
+pub use results::{DoneRecording, MeasurableRecording, QualityCounts, RecipeCount, Reference, SegmentOf};
 pub use selection::Selection;
 
 use self::{backend::Backend, row::Answer, statement::Statement};

@@ -1,6 +1,7 @@
 //! Finds the segments of one channel, or of the mix of all channels.
 
 use prepare_audio_denoise::DenoiseError;
+use prepare_audio_dnsmos::DnsmosError;
 use prepare_audio_media::to_pcm16;
 use prepare_audio_vad::{Chunk, Merger, Parameters, Segmenter, SpeechSegment, VadError};
 
@@ -43,6 +44,8 @@ pub(crate) enum SegmentError {
     Detect(#[from] VadError),
     #[error(transparent)]
     Denoise(#[from] DenoiseError),
+    #[error(transparent)]
+    Dnsmos(#[from] DnsmosError),
     #[error(transparent)]
     Write(#[from] WriteError),
 }

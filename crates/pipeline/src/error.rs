@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use prepare_audio_denoise::DenoiseError;
+use prepare_audio_dnsmos::DnsmosError;
 use prepare_audio_media::AudioError;
 use prepare_audio_types::{ErrorCode, Retry};
 use prepare_audio_vad::VadError;
@@ -36,6 +37,14 @@ pub enum PrepareError {
         /// What the model reported.
         error: DenoiseError,
     },
+    /// DNSMOS failed, which only ONNX Runtime can.
+    #[error("{input}: {error}")]
+    Dnsmos {
+        /// The recording's file, as its input names it.
+        input: String,
+        /// What ONNX Runtime reported.
+        error: DnsmosError,
+    },
     /// The segments could not be written.
     #[error("cannot write segments to {}: {error}", folder.display())]
     Write {
@@ -67,6 +76,7 @@ impl PrepareError {
             Self::Audio { error, .. } => error.code(),
             Self::Vad { .. } => ErrorCode::VadError,
             Self::Denoise { .. } => ErrorCode::DenoiseError,
+            Self::Dnsmos { .. } => ErrorCode::DnsmosError,
             Self::Write { error: WriteError::Unsafe(_), .. } => ErrorCode::UnsafeOutput,
             Self::Write { error: WriteError::Unsupported(_), .. } => ErrorCode::UnsupportedSegment,
             Self::Write { error, .. } if error.is_out_of_space() => ErrorCode::DiskFull,
@@ -82,6 +92,7 @@ impl PrepareError {
             // A model that ONNX Runtime refuses stays refused.
             Self::Vad { error, .. } => error.is_retryable(),
             Self::Denoise { error, .. } => error.is_retryable(),
+            Self::Dnsmos { error, .. } => error.is_retryable(),
             _ => self.code().is_none_or(|code| code.retry() != Retry::Never),
         }
     }

@@ -19,6 +19,7 @@ mod channel_segmenter;
 mod denoising;
 mod error;
 mod input_limits;
+mod measure;
 mod part_cut;
 mod pipeline;
 mod preparer;
@@ -40,14 +41,17 @@ use std::time::Duration;
 
 use prepare_audio_vad::SAMPLE_RATE;
 
+pub use prepare_audio_dnsmos::DnsmosModel;
+
 pub use self::{
     denoising::{Denoising, VadInput},
     error::PrepareError,
     input_limits::InputLimits,
+    measure::{MeasureError, MeasureTask, measure},
     preparer::{Monitor, Prepared, Preparer, Task},
     probability_codec::{CODING as PROBABILITY_CODING, CodecError, unpack as unpack_probabilities},
-    quality::Level,
-    recipe::Recipe,
+    quality::{Level, RecordingQuality},
+    recipe::{Recipe, RecipeInput},
     resegment::segment_probabilities,
     segment_filter::SegmentFilter,
     segment_output::{SegmentOutput, StagedSegments, WriteError},

@@ -10,10 +10,10 @@ use prepare_audio_media::{AudioBlock, ChannelChoice, SegmentFileSettings, Segmen
 use prepare_audio_vad::{Chunk, Parameters, Segmenter};
 
 use crate::{
-    Denoising, SegmentFilter, StagedSegments, WriteError,
+    Denoising, DnsmosModel, SegmentFilter, StagedSegments, WriteError,
     channel_segmenter::{ChannelSegmenter, SegmentError},
     denoising::DenoisedChannel,
-    quality::{Quality, QualityMeter},
+    quality::QualityMeter,
     sample_buffer::SampleBuffer,
     segment_writer::{FinishedSegment, SegmentFiles, SegmentWriter},
     source_buffer::SourceBuffer,
@@ -37,6 +37,8 @@ pub(crate) struct SegmentationSettings {
     pub denoising: Option<Denoising>,
     /// Which segments are kept.
     pub filter: SegmentFilter,
+    /// Scores segments; `None` for not at all.
+    pub dnsmos: Option<DnsmosModel>,
 }
 
 /// A recording that is being segmented.
@@ -51,7 +53,7 @@ pub(crate) struct Pipeline<'a, T> {
     /// own.
     waiting: VecDeque<Waiting>,
     writer: SegmentWriter<T>,
-    meter: QualityMeter,
+    meter: QualityMeter<'a>,
     vad_time: Duration,
 }
 
@@ -85,6 +87,7 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
     pub fn new(
         settings: &SegmentationSettings,
         models: Vec<ChannelModels<'a>>,
+        meter: QualityMeter<'a>,
         first: &AudioBlock,
         depth: Option<u32>,
         staging: T,
@@ -109,7 +112,7 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
             source_buffers: files.map_or(Vec::new(), |files| source_buffers(&files, first, depth, &folder)),
             waiting: VecDeque::new(),
             writer: SegmentWriter::new(staging, parameters.merge_to_s.is_some()),
-            meter: QualityMeter::default(),
+            meter,
             vad_time: Duration::ZERO,
         }
     }
@@ -163,12 +166,12 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
     }
 
     /// Measures a decided segment, takes over its files if they were written before, and lets it wait for its frames.
-    fn finish_segment(&mut self, index: usize, chunk: Chunk) -> Result<(), WriteError> {
+    fn finish_segment(&mut self, index: usize, chunk: Chunk) -> Result<(), SegmentError> {
         let channel = self.channels.number(index);
         let (start, end) = (chunk.speech.start, chunk.speech.end);
         let (stored, buffer) = (self.segmenters[index].stored(), self.segmenters[index].buffer());
         let known = stored.and_then(|stored| stored.quality(channel, &chunk.speech));
-        let quality = match known.filter(Quality::is_complete) {
+        let quality = match known.filter(|known| known.is_complete(self.meter.has_dnsmos())) {
             Some(quality) => quality,
             None => self.meter.measure(end - start, buffer.read(start, end))?,
         };

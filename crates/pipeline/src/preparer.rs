@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use prepare_audio_denoise::Denoiser;
 use prepare_audio_media::{
     AudioError, AudioStream, ChannelChoice, Damage, DecodeOptions, DecoderChoice, MediaInput, OpenOptions,
     SegmentFileSettings, TrackChoice, find_ffmpeg, is_dual_mono,
@@ -11,25 +10,25 @@ use prepare_audio_types::{PackedProbabilities, Part, PreparedRecording, Segment,
 use prepare_audio_vad::{Engine, Parameters, SAMPLE_RATE, Segmenter, VadError};
 
 use crate::{
-    Denoising, InputLimits, PrepareError, Recipe, SegmentFilter, SegmentOutput, VadInput, WriteError,
+    Denoising, DnsmosModel, InputLimits, PrepareError, Recipe, SegmentFilter, SegmentOutput, VadInput, WriteError,
     channel_segmenter::SegmentError,
     milliseconds,
     part_cut::{self, PartCut},
     pipeline::{Pipeline, SegmentationSettings, Segmented},
     probability_codec,
     probability_source::ProbabilitySources,
-    quality,
+    quality::{self, QualityMeter},
     resegment::resegment,
     seconds,
     segment_writer::Written,
     source_facts,
     stored_probabilities::StoredAnalysis,
-    worker_models::{ChannelModels, WorkerModels},
+    worker_models::{ChannelModels, OtherModels, WorkerModels, dnsmos_meter},
 };
 
 /// Samples in a block for the detector: 4 s. It processes long blocks faster than short ones, and a block of this length is
 /// still small beside the decoder's own buffers.
-const BLOCK_SAMPLES: usize = 4 * SAMPLE_RATE as usize;
+pub(crate) const BLOCK_SAMPLES: usize = 4 * SAMPLE_RATE as usize;
 
 /// Recordings of at least this length, in seconds, are decoded, resampled and analysed on several threads.
 const LONG_RECORDING_S: f64 = 120.0;
@@ -41,7 +40,7 @@ const WORTH_A_SECOND_TRY: u64 = 20;
 const MORE_BY_FFMPEG: f64 = 1.02;
 
 /// How the codec's name begins where ffmpeg decoded.
-const BY_FFMPEG: &str = "ffmpeg:";
+pub(crate) const BY_FFMPEG: &str = "ffmpeg:";
 
 /// Receives the progress of one recording's preparation, and can stop it.
 pub trait Monitor: Sync {
@@ -123,6 +122,7 @@ impl<O: SegmentOutput> Preparer<O> {
                 segmenter,
                 denoising: None,
                 filter: SegmentFilter::default(),
+                dnsmos: None,
             },
             engine,
             output,
@@ -143,6 +143,12 @@ impl<O: SegmentOutput> Preparer<O> {
     pub fn with_denoising(mut self, denoising: Option<Denoising>) -> Self {
         self.settings.denoising = denoising;
         self.recipe = self.new_recipe();
+        self
+    }
+
+    /// Sets the model that scores segments; `None` for none. It changes no segment, so it is no part of the recipe.
+    pub fn with_dnsmos(mut self, dnsmos: Option<DnsmosModel>) -> Self {
+        self.settings.dnsmos = dnsmos;
         self
     }
 
@@ -224,7 +230,7 @@ impl<O: SegmentOutput> Preparer<O> {
             let by_ffmpeg = self.limits.decoder == DecoderChoice::Auto && stored.recording.codec.starts_with(BY_FFMPEG);
             let decoder = if by_ffmpeg { DecoderChoice::Ffmpeg } else { self.limits.decoder };
             let sources = ProbabilitySources::Stored(&stored);
-            match self.process(task, sources, &mut models.denoisers, decoder, monitor) {
+            match self.process(task, sources, &mut models.others, decoder, monitor) {
                 Err(Interruption::OtherAudio) => {
                     tracing::warn!("the audio has changed since its probabilities were stored; it is analysed again");
                 }
@@ -243,12 +249,12 @@ impl<O: SegmentOutput> Preparer<O> {
     fn analyse(
         &self,
         task: &Task,
-        WorkerModels { detectors, denoisers }: &mut WorkerModels,
+        WorkerModels { detectors, others }: &mut WorkerModels,
         decoder: DecoderChoice,
         monitor: &dyn Monitor,
     ) -> Result<Prepared<O::Staging>, PrepareError> {
         let sources = ProbabilitySources::Computed(&self.engine, detectors);
-        self.process(task, sources, denoisers, decoder, monitor).map_err(|interruption| match interruption {
+        self.process(task, sources, others, decoder, monitor).map_err(|interruption| match interruption {
             Interruption::Failed(error) => error,
             // Neither can happen: detectors take any audio, and the end of a part is no error.
             Interruption::OtherAudio | Interruption::EndOfPart => PrepareError::Stopped,
@@ -335,7 +341,7 @@ impl<O: SegmentOutput> Preparer<O> {
         &self,
         task: &Task,
         sources: ProbabilitySources,
-        denoisers: &mut Vec<Denoiser>,
+        others: &mut OtherModels,
         decoder: DecoderChoice,
         monitor: &dyn Monitor,
     ) -> Result<Prepared<O::Staging>, Interruption> {
@@ -345,7 +351,10 @@ impl<O: SegmentOutput> Preparer<O> {
         let write = |error| Interruption::Failed(self.write_error(task, error));
         let denoise =
             |error| Interruption::Failed(PrepareError::Denoise { input: task.input.name().into_owned(), error });
+        let dnsmos =
+            |error| Interruption::Failed(PrepareError::Dnsmos { input: task.input.name().into_owned(), error });
         let segment = |error| match error {
+            SegmentError::Dnsmos(error) => dnsmos(error),
             SegmentError::Detect(error) => vad(error),
             SegmentError::Denoise(error) => denoise(error),
             SegmentError::Write(error) => write(error),
@@ -366,7 +375,7 @@ impl<O: SegmentOutput> Preparer<O> {
             stream.assume_dual_mono();
         }
         let staging = self.output.stage(&task.source, &self.recipe.id, &task.claim_id).map_err(write)?;
-        let (mut beginning, mut pipeline) = (Some((sources, denoisers, staging)), None);
+        let (mut beginning, mut pipeline) = (Some((sources, others, staging)), None);
         let parallel = self.parallel && stream.declared_seconds().is_none_or(|length| length >= LONG_RECORDING_S);
         let mut cut = task.part.map(PartCut::new);
         let outcome = stream.for_each_block(BLOCK_SAMPLES, parallel, audio, |block| {
@@ -376,13 +385,16 @@ impl<O: SegmentOutput> Preparer<O> {
             };
             // A child process may send nothing for a while, before the first samples too.
             if !block.analysis.is_empty()
-                && let Some((sources, denoisers, staging)) = beginning.take()
+                && let Some((sources, others, staging)) = beginning.take()
             {
                 let channels = block.analysis.len();
                 let sources = sources.open(channels).map_err(vad)?.ok_or(Interruption::OtherAudio)?;
+                let OtherModels { denoisers, dnsmos: kept } = others;
                 let models = ChannelModels::open(sources, self.settings.denoising.as_ref(), denoisers);
                 let models = models.map_err(denoise)?;
-                pipeline = Some(Pipeline::new(&self.settings, models, block, depth, staging));
+                let meter = dnsmos_meter(kept, self.settings.dnsmos.as_ref()).map_err(dnsmos)?;
+                let meter = QualityMeter::new(meter);
+                pipeline = Some(Pipeline::new(&self.settings, models, meter, block, depth, staging));
             }
             if let Some(pipeline) = pipeline.as_mut().filter(|_| !block.is_empty()) {
                 pipeline.push(block).map_err(segment)?;

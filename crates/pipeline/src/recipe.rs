@@ -1,6 +1,6 @@
 //! The identity of a preparation: the model, the parameters and the form of the segments.
 
-use prepare_audio_media::{ChannelChoice, SegmentFileSettings, SegmentFormat, SegmentRate, TrackChoice};
+use prepare_audio_media::{ChannelChoice, RawFormat, SegmentFileSettings, SegmentFormat, SegmentRate, TrackChoice};
 use prepare_audio_vad::{Engine, Parameters};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -70,6 +70,30 @@ impl Recipe {
             recipe["denoise"]["sha256"].as_str().map(str::to_owned)
         };
         model(&self.text).is_some_and(|own| model(text) == Some(own))
+    }
+}
+
+/// What a recipe says of how a recording is read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecipeInput {
+    /// The channels that are analysed.
+    pub channels: ChannelChoice,
+    /// The audio track.
+    pub track: TrackChoice,
+    /// The format of a file without a header.
+    pub raw: Option<RawFormat>,
+}
+
+impl RecipeInput {
+    /// What the recipe says that `text` describes; see [`Recipe::text`]. What is missing or unknown is the default.
+    pub fn of(text: &str) -> Self {
+        let recipe: Value = serde_json::from_str(text).unwrap_or_default();
+        let setting = |name: &str| recipe[name].as_str();
+        Self {
+            channels: setting("channels").and_then(|text| text.parse().ok()).unwrap_or_default(),
+            track: setting("audio_track").and_then(|text| text.parse().ok()).unwrap_or_default(),
+            raw: setting("raw").and_then(|text| text.parse().ok()),
+        }
     }
 }
 
@@ -157,6 +181,23 @@ mod tests {
         assert_eq!(ids.len(), recipes.len());
         assert!(recipes[0].writes_equal_files(&recipes[1].text) && !recipes[0].writes_equal_files(&recipes[4].text));
         assert!(!recipes[0].writes_equal_files("not JSON"));
+    }
+
+    #[test]
+    fn a_recipe_says_how_its_recordings_are_read() {
+        assert_eq!(RecipeInput::of(&recipe(ChannelChoice::Mix, None).text), RecipeInput::default());
+        assert_eq!(RecipeInput::of("not JSON"), RecipeInput::default());
+        let input = RecipeInput {
+            channels: ChannelChoice::Split,
+            track: TrackChoice::Language("deu".into()),
+            raw: "ulaw:8000:2".parse().ok(),
+        };
+        let engine = Engine::Native(SileroModel::bundled().unwrap());
+        let limits = InputLimits { track: input.track.clone(), raw: input.raw, ..InputLimits::default() };
+        let (parameters, filter) = (Parameters::default(), SegmentFilter::default());
+        let recipe = Recipe::new(&engine, &parameters, input.channels, &limits, None, None, &filter);
+        assert!(input.raw.is_some());
+        assert_eq!(RecipeInput::of(&recipe.text), input);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub(crate) fn resegment<T: StagedSegments>(
         let Some(chunks) = chunks(stored, channel, probabilities, settings) else { return Ok(None) };
         for chunk in chunks {
             let Some(quality) = stored.quality(channel, &chunk.speech) else { return Ok(None) };
+            if settings.dnsmos.is_some() && quality.dnsmos.is_none() {
+                return Ok(None);
+            }
             let denoised_snr_db = match (denoises, stored.denoised(channel, &chunk.speech)) {
                 (false, _) => None,
                 (true, Some(segment)) => segment.denoised_snr_db,

@@ -194,7 +194,7 @@ impl<T: StagedSegments> SegmentWriter<T> {
     /// The parts of a segment's row that do not depend on a file.
     fn row(&self, finished: &FinishedSegment) -> Segment {
         let FinishedSegment { chunk: Chunk { speech, parts }, channel, quality, denoised_snr_db } = finished;
-        Segment {
+        let mut segment = Segment {
             channel: *channel,
             start_sample: speech.start,
             end_sample: speech.end,
@@ -203,17 +203,11 @@ impl<T: StagedSegments> SegmentWriter<T> {
             mean_probability: f64::from(speech.mean_probability),
             min_probability: f64::from(speech.min_probability),
             cut: Some(speech.cut.name().to_owned()),
-            level_dbfs: Some(quality.level_dbfs),
-            peak_dbfs: quality.peak_dbfs,
-            loudness_lufs: quality.loudness_lufs,
-            clipped: quality.clipped,
-            dc_offset: quality.dc_offset,
-            snr_db: quality.snr_db,
             denoised_snr_db: *denoised_snr_db,
-            bandwidth_hz: quality.bandwidth_hz,
-            speech_ratio: quality.speech_ratio,
             parts: self.keeps_parts.then(|| json!(parts).to_string()),
             ..Segment::default()
-        }
+        };
+        quality.write_to(&mut segment);
+        segment
     }
 }

@@ -1,26 +1,44 @@
 //! The models of one worker, and which of them a recording's channels get.
 
 use prepare_audio_denoise::{DenoiseError, Denoiser};
+use prepare_audio_dnsmos::{DnsmosError, DnsmosMeter};
 use prepare_audio_vad::Detector;
 
-use crate::{Denoising, probability_source::ProbabilitySource};
+use crate::{Denoising, DnsmosModel, probability_source::ProbabilitySource};
 
 /// Channels whose models a worker keeps from one recording to the next: as many as most recordings have.
 const KEPT_CHANNELS: usize = 2;
 
-/// The detectors and denoisers of a worker, which keeps them from one recording to the next. They are made as they are
-/// needed.
+/// The models of a worker, which keeps them from one recording to the next. They are made as they are needed.
 #[derive(Debug, Default)]
 pub struct WorkerModels {
     pub(crate) detectors: Vec<Detector>,
-    pub(crate) denoisers: Vec<Denoiser>,
+    pub(crate) others: OtherModels,
+}
+
+/// The models of a worker besides its detectors.
+#[derive(Debug, Default)]
+pub(crate) struct OtherModels {
+    pub denoisers: Vec<Denoiser>,
+    pub dnsmos: Option<DnsmosMeter>,
+}
+
+/// The meter in `kept`, which is made for `model` at first; `None` without a model.
+pub(crate) fn dnsmos_meter<'m>(
+    kept: &'m mut Option<DnsmosMeter>,
+    model: Option<&DnsmosModel>,
+) -> Result<Option<&'m mut DnsmosMeter>, DnsmosError> {
+    if let (None, Some(model)) = (&kept, model) {
+        *kept = Some(model.meter()?);
+    }
+    Ok(kept.as_mut().filter(|_| model.is_some()))
 }
 
 impl WorkerModels {
     /// Drops the models that few recordings need.
     pub(crate) fn shrink(&mut self) {
         self.detectors.truncate(KEPT_CHANNELS);
-        self.denoisers.truncate(KEPT_CHANNELS);
+        self.others.denoisers.truncate(KEPT_CHANNELS);
     }
 }
 

@@ -73,6 +73,7 @@ error_codes! {
     Timeout = "timeout", Never, "The recording took longer than `--timeout` allows.";
     VadError = "vad_error", Later, "ONNX Runtime failed, for example because a GPU was out of memory.";
     DenoiseError = "denoise_error", Later, "The denoising model failed: ONNX Runtime reported an error, or the output was not finite.";
+    DnsmosError = "dnsmos_error", Later, "The DNSMOS model failed: ONNX Runtime reported an error.";
     Panic = "panic", Never, "The program has a bug that this file triggers; please report it.";
     Crashed = "crashed", Isolated,
         "The process died while it held the recording. When no attempts are left, the recording is quarantined.";

@@ -40,6 +40,10 @@ pub struct PreparedRecording {
     pub loudness_lufs: Option<f64>,
     /// Mean signal-to-noise ratio of the segments, dB, weighted by their lengths.
     pub snr_db: Option<f64>,
+    /// Mean of the segments' `denoised_snr_db`, weighted as `snr_db`.
+    pub denoised_snr_db: Option<f64>,
+    /// Mean of the segments' `dnsmos_overall`, weighted as `snr_db`.
+    pub dnsmos_overall: Option<f64>,
     /// Number of packets of the audio track; 0 if they were not counted.
     pub packets: u64,
     /// Number of packets that could not be decoded.

@@ -60,6 +60,12 @@ pub struct Segment {
     pub denoised_bytes: Option<u64>,
     /// `snr_db` without the noise, dB; `None` without `--denoise`, or if it has no window with speech.
     pub denoised_snr_db: Option<f64>,
+    /// DNSMOS P.835: rating of its speech, 1 to 5; `None` without `--dnsmos`.
+    pub dnsmos_signal: Option<f64>,
+    /// DNSMOS P.835: rating of its background, 1 to 5, where 5 is no noise.
+    pub dnsmos_background: Option<f64>,
+    /// DNSMOS P.835: overall rating, 1 to 5.
+    pub dnsmos_overall: Option<f64>,
     /// Seconds of it that are in gaps of the recording, where its file has silence; `None` if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_s: Option<f64>,

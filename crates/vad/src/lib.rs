@@ -16,7 +16,7 @@ pub use engine::{Detector, Device, Engine, EngineChoice};
 pub use error::VadError;
 pub use model_file::ModelFile;
 #[cfg(feature = "onnx")]
-pub use onnx::{Interface, OnnxDetector, OnnxError, OnnxModel, Origin, Runtime};
+pub use onnx::{Interface, OnnxDetector, OnnxError, OnnxModel, Origin, Runtime, python_packages};
 pub use parameters::{MaxSpeechCut, Parameters};
 pub use segmenter::{Chunk, CutReason, Merger, SegmentEvent, Segmenter, SpeechSegment};
 pub use silero::{SileroDetector, SileroModel, SimdLevel};

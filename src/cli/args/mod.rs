@@ -5,6 +5,7 @@
 mod base;
 mod database_address;
 mod denoise;
+mod dnsmos;
 mod engine;
 mod global;
 mod preparation;
@@ -17,8 +18,9 @@ mod vad;
 pub use self::{
     base::BaseArgs,
     database_address::DatabaseAddress,
+    dnsmos::DnsmosArgs,
     engine::EngineArgs,
     global::{GlobalArgs, LogFormat},
     preparation::PreparationArgs,
-    run::RunArgs,
+    run::{RunArgs, worker_count},
 };

@@ -6,7 +6,7 @@ use clap::Args;
 use prepare_audio::{output::OutputFolder, runner::Preparer, vad};
 
 use super::{
-    denoise::DenoiseArgs, engine::EngineArgs, reading::ReadingArgs, segment_files::SegmentFileArgs,
+    denoise::DenoiseArgs, dnsmos::DnsmosArgs, engine::EngineArgs, reading::ReadingArgs, segment_files::SegmentFileArgs,
     segmentation::SegmentationArgs, vad::VadArgs,
 };
 use crate::cli::{exit, hints};
@@ -20,6 +20,8 @@ pub struct PreparationArgs {
     pub segments: SegmentFileArgs,
     #[command(flatten)]
     pub denoise: DenoiseArgs,
+    #[command(flatten)]
+    pub dnsmos: DnsmosArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
@@ -48,6 +50,7 @@ impl PreparationArgs {
             .with_limits(self.reading.limits()?)
             .with_segments(channels, files)
             .with_denoising(self.denoise.open()?)
+            .with_dnsmos(self.dnsmos.open()?)
             .with_filter(self.segmentation.filter()))
     }
 }

@@ -88,7 +88,8 @@ impl RunArgs {
     }
 }
 
-fn worker_count(text: &str) -> Result<usize, String> {
+/// Parses a number of workers.
+pub fn worker_count(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(0) => Err("at least 1 worker is needed".into()),
         Ok(n) if n > 1024 => Err("at most 1024 workers are allowed".into()),

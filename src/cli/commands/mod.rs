@@ -9,6 +9,7 @@ pub mod gc;
 #[cfg_attr(not(feature = "inspect"), path = "no_inspect.rs")]
 pub mod inspect;
 pub mod man;
+pub mod quality;
 pub mod quarantine;
 pub mod report;
 pub mod requeue;

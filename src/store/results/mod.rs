@@ -1,10 +1,12 @@
 //! The results: segments, and what is stored so that sources can be segmented again.
 
+mod quality;
 mod sql;
 mod types;
 
 use prepare_audio_types::{Segment, StoredRecording};
 
+pub use quality::{MeasurableRecording, QualityCounts};
 pub(super) use sql::with_columns;
 pub(super) use types::segment;
 pub use types::{DoneRecording, RecipeCount, Reference, SegmentOf};

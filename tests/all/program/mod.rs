@@ -19,6 +19,7 @@ mod official_segments;
 mod operating;
 mod output_confinement;
 mod postgres;
+mod quality;
 mod queue;
 mod report;
 mod resegment;

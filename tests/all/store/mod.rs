@@ -9,6 +9,7 @@ mod opening;
 mod operating;
 mod postgres_only;
 mod probabilities;
+mod quality;
 mod queries;
 mod reaping;
 mod sqlite_only;
@@ -70,6 +71,7 @@ test_on_each_database! {
         what_was_only_claimed_has_not_crashed a_late_heartbeat_renews_an_expired_lease keeps_claims_of_registered_workers;
     probabilities: stores_probabilities_and_segments_for_resegmenting probabilities_belong_to_their_attempt
         returns_only_segments_of_the_same_probabilities adds_rows_to_segment_again;
+    quality: figures_are_written_once_they_are_known opens_a_database_without_figures;
     queries: counts_by_state lists_the_newest_failures_first pages_through_the_pending pages_through_segments
         pages_through_referenced_files reports_remaining_work reports_its_schema;
     browsing: lists_recordings_by_pages searches_by_every_condition finds_the_end_of_a_step reads_a_recording_in_full

@@ -1,6 +1,7 @@
 //! Code that all tests share: directories, databases, servers, recordings, and the audit of a finished run.
 
 pub mod audit;
+pub mod downgrade;
 pub mod inspect;
 pub mod ogg;
 pub mod onnx;

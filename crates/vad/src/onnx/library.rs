@@ -68,7 +68,8 @@ fn candidates_of(variable: impl Fn(&str) -> Option<OsString>, program: Option<&P
     let beside = program.and_then(Path::parent).into_iter().flat_map(libraries_in).map(of(Origin::Program));
     // `ort` resolves bare names against the program's path, and panics if the system does not know that path.
     let system = NAMES.iter().filter(|_| program.is_some()).map(PathBuf::from).map(of(Origin::System));
-    let python = prefixes(&variable).into_iter().flat_map(|prefix| packages_in(&prefix)).map(of(Origin::Python));
+    let packages = packages_of(&variable).into_iter();
+    let python = packages.flat_map(|folder| libraries_in(&folder.join("onnxruntime/capi"))).map(of(Origin::Python));
     beside.chain(system).chain(python).collect()
 }
 
@@ -87,12 +88,21 @@ fn prefixes(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     prefixes
 }
 
-/// The libraries of the packages onnxruntime below `PREFIX/lib/python3*/`.
+/// The folders of Python packages that may exist: those of VIRTUAL_ENV, CONDA_PREFIX, the environments whose `bin` is in
+/// PATH, and `~/.local`, in this order.
+pub fn python_packages() -> Vec<PathBuf> {
+    packages_of(&|name| env::var_os(name).filter(|value| !value.is_empty()))
+}
+
+fn packages_of(variable: &impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    prefixes(variable).iter().flat_map(|prefix| packages_in(prefix)).collect()
+}
+
+/// The folders of packages below `PREFIX/lib/python3*/`.
 fn packages_in(prefix: &Path) -> Vec<PathBuf> {
     let mut homes = vec![prefix.join("Lib")]; // Windows has site-packages directly below it
     homes.extend(names_in(&prefix.join("lib"), |name| name.starts_with("python3")));
-    let packages = homes.iter().flat_map(|home| ["site-packages", "dist-packages"].map(|kind| home.join(kind)));
-    packages.flat_map(|packages| libraries_in(&packages.join("onnxruntime/capi"))).collect()
+    homes.iter().flat_map(|home| ["site-packages", "dist-packages"].map(|kind| home.join(kind))).collect()
 }
 
 /// ONNX Runtime's libraries in a folder, the newest first, without those of its execution providers.

@@ -22,7 +22,13 @@ use std::sync::Arc;
 
 use super::{CONTEXT, Device, ModelFile, VadError, WINDOW};
 
-pub use self::{error::OnnxError, interface::Interface, library::Origin, runtime::Runtime, session::OnnxDetector};
+pub use self::{
+    error::OnnxError,
+    interface::Interface,
+    library::{Origin, python_packages},
+    runtime::Runtime,
+    session::OnnxDetector,
+};
 
 /// Samples that the model takes for a window: the context and the window itself.
 const INPUT: usize = CONTEXT + WINDOW;

@@ -1,0 +1,7 @@
+-- DNSMOS P.835 of a segment, 1 to 5. NULL without --dnsmos. docs/quality.md has the definition.
+ALTER TABLE segment ADD COLUMN dnsmos_signal DOUBLE PRECISION;
+ALTER TABLE segment ADD COLUMN dnsmos_background DOUBLE PRECISION;
+ALTER TABLE segment ADD COLUMN dnsmos_overall DOUBLE PRECISION;
+-- Means of the segments, weighted by their lengths.
+ALTER TABLE recording ADD COLUMN dnsmos_overall DOUBLE PRECISION;
+ALTER TABLE recording ADD COLUMN denoised_snr_db DOUBLE PRECISION;
