@@ -50,6 +50,7 @@ pub async fn gather(store: &Arc<Store>, settings: &Settings) -> Result<Report> {
     recipes.truncate(NAMES);
     let done = states.iter().find(|count| count.state == State::Done).map_or(0, |count| count.recordings);
     Ok(Report {
+        audio_dir: settings.audio_dir.clone(),
         version: env!("CARGO_PKG_VERSION"),
         generated_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         database: settings.database.clone(),

@@ -53,6 +53,9 @@ impl Settings {
 pub struct Report {
     /// The program's version.
     pub version: &'static str,
+    /// Base of relative sources.
+    #[serde(skip)]
+    pub audio_dir: PathBuf,
     /// When the figures were collected, RFC 3339.
     pub generated_at: String,
     /// The database, without a password.

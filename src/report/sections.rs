@@ -1,14 +1,20 @@
 //! The sections of the page.
 
+use std::path::Path;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 use serde_json::Value;
+use url::Url;
 
 use super::{
     Drawn, ErrorGroup, ExtremeRows, Group, Groups, Names, Report, charts,
     format::{count, foreign, percent, position, time, value, with_unit},
 };
-use crate::store::{Extreme, StateCount};
+use crate::{
+    preview::locate,
+    store::{Extreme, StateCount},
+};
 
 /// Segments of an excerpt that have a button, at most.
 const BUTTONS: usize = 24;
@@ -132,7 +138,7 @@ pub(super) fn histograms(report: &Report) -> Markup {
             h2 id="distributions-title" { "Distributions" }
             p.quiet { "Of done recordings and their segments. The first and the last bar also count what lies beyond." }
             div.grid {
-                @for histogram in &report.histograms {
+                @for histogram in report.histograms.iter().filter(|histogram| histogram.number > 0) {
                     figure.card {
                         figcaption {
                             h3 {
@@ -177,14 +183,17 @@ pub(super) fn outliers(report: &Report) -> Markup {
     html! {
         section id="outliers" aria-labelledby="outliers-title" {
             h2 id="outliers-title" { "Outliers" }
-            p.quiet { "The rows with the least and the greatest values: worth a look, not necessarily wrong." }
-            div.grid { @for outliers in &report.outliers { (extremes(outliers)) } }
+            p.quiet {
+                "The rows with the minimum and the maximum values: worth a look, not necessarily wrong. A name that is a link opens the recording "
+                "at that place, if this page is on the machine that has it; " code { "prepare-audio inspect" } " shows more."
+            }
+            div.grid { @for outliers in report.outliers.iter().filter(|outliers| !outliers.rows.is_empty()) { (extremes(outliers, &report.audio_dir)) } }
         }
     }
 }
 
-fn extremes(outliers: &ExtremeRows) -> Markup {
-    let title = format!("{}: {}", outliers.title, if outliers.greatest { "greatest" } else { "least" });
+fn extremes(outliers: &ExtremeRows, audio_dir: &Path) -> Markup {
+    let title = format!("{}: {}", outliers.title, if outliers.greatest { "maximum" } else { "minimum" });
     let place = |row: &Extreme| match (row.idx, row.start_s, row.end_s) {
         (Some(idx), Some(start), Some(end)) => {
             html! { span.quiet.place { "segment " (idx) ", " (position(start)) " to " (position(end)) } }
@@ -195,11 +204,26 @@ fn extremes(outliers: &ExtremeRows) -> Markup {
         @for row in &outliers.rows {
             tr {
                 td.number { (with_unit(row.value, outliers.unit)) }
-                td { span.quiet { (row.recording_id) " " } (source(&row.source)) " " (place(row)) }
+                td { span.quiet { (row.recording_id) " " } (linked(row, audio_dir)) " " (place(row)) }
             }
         }
     };
     table(&title, &[("Value", true), ("Recording", false)], &rows)
+}
+
+/// The source, as a link to its file if that exists. The fragment is the time that the browser plays (W3C Media Fragments).
+fn linked(row: &Extreme, audio_dir: &Path) -> Markup {
+    let (path, part) = locate(audio_dir, &row.source);
+    let Some(mut link) = path.is_file().then(|| Url::from_file_path(path).ok()).flatten() else {
+        return source(&row.source);
+    };
+    // A recording that is a part begins there.
+    let time = row.start_s.zip(row.end_s).or_else(|| part.map(|part| (part.start_s, part.end_s.unwrap_or(f64::MAX))));
+    if let Some((start, end)) = time {
+        let end = if end < f64::MAX { format!(",{end:.2}") } else { String::new() };
+        link.set_fragment(Some(&format!("t={start:.2}{end}")));
+    }
+    html! { a href=(link) { (source(&row.source)) } }
 }
 
 pub(super) fn errors(report: &Report) -> Markup {

@@ -81,6 +81,16 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// The scores of DNSMOS, if there are some, under their names.
+    pub fn dnsmos(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let scores = [
+            ("dnsmos_signal", self.dnsmos_signal),
+            ("dnsmos_background", self.dnsmos_background),
+            ("dnsmos_overall", self.dnsmos_overall),
+        ];
+        scores.into_iter().filter_map(|(name, score)| Some((name, score?)))
+    }
+
     /// The tag and the note, as far as there are some, under their names.
     pub fn annotation(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [("tag", &self.tag), ("note", &self.note)].into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)))

@@ -27,6 +27,9 @@ const FIELDS: &[Column] = columns! {
     "denoised_snr_db": Real = |_, segment| segment.denoised_snr_db,
     "loudness_lufs": Real = |_, segment| segment.loudness_lufs,
     "bandwidth_hz": Real = |_, segment| segment.bandwidth_hz,
+    "dnsmos_signal": Real = |_, segment| segment.dnsmos_signal,
+    "dnsmos_background": Real = |_, segment| segment.dnsmos_background,
+    "dnsmos_overall": Real = |_, segment| segment.dnsmos_overall,
 };
 
 /// What a person said of the segment. A key of the metadata goes before them: it was there first.

@@ -124,6 +124,9 @@ fn custom(recording: &Recording, segment: &Segment) -> Map<String, Value> {
     ] {
         custom.entry(key).or_insert(value);
     }
+    for (key, score) in segment.dnsmos() {
+        custom.entry(key).or_insert(score.into());
+    }
     for (key, value) in segment.annotation() {
         custom.entry(key).or_insert(value.into());
     }

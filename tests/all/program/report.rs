@@ -96,6 +96,16 @@ fn figures_are_those_of_the_rows() {
     assert!(error["newest"][0]["source"].as_str().unwrap().ends_with("empty.wav"));
     assert_eq!(figures["sample"].as_array().unwrap().len(), 3);
     assert!(!dir.path("report.html").exists(), "--json writes no page");
+
+    // Outliers are links that play from the segment's start on.
+    dir.run(&["report", "--sample", "0", "--quiet"]).exits(0);
+    let page = fs::read_to_string(dir.path("report.html")).unwrap();
+    let row = &lists["rows"][0];
+    let (start, end) = (row["start_s"].as_f64().unwrap(), row["end_s"].as_f64().unwrap());
+    let path = dir.path(row["source"].as_str().unwrap());
+    let link = format!("href=\"{}#t={start:.2},{end:.2}\"", url::Url::from_file_path(path).unwrap());
+    assert!(page.contains(&link), "{link}");
+    assert!(!page.contains("DNSMOS"), "a figure that no row has is left out");
 }
 
 #[test]
