@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Time and memory of `prepare-audio export` for a database of many segments.
+"""Time and memory of `prepare-audio export` and `report` for a database of many segments.
 
     python3 benches/export.py target/release/prepare-audio [SEGMENTS]     default: 1,000,000
 
 The rows are made by SQL: recordings of 20 segments each, with metadata, without audio files; so formats that contain audio are
-left out. Prints a Markdown table: seconds, rows per second, and peak memory of the whole process.
+left out. `parquet` needs a program with that feature. Prints a Markdown table: seconds, rows per second, and peak memory of the whole process.
 """
 
 import pathlib
@@ -15,13 +15,16 @@ import tempfile
 import time
 
 PER_RECORDING = 20
-FORMATS = [
-    ("lhotse", ["--audio", "sources"], "lhotse"),
-    ("nemo", ["--audio", "sources"], "nemo.jsonl"),
-    ("kaldi", [], "kaldi"),
-    ("csv", [], "all.csv"),
-    ("jsonl", [], "all.jsonl"),
-    ("rttm", [], "all.rttm"),
+# Name and arguments; {} is the folder for what is written.
+COMMANDS = [
+    ("lhotse", "export lhotse --audio sources --no-check --to {}/lhotse"),
+    ("nemo", "export nemo --audio sources --no-check --to {}/nemo.jsonl"),
+    ("kaldi", "export kaldi --no-check --to {}/kaldi"),
+    ("csv", "export csv --no-check --to {}/all.csv"),
+    ("jsonl", "export jsonl --no-check --to {}/all.jsonl"),
+    ("rttm", "export rttm --no-check --to {}/all.rttm"),
+    ("parquet", "export parquet --no-check --to {}/all.parquet"),
+    ("report", "report --output {}/report.html"),
 ]
 
 
@@ -57,10 +60,10 @@ def main():
         database = folder / "queue.db"
         subprocess.run([program, "add", "--database", f"sqlite://{database}", "-"], input=b"", check=False, capture_output=True)
         fill(database, segments)
-        print("| format | seconds | rows per second | peak memory, MB |\n| --- | --- | --- | --- |")
-        for name, arguments, target in FORMATS:
-            command = ["/usr/bin/time", "-f", "%M", program, "export", name, *arguments, "--no-check", "--quiet"]
-            command += ["--database", f"sqlite://{database}", "--to", str(folder / target)]
+        print("| command | seconds | rows per second | peak memory, MB |\n| --- | --- | --- | --- |")
+        for name, arguments in COMMANDS:
+            command = ["/usr/bin/time", "-f", "%M", program, *arguments.format(folder).split(), "--quiet"]
+            command += ["--database", f"sqlite://{database}"]
             start = time.monotonic()
             result = subprocess.run(command, capture_output=True, text=True)
             seconds = time.monotonic() - start
