@@ -58,15 +58,20 @@ pub(super) fn histogram(histogram: &Histogram) -> Markup {
         _ => format!("{}: no values", histogram.title),
     };
     let (bottom, height) = (TOP + HEIGHT, TOP + HEIGHT + 18.0);
+    // The first and the last class have all that lies beyond, if anything does.
+    let beyond =
+        |is_beyond: bool, sign: &str, end: f64| if is_beyond { format!("{sign} {}", value(end)) } else { value(end) };
+    let low = beyond(histogram.least.is_some_and(|least| least < histogram.low), "≤", histogram.low);
+    let high = beyond(histogram.greatest.is_some_and(|most| most > histogram.high), "≥", histogram.high);
     html! {
         svg role="img" aria-label=(label) viewBox=(format!("0 0 {WIDTH} {height}")) {
             line class="grid" x1="0" x2=(WIDTH) y1=(TOP) y2=(TOP) {}
             (PreEscaped(bars))
             line class="axis" x1="0" x2=(WIDTH) y1=(bottom) y2=(bottom) {}
             text x="0" y="10" { (count(greatest)) }
-            text x="0" y=(bottom + 14.0) { (value(histogram.low)) }
+            text x="0" y=(bottom + 14.0) { (low) }
             text x=(WIDTH / 2.0) y=(bottom + 14.0) text-anchor="middle" { (value(middle)) }
-            text x=(WIDTH) y=(bottom + 14.0) text-anchor="end" { (value(histogram.high)) }
+            text x=(WIDTH) y=(bottom + 14.0) text-anchor="end" { (high) }
         }
     }
 }

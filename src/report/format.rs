@@ -50,9 +50,10 @@ pub(crate) fn value(value: f64) -> String {
     }
 }
 
-/// A value with its unit.
+/// A value with its unit. Decibels have one decimal, so that they stand in line.
 pub(crate) fn with_unit(number: f64, unit: &str) -> String {
-    let text = value(number);
+    let is_level = ["dB", "dBFS", "LUFS"].contains(&unit) && number.is_finite();
+    let text = if is_level { format!("{number:.1}").replace('-', "−") } else { value(number) };
     if unit.is_empty() { text } else { format!("{text} {unit}") }
 }
 
@@ -85,6 +86,7 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([3.21, 245.0, 44_424.0, 7.2e6].map(time), ["3.2 s", "4:05 min", "12.3 h", "2,000 h"]);
         assert_eq!([0.0, 65.32, 3723.4].map(position), ["0:00.0", "1:05.3", "1:02:03.4"]);
+        assert_eq!(with_unit(-28.0, "dBFS"), "−28.0 dBFS");
         assert_eq!(
             [-23.456, 0.5, 123.4, 12_345.6, -0.001, 30.0].map(value),
             ["−23.5", "0.5", "123", "12,345", "0", "30"]

@@ -41,8 +41,10 @@ fn nothing(text: &str) -> Markup {
 }
 
 /// The source of a recording. Its writing direction is its own.
-fn source(text: &str) -> Markup {
-    html! { bdi.source dir="auto" { (foreign(text)) } }
+/// A source; one below `audio_dir` without that folder.
+fn source(text: &str, audio_dir: &Path) -> Markup {
+    let short = Path::new(text).strip_prefix(audio_dir).ok().and_then(Path::to_str);
+    html! { bdi.source dir="auto" title=[short.map(|_| foreign(text))] { (foreign(short.unwrap_or(text))) } }
 }
 
 pub(super) fn states(report: &Report) -> Markup {
@@ -136,7 +138,7 @@ pub(super) fn histograms(report: &Report) -> Markup {
     html! {
         section id="distributions" aria-labelledby="distributions-title" {
             h2 id="distributions-title" { "Distributions" }
-            p.quiet { "Of done recordings and their segments. The first and the last bar also count what lies beyond." }
+            p.quiet { "Of done recordings and their segments. Where an axis ends with ≤ or ≥, the bar there also counts what lies beyond." }
             div.grid {
                 @for histogram in report.histograms.iter().filter(|histogram| histogram.number > 0) {
                     figure.card {
@@ -164,12 +166,30 @@ pub(super) fn histograms(report: &Report) -> Markup {
     }
 }
 
+/// What a value of the column `cut` means.
+fn end_of_segment(cut: &str) -> Option<&'static str> {
+    Some(match cut {
+        "silence" => "a pause follows",
+        "longest_pause" => "too long, cut at its longest pause",
+        "last_pause" => "too long, cut at its last pause",
+        "quietest" => "too long, cut where speech is least probable",
+        "forced" => "too long, without a pause",
+        "end" => "the recording ends",
+        _ => return None,
+    })
+}
+
 fn category(names: &Names) -> Markup {
     let all: u64 = names.names.iter().map(|name| name.number).sum();
     let rows = html! {
         @for name in &names.names {
             tr {
-                th scope="row" { @if name.name.is_empty() { "unknown" } @else { bdi { (foreign(&name.name)) } } }
+                th scope="row" {
+                    @if name.name.is_empty() { "unknown" } @else { bdi { (foreign(&name.name)) } }
+                    @if let Some(meaning) = (names.name == "cut").then(|| end_of_segment(&name.name)).flatten() {
+                        span.quiet.place { (meaning) }
+                    }
+                }
                 td.bar { (charts::share(name.number as f64, all as f64)) }
                 td.number { (count(name.number)) }
                 td.number { (percent(name.number as f64, all as f64)) }
@@ -215,7 +235,7 @@ fn extremes(outliers: &ExtremeRows, audio_dir: &Path) -> Markup {
 fn linked(row: &Extreme, audio_dir: &Path) -> Markup {
     let (path, part) = locate(audio_dir, &row.source);
     let Some(mut link) = path.is_file().then(|| Url::from_file_path(path).ok()).flatten() else {
-        return source(&row.source);
+        return source(&row.source, audio_dir);
     };
     // A recording that is a part begins there.
     let time = row.start_s.zip(row.end_s).or_else(|| part.map(|part| (part.start_s, part.end_s.unwrap_or(f64::MAX))));
@@ -223,7 +243,7 @@ fn linked(row: &Extreme, audio_dir: &Path) -> Markup {
         let end = if end < f64::MAX { format!(",{end:.2}") } else { String::new() };
         link.set_fragment(Some(&format!("t={start:.2}{end}")));
     }
-    html! { a href=(link) { (source(&row.source)) } }
+    html! { a href=(link) { (source(&row.source, audio_dir)) } }
 }
 
 pub(super) fn errors(report: &Report) -> Markup {
@@ -231,12 +251,12 @@ pub(super) fn errors(report: &Report) -> Markup {
         section id="errors" aria-labelledby="errors-title" {
             h2 id="errors-title" { "Errors" }
             @if report.errors.is_empty() { (nothing("No recording has failed.")) }
-            div.stack { @for error in &report.errors { (error_group(error)) } }
+            div.stack { @for error in &report.errors { (error_group(error, &report.audio_dir)) } }
         }
     }
 }
 
-fn error_group(error: &ErrorGroup) -> Markup {
+fn error_group(error: &ErrorGroup, audio_dir: &Path) -> Markup {
     // A code that an editor of the table has made up is not put into a command.
     let is_known = !error.meaning.is_empty();
     html! {
@@ -257,7 +277,7 @@ fn error_group(error: &ErrorGroup) -> Markup {
                 ul {
                     @for failure in &error.newest {
                         li {
-                            span.quiet { (failure.id) " " } (source(&failure.source)) br;
+                            span.quiet { (failure.id) " " } (source(&failure.source, audio_dir)) br;
                             bdi dir="auto" { (foreign(&failure.error)) }
                             span.quiet {
                                 " " (failure.state) " after " (failure.attempts) @if failure.attempts == 1 { " attempt" } @else { " attempts" }
@@ -350,20 +370,20 @@ pub(super) fn sample(report: &Report) -> Markup {
                     span.key.segment {} "segment" span.key.curve {} "speech probability, from 0 to 1"
                 }
             }
-            div.stack { @for drawn in &report.sample { (drawn_recording(drawn)) } }
+            div.stack { @for drawn in &report.sample { (drawn_recording(drawn, &report.audio_dir)) } }
         }
     }
 }
 
-fn drawn_recording(drawn: &Drawn) -> Markup {
+fn drawn_recording(drawn: &Drawn, audio_dir: &Path) -> Markup {
     let excerpt = &drawn.excerpt;
     let has_audio = !excerpt.opus.is_empty();
     html! {
         article.card data-start=(excerpt.start_s) data-length=(excerpt.length_s) {
-            h3 { span.quiet { (drawn.id) " " } (source(&drawn.source)) }
+            h3 { span.quiet { "Recording " (drawn.id) " " } (source(&drawn.source, audio_dir)) }
             p.quiet {
                 (position(excerpt.start_s)) " to " (position(excerpt.start_s + excerpt.length_s)) " of "
-                (time(drawn.duration_s))
+                (position(drawn.duration_s))
                 @if let Some(container) = &drawn.container { ", " (foreign(container)) }
                 @if excerpt.segments.is_empty() { ", no segments here" }
             }
@@ -382,12 +402,14 @@ fn drawn_recording(drawn: &Drawn) -> Markup {
                 ul.plays aria-label="Segments of the excerpt" {
                     @for (index, &(start, end, probability)) in excerpt.segments.iter().take(BUTTONS).enumerate() {
                         li {
-                            @let title = format!("mean speech probability {probability:.2}");
+                            // A segment may begin before the excerpt, or end after it.
+                            @let shown = (start.max(excerpt.start_s), end.min(excerpt.start_s + excerpt.length_s));
+                            @let title = format!("segment from {} to {}, mean speech probability {probability:.2}", position(start), position(end));
                             @if has_audio {
                                 button type="button" data-from=(start) data-to=(end) title=(title) {
-                                    span aria-hidden="true" { "▶ " } (position(start)) " – " (position(end))
+                                    span aria-hidden="true" { "▶ " } (position(shown.0)) " – " (position(shown.1))
                                 }
-                            } @else { span.quiet title=(title) { @if index > 0 { ", " } (position(start)) " – " (position(end)) } }
+                            } @else { span.quiet title=(title) { @if index > 0 { ", " } (position(shown.0)) " – " (position(shown.1)) } }
                         }
                     }
                 }

@@ -113,6 +113,10 @@ fn player(opened: &Opened) -> Markup {
                 canvas #lanes role="img" aria-label="Segments: stored above, of other parameters below" {}
                 div #playhead aria-hidden="true" {}
             }
+            p.quiet aria-hidden="true" {
+                span.key.wave {} "segment" span.key.good {} "tagged good" span.key.bad {} "tagged bad"
+                span.key.curve {} "speech probability, and segments of other parameters"
+            }
             p #problem role="alert" {}
             p #progress.quiet role="status" {}
             audio #audio preload="none" aria-label=(format!("Audio of {name}")) {}
