@@ -6,7 +6,7 @@ use prepare_audio_vad::WINDOW;
 /// Measures samples in blocks of a length that divides nothing.
 fn measure(samples: &[i16]) -> Quality {
     let blocks = samples.chunks(997).map(|block| Ok(Cow::Borrowed(block)));
-    QualityMeter::default().measure(samples.len() as u64, blocks).unwrap()
+    QualityMeter::default().measure(samples.len() as u64, blocks, None).unwrap()
 }
 
 fn assert_near(found: Option<f64>, expected: f64, tolerance: f64) {
