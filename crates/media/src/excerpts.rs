@@ -10,9 +10,6 @@ use super::to_pcm16;
 /// Excerpts in a second.
 const PER_SECOND: u64 = 8;
 
-/// Lengths are multiples of this, so that transforms of them are fast.
-const STEP: usize = 64;
-
 /// 32 ms of all analysed channels at the source's rate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Excerpt {
@@ -34,9 +31,12 @@ impl Excerpt {
     /// The rates of sources that excerpts are made of, Hz. Lower ones have nothing above 8 kHz.
     pub const RATES: RangeInclusive<u32> = 16_001..=192_000;
 
+    /// Lengths are multiples of this, so that transforms of them are fast.
+    pub const LEN_STEP: usize = 64;
+
     /// Samples of an excerpt at a rate of [`Excerpt::RATES`]: 32 ms, less up to 63 samples.
-    pub fn len_at(rate: u32) -> usize {
-        (u64::from(rate) * Self::SPAN / 16_000) as usize / STEP * STEP
+    pub const fn len_at(rate: u32) -> usize {
+        (rate as u64 * Self::SPAN / 16_000) as usize / Self::LEN_STEP * Self::LEN_STEP
     }
 }
 

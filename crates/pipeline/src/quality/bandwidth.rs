@@ -15,7 +15,7 @@ use crate::excerpt_buffer::SegmentExcerpts;
 
 /// Samples at 16 kHz that are transformed together: 32 ms, and bins of 31.25 Hz. Excerpts at other rates are as long, so
 /// that bins are as wide.
-const FRAME: usize = 512;
+const FRAME: usize = Excerpt::SPAN as usize;
 
 /// Frames of a segment that are transformed, at most twice as many. More would cost time and change little.
 const FRAMES: u64 = 24;
@@ -48,10 +48,11 @@ struct Transform {
 }
 
 impl Transform {
-    /// That of `len` samples, at most those of an excerpt at the greatest rate.
+    /// That of `len` samples, which is the length of an excerpt.
     fn of(len: usize) -> &'static Self {
-        static ALL: [OnceLock<Transform>; 1 + 6_144 / 64] = [const { OnceLock::new() }; 1 + 6_144 / 64];
-        ALL[len / 64].get_or_init(|| {
+        const NUMBER: usize = 1 + Excerpt::len_at(*Excerpt::RATES.end()) / Excerpt::LEN_STEP;
+        static ALL: [OnceLock<Transform>; NUMBER] = [const { OnceLock::new() }; NUMBER];
+        ALL[len / Excerpt::LEN_STEP].get_or_init(|| {
             let angle = |n: usize| std::f64::consts::TAU * n as f64 / len as f64;
             Self { fft: real_fft(len), window: (0..len).map(|n| (0.5 - 0.5 * angle(n).cos()) as f32).collect() }
         })
