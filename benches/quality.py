@@ -209,7 +209,7 @@ def speech_bandwidths(program, source):
 
 
 def noise_bandwidths(program, source):
-    """Speech with white noise 40 dB below it, both at a narrow rate, and then put into a file of a higher rate."""
+    """Speech with white noise 30 dB below it, both at a narrow rate, and then put into a file of a higher rate."""
     rng = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -217,7 +217,7 @@ def noise_bandwidths(program, source):
         for narrow in NARROW:
             for number, (_, rate, extension, options) in enumerate(CONTAINERS):
                 samples = load(source, narrow or rate)
-                samples += rng.standard_normal(len(samples)) * samples.std() / 100
+                samples += rng.standard_normal(len(samples)) * samples.std() / 30
                 save(folder / "narrow.wav", samples, narrow or rate)
                 convert(folder / "narrow.wav", folder / "in" / f"{narrow} {number}.{extension}", "-ar", str(rate), *options)
         found = found_bandwidths(program, folder / "in")
