@@ -32,7 +32,8 @@ impl ExcerptBuffer {
     pub fn push(&mut self, excerpts: &[Excerpt], channel: usize) -> io::Result<()> {
         for Excerpt { start, rate, channels } in excerpts {
             self.first.get_or_insert((*rate, *start));
-            self.buffer.push(channels.get(channel).into_iter().flatten().copied())?;
+            // Of a slice, which is copied at once.
+            self.buffer.push(channels.get(channel).map_or(&[][..], Vec::as_slice).iter().copied())?;
         }
         Ok(())
     }
