@@ -29,14 +29,14 @@ LEVELS = [0, 10, 20, 30]
 DENOISED_LEVEL = 5
 
 
-def load(path):
-    command = ["ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"]
+def load(path, rate=RATE):
+    command = ["ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-ac", "1", "-ar", str(rate), "-"]
     return np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, "<f4").astype(float)
 
 
-def save(path, samples):
+def save(path, samples, rate=RATE):
     with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.setparams((1, 2, rate, 0, "NONE", ""))
         file.writeframes(np.clip(np.round(samples * 32_768), -32_768, 32_767).astype("<i2").tobytes())
 
 
@@ -174,20 +174,61 @@ BANDWIDTHS = [
 ]
 
 
-def bandwidths(program, source):
+# Rates of narrow recordings, and the files that they are put into: rate, extension, options.
+NARROW = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, None]
+CONTAINERS = [
+    ("WAV, 44.1 kHz", 44_100, "wav", []),
+    ("WAV, 48 kHz", 48_000, "wav", []),
+    ("MP3, 44.1 kHz, 64 kbit/s", 44_100, "mp3", ["-b:a", "64k"]),
+    ("MP3, 48 kHz, 128 kbit/s", 48_000, "mp3", ["-b:a", "128k"]),
+    ("MP3, 48 kHz, 320 kbit/s", 48_000, "mp3", ["-b:a", "320k"]),
+]
+
+
+def convert(source, target, *options):
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", source, "-ac", "1", *options, target], check=True)
+
+
+def found_bandwidths(program, folder):
+    return {name: [segment[3] for segment in segments] for name, _, segments in rows(program, folder)}
+
+
+def speech_bandwidths(program, source):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "in").mkdir()
         for number, (_, rate, codec, extension, options) in enumerate(BANDWIDTHS):
-            ffmpeg = ["ffmpeg", "-v", "error", "-y", "-i"]
             narrow = folder / "narrow.wav"
-            subprocess.run([*ffmpeg, source, "-ac", "1", "-ar", str(rate), "-c:a", codec, narrow], check=True)
-            subprocess.run([*ffmpeg, narrow, *options, folder / "in" / f"{number}.{extension}"], check=True)
-        found = {name: [segment[3] for segment in segments] for name, _, segments in rows(program, folder / "in")}
-    print("\n| recording | ends at | median | least | most |\n| --- | --- | --- | --- | --- |")
+            convert(source, narrow, "-ar", str(rate), "-c:a", codec)
+            convert(narrow, folder / "in" / f"{number}.{extension}", *options)
+        found = found_bandwidths(program, folder / "in")
+    print("\n| speech | ends at | median | least | most |\n| --- | --- | --- | --- | --- |")
     for number, (text, rate, _, extension, _) in enumerate(BANDWIDTHS):
         values = found[f"{number}.{extension}"]
         print(f"| {text} | {rate / 2:,.0f} | {np.median(values):,.0f} | {min(values):,.0f} | {max(values):,.0f} |")
+
+
+def noise_bandwidths(program, source):
+    """Speech with white noise 30 dB below it, both at a narrow rate, and then put into a file of a higher rate."""
+    rng = np.random.default_rng(7)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "in").mkdir()
+        for narrow in NARROW:
+            for number, (_, rate, extension, options) in enumerate(CONTAINERS):
+                samples = load(source, narrow or rate)
+                samples += rng.standard_normal(len(samples)) * samples.std() / 30
+                save(folder / "narrow.wav", samples, narrow or rate)
+                convert(folder / "narrow.wav", folder / "in" / f"{narrow} {number}.{extension}", "-ar", str(rate), *options)
+        found = found_bandwidths(program, folder / "in")
+    print("\n| ends at | " + " | ".join(text for text, *_ in CONTAINERS) + " |")
+    print("| --- |" + " --- |" * len(CONTAINERS))
+    for narrow in NARROW:
+        cells = []
+        for number, (_, _, extension, _) in enumerate(CONTAINERS):
+            values = found[f"{narrow} {number}.{extension}"]
+            cells.append(f"{np.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})")
+        print(f"| {f'{narrow / 2:,.0f}' if narrow else 'half the rate'} | " + " | ".join(cells) + " |")
 
 
 def main():
@@ -201,7 +242,8 @@ def main():
         speech["broadcast"] = load(shared / "jfk_16k_mono.wav")
     snr_errors(program, speech)
     denoising(program, speech)
-    bandwidths(program, source)
+    speech_bandwidths(program, source)
+    noise_bandwidths(program, source)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ pub fn decode(bytes: Vec<u8>) {
     report_panics();
     // Each channel by itself, and the source as it is: this runs the most code.
     let cut = Some(SourceCut { rate: SegmentRate::Source, all_channels: true, format: SegmentFormat::Wav });
-    let options = DecodeOptions { channels: ChannelChoice::Split, cut };
+    let options = DecodeOptions { channels: ChannelChoice::Split, cut, excerpts: true };
     let Ok(mut stream) = AudioStream::open(&MemoryInput::new("fuzz.bin", bytes), DecoderChoice::Symphonia, options) else { return };
     let declared = stream.declared_seconds();
     assert!(declared.is_none_or(|seconds| seconds >= 0.0), "a length of {declared:?}");

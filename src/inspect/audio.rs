@@ -186,7 +186,7 @@ impl Writer {
     }
 
     fn decode(&mut self, wanted: &Wanted, progress: &Progress) -> Result<(), Interruption> {
-        let options = DecodeOptions { channels: wanted.channels, cut: None };
+        let options = DecodeOptions { channels: wanted.channels, ..DecodeOptions::default() };
         let input = LocalFile::new(&wanted.path);
         let mut stream = AudioStream::open_with(&input, &wanted.open, options).map_err(Interruption::Decode)?;
         let parallel = wanted.first + wanted.samples >= LONG;

@@ -160,7 +160,7 @@ async fn decode(wanted: Wanted) -> std::result::Result<Vec<f32>, String> {
 }
 
 fn read(wanted: &Wanted, ended: &AtomicBool) -> std::result::Result<Vec<f32>, AudioError> {
-    let options = DecodeOptions { channels: wanted.channels, cut: None };
+    let options = DecodeOptions { channels: wanted.channels, ..DecodeOptions::default() };
     let mut stream = AudioStream::open_with(&LocalFile::new(&wanted.path), &wanted.open, options)?;
     let (mut samples, mut position) = (Vec::new(), 0_u64);
     // `Some(None)`: there is enough.

@@ -1,6 +1,9 @@
 //! Routes decoded channels to the detector and to segment files, and resamples both. Does not decode.
 
-use super::{AudioError, ChannelChoice, Resampler, SourceCut, downmix::Downmixer, downmix::finite_or_silence};
+use super::{
+    AudioError, ChannelChoice, Excerpt, Resampler, SourceCut, downmix::Downmixer, downmix::finite_or_silence,
+    excerpts::ExcerptCutter,
+};
 
 /// Sample rate of the detector, Hz.
 const ANALYSIS_RATE: u32 = 16_000;
@@ -12,6 +15,8 @@ pub struct DecodeOptions {
     pub channels: ChannelChoice,
     /// What segments are cut from, if not from the analysed samples.
     pub cut: Option<SourceCut>,
+    /// Whether blocks have excerpts.
+    pub excerpts: bool,
 }
 
 /// The next samples of a recording, one vector for each channel, full scale 1.0.
@@ -25,6 +30,10 @@ pub struct AudioBlock {
     pub output: Vec<Vec<f32>>,
     /// Sample rate of `output` in Hz.
     pub output_rate: u32,
+    /// Excerpts of the channels to analyse, at the source's rate, in order. One comes no later than the last of the samples
+    /// at 16 kHz that it spans. Sources of other rates than [`Excerpt::RATES`] have none, and if the rate changes, none
+    /// follow.
+    pub excerpts: Vec<Excerpt>,
 }
 
 impl AudioBlock {
@@ -33,9 +42,9 @@ impl AudioBlock {
         self.analysis.first().map_or(0, Vec::len)
     }
 
-    /// Whether there are no samples, neither to analyse nor to cut from.
+    /// Whether there are no samples, neither to analyse nor to cut from, and no excerpts.
     pub fn is_empty(&self) -> bool {
-        self.analysis.iter().chain(&self.output).all(Vec::is_empty)
+        self.excerpts.is_empty() && self.analysis.iter().chain(&self.output).all(Vec::is_empty)
     }
 
     /// Whether there is enough to process: `len` samples at 16 kHz, or as many in total as 8 channels of this length.
@@ -45,15 +54,21 @@ impl AudioBlock {
         self.len() >= len || all / CHANNELS >= len
     }
 
-    /// Removes all samples and keeps the channels.
+    /// Removes all samples and excerpts, and keeps the channels.
     pub fn clear(&mut self) {
+        self.excerpts.clear();
         self.analysis.iter_mut().chain(&mut self.output).for_each(Vec::clear);
     }
 
     /// Returns all samples and leaves none.
     pub(super) fn take(&mut self) -> Self {
         let empty = |of: &[Vec<f32>]| of.iter().map(|channel| Vec::with_capacity(channel.len())).collect();
-        let next = Self { analysis: empty(&self.analysis), output: empty(&self.output), output_rate: self.output_rate };
+        let next = Self {
+            analysis: empty(&self.analysis),
+            output: empty(&self.output),
+            output_rate: self.output_rate,
+            excerpts: Vec::new(),
+        };
         std::mem::replace(self, next)
     }
 }
@@ -82,6 +97,8 @@ pub(super) struct ChannelRouter {
     all: Vec<Vec<f32>>,
     analysis: Vec<Resampler>,
     cuts: Vec<Resampler>,
+    /// Makes excerpts, if they are wanted, until the rate changes.
+    excerpts: Option<ExcerptCutter>,
 }
 
 impl ChannelRouter {
@@ -157,6 +174,8 @@ impl ChannelRouter {
         let make = |to: u32, of: &[Vec<f32>]| -> Result<Vec<Resampler>, AudioError> {
             of.iter().map(|_| Resampler::new(rate, to).map_err(AudioError::ImplausibleHeader)).collect()
         };
+        let has_excerpts = self.options.excerpts && self.rate == 0;
+        self.excerpts = if has_excerpts { ExcerptCutter::new(rate, block.analysis.len()) } else { None };
         self.analysis = make(ANALYSIS_RATE, &block.analysis)?;
         self.cuts = make(block.output_rate, &block.output)?;
         self.rate = rate;
@@ -186,6 +205,9 @@ impl ChannelRouter {
 
     /// Resamples `analysed` and `all`, and empties them.
     fn resample(&mut self, block: &mut AudioBlock) -> Result<(), AudioError> {
+        if let Some(cutter) = &mut self.excerpts {
+            cutter.push(&self.analysed, &mut block.excerpts);
+        }
         let cut_from = if self.all.is_empty() { &self.analysed } else { &self.all };
         for ((resampler, input), out) in self.cuts.iter_mut().zip(cut_from).zip(&mut block.output) {
             resampler.push(input, out)?;
@@ -267,6 +289,7 @@ mod tests {
         let options = DecodeOptions {
             channels: ChannelChoice::Split,
             cut: Some(SourceCut { rate: SegmentRate::Source, all_channels: true, format: SegmentFormat::Wav }),
+            ..DecodeOptions::default()
         };
         let block = through(options, &[(&STEREO, 2, 16_000), (&[0.4; 8], 1, 8_000)]).unwrap();
         assert_eq!(block.analysis[0][..3], [0.5, 0.25, 0.0]);
@@ -275,5 +298,22 @@ mod tests {
         assert_eq!(block.analysis[0][3..], block.analysis[1][3..]);
         let mono_first = through(options, &[(&[0.25; 3], 1, 16_000), (&STEREO, 2, 16_000)]).unwrap();
         assert_eq!(mono_first.analysis, [[0.25, 0.25, 0.25, 0.3, 0.225, 0.15]]);
+    }
+
+    #[test]
+    fn excerpts_are_of_the_analysed_channels_and_of_one_rate() {
+        let options = DecodeOptions { excerpts: true, ..DecodeOptions::default() };
+        let split = DecodeOptions { channels: ChannelChoice::Split, ..options };
+        let second: Vec<f32> = [0.5, 0.25].repeat(32_000);
+        let starts = |block: &AudioBlock| block.excerpts.iter().map(|excerpt| excerpt.start).collect::<Vec<_>>();
+        let block = through(options, &[(&second, 2, 32_000)]).unwrap();
+        assert_eq!(starts(&block), [0, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 14_000]);
+        assert_eq!(block.excerpts[7].channels, [[12_288; 1_024]]);
+        let block = through(split, &[(&second, 2, 32_000), (&second, 2, 48_000)]).unwrap();
+        assert_eq!((block.excerpts.len(), block.excerpts[0].channels.len()), (8, 2));
+        assert_eq!(block.excerpts[7].channels[1], [8_192; 1_024]);
+        for (options, rate) in [(options, 16_000), (DecodeOptions::default(), 48_000)] {
+            assert_eq!(through(options, &[(&second, 2, rate)]).unwrap().excerpts, []);
+        }
     }
 }

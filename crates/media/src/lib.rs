@@ -12,6 +12,7 @@ mod downmix;
 mod dual_mono;
 mod encode;
 mod error;
+mod excerpts;
 pub mod fft;
 mod input;
 mod libopus;
@@ -31,5 +32,6 @@ pub use encode::{
     WrittenFile, encode_segment, hash_file, to_pcm16, to_pcm24, write_segment,
 };
 pub use error::{AudioError, NotAFile};
+pub use excerpts::Excerpt;
 pub use input::{LocalFile, MediaInput, MediaRead, MemoryInput};
 pub use resample::{Resampler, ResamplerError, resampled_len};

@@ -118,13 +118,12 @@ mod tests {
     use prepare_audio_types::ErrorCode;
 
     use crate::{
-        AudioError, AudioStream, ChannelChoice, DecodeOptions, DecoderChoice, LocalFile, SegmentFormat, SegmentRate,
-        SourceCut,
+        AudioError, AudioStream, ChannelChoice, DecodeOptions, DecoderChoice, Excerpt, LocalFile, SegmentFormat,
+        SegmentRate, SourceCut,
     };
 
-    /// The samples, and in how many blocks they arrived.
-    fn samples(path: &Path, parallel: bool, options: DecodeOptions) -> (Vec<Vec<u32>>, usize) {
-        let (mut samples, mut blocks) = (Vec::new(), 0);
+    fn samples(path: &Path, parallel: bool, options: DecodeOptions) -> (Vec<Vec<u32>>, Vec<Excerpt>) {
+        let (mut samples, mut excerpts) = (Vec::new(), Vec::new());
         let mut stream = AudioStream::open(&LocalFile::new(path), DecoderChoice::Symphonia, options).unwrap();
         let outcome = stream.for_each_block(
             1000,
@@ -135,12 +134,12 @@ mod tests {
                 samples.resize(channels.len(), Vec::new());
                 let bits = |channel: &[f32]| channel.iter().map(|sample| sample.to_bits()).collect::<Vec<_>>();
                 channels.iter().zip(&mut samples).for_each(|(channel, all)| all.extend(bits(channel)));
-                blocks += 1;
+                excerpts.extend_from_slice(&block.excerpts);
                 Ok(())
             },
         );
         outcome.unwrap();
-        (samples, blocks)
+        (samples, excerpts)
     }
 
     #[test]
@@ -149,10 +148,11 @@ mod tests {
         let mut files = 0;
         for entry in folder.read_dir().unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
             let cut = Some(SourceCut { rate: SegmentRate::Source, all_channels: true, format: SegmentFormat::Wav });
-            for options in [DecodeOptions::default(), DecodeOptions { channels: ChannelChoice::Split, cut }] {
-                let (serial, _) = samples(&entry.path(), false, options);
-                let (parallel, _) = samples(&entry.path(), true, options);
-                assert!(!serial[0].is_empty() && serial == parallel, "{}", entry.path().display());
+            let split = DecodeOptions { channels: ChannelChoice::Split, cut, excerpts: true };
+            for options in [DecodeOptions::default(), split] {
+                let serial = samples(&entry.path(), false, options);
+                let parallel = samples(&entry.path(), true, options);
+                assert!(!serial.0[0].is_empty() && serial == parallel, "{}", entry.path().display());
             }
             files += 1;
         }

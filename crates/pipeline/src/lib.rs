@@ -18,6 +18,7 @@
 mod channel_segmenter;
 mod denoising;
 mod error;
+mod excerpt_buffer;
 mod input_limits;
 mod measure;
 mod part_cut;

@@ -4,7 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use prepare_audio_dnsmos::DnsmosMeter;
 use prepare_audio_media::{
-    AudioStream, ChannelChoice, DecodeOptions, DecoderChoice, MediaInput, OpenOptions, is_dual_mono, to_pcm16,
+    AudioBlock, AudioStream, ChannelChoice, DecodeOptions, DecoderChoice, MediaInput, OpenOptions, is_dual_mono,
+    to_pcm16,
 };
 use prepare_audio_types::{PackedProbabilities, Part, Segment};
 use prepare_audio_vad::SILERO_16K;
@@ -12,6 +13,7 @@ use prepare_audio_vad::SILERO_16K;
 use crate::{
     Monitor, PrepareError, RecipeInput, WriteError,
     channel_segmenter::SegmentError,
+    excerpt_buffer::ExcerptBuffer,
     part_cut::{self, PartCut},
     preparer::{BLOCK_SAMPLES, BY_FFMPEG},
     probability_codec,
@@ -79,7 +81,7 @@ pub fn measure(
     let by_ffmpeg = task.codec.starts_with(BY_FFMPEG);
     let decoder = if by_ffmpeg { DecoderChoice::Ffmpeg } else { DecoderChoice::Auto };
     let open = OpenOptions { decoder, track, raw };
-    let options = DecodeOptions { channels, cut: None };
+    let options = DecodeOptions { channels, cut: None, excerpts: true };
     let mut stream = AudioStream::open_with(&*task.input, &open, options).map_err(audio)?;
     monitor.opened(Some(seconds(task.samples)));
     if channels == ChannelChoice::Split && is_dual_mono(&*task.input, &open, || monitor.check())? {
@@ -93,7 +95,7 @@ pub fn measure(
         |error| Some(audio(error)),
         |block| {
             let block = cut.as_mut().map_or(block, |cut| cut.cut(block));
-            measurement.push(&block.analysis).map_err(|error| Some(failed(task, error)))?;
+            measurement.push(block).map_err(|error| Some(failed(task, error)))?;
             monitor.advanced(seconds(measurement.samples));
             monitor.check().map_err(Some)?;
             if cut.as_ref().is_some_and(PartCut::is_over) { Err(None) } else { Ok(()) }
@@ -140,6 +142,7 @@ struct Channel {
     waiting: VecDeque<usize>,
     powers: WindowPowers,
     buffer: SampleBuffer<i16>,
+    excerpts: ExcerptBuffer,
     block: Vec<i16>,
 }
 
@@ -149,15 +152,16 @@ impl<'t> Measurement<'t> {
     }
 
     /// Takes the next samples of all channels.
-    fn push(&mut self, block: &[Vec<f32>]) -> Result<(), SegmentError> {
+    fn push(&mut self, block: &AudioBlock) -> Result<(), SegmentError> {
         if self.channels.is_empty() {
-            let bytes = IN_MEMORY / block.len().max(1);
-            self.channels = (0..block.len()).map(|index| self.channel(index, bytes)).collect();
+            let channels = block.analysis.len();
+            self.channels = (0..channels).map(|index| self.channel(index, IN_MEMORY / channels)).collect();
         }
-        self.samples += block.first().map_or(0, Vec::len) as u64;
+        self.samples += block.len() as u64;
         let first = self.first_sample();
-        for (channel, pcm) in self.channels.iter_mut().zip(block) {
+        for (index, (channel, pcm)) in self.channels.iter_mut().zip(&block.analysis).enumerate() {
             channel.take(pcm)?;
+            channel.excerpts.push(&block.excerpts, index).map_err(WriteError::from)?;
             while let Some(&index) = channel.waiting.front() {
                 let segment = &mut self.measured[index];
                 let (start, end) =
@@ -165,14 +169,17 @@ impl<'t> Measurement<'t> {
                 if end > self.samples {
                     break;
                 }
-                let mut quality = self.meter.measure(end - start, channel.buffer.read(start, end))?;
+                let (blocks, excerpts) = (channel.buffer.read(start, end), channel.excerpts.read(start, end));
+                let mut quality = self.meter.measure(end - start, blocks, excerpts.as_ref())?;
                 let former = Quality::of_row(segment).and_then(|former| former.dnsmos);
                 quality.dnsmos = quality.dnsmos.or(former);
                 quality.write_to(segment);
                 channel.waiting.pop_front();
             }
             let next = channel.waiting.front().map(|&index| self.measured[index].start_sample.saturating_sub(first));
-            channel.buffer.discard_before(next.unwrap_or(self.samples).min(self.samples));
+            let needed = next.unwrap_or(self.samples).min(self.samples);
+            channel.buffer.discard_before(needed);
+            channel.excerpts.discard_before(needed);
         }
         Ok(())
     }
@@ -187,6 +194,7 @@ impl<'t> Measurement<'t> {
             waiting: waiting.into(),
             powers: WindowPowers::default(),
             buffer: SampleBuffer::new(std::env::temp_dir(), bytes),
+            excerpts: ExcerptBuffer::new(std::env::temp_dir(), bytes),
             block: Vec::new(),
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     Denoising, DnsmosModel, SegmentFilter, StagedSegments, WriteError,
     channel_segmenter::{ChannelSegmenter, SegmentError},
     denoising::DenoisedChannel,
+    excerpt_buffer::ExcerptBuffer,
     quality::QualityMeter,
     sample_buffer::SampleBuffer,
     segment_writer::{FinishedSegment, SegmentFiles, SegmentWriter},
@@ -49,6 +50,8 @@ pub(crate) struct Pipeline<'a, T> {
     /// What segments are cut from: one buffer for each segmenter, or one for all. Empty where segments are cut from what
     /// the detector received.
     source_buffers: Vec<SourceBuffer>,
+    /// The excerpts of each segmenter's channel.
+    excerpts: Vec<ExcerptBuffer>,
     /// Decided segments whose frames or denoised samples have not come yet: resamplers and denoisers have delays of their
     /// own.
     waiting: VecDeque<Waiting>,
@@ -108,6 +111,7 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
         Self {
             channels: *channels,
             files: *files,
+            excerpts: models.iter().map(|_| ExcerptBuffer::new(folder.clone(), bytes)).collect(),
             segmenters: models.into_iter().map(new_segmenter).collect(),
             source_buffers: files.map_or(Vec::new(), |files| source_buffers(&files, first, depth, &folder)),
             waiting: VecDeque::new(),
@@ -125,6 +129,9 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
     /// Processes the next block and writes the segments that are decided by it.
     pub fn push(&mut self, block: &AudioBlock) -> Result<(), SegmentError> {
         self.buffer_source(block)?;
+        for (index, buffer) in self.excerpts.iter_mut().enumerate() {
+            buffer.push(&block.excerpts, index).map_err(WriteError::from)?;
+        }
         for (index, pcm) in block.analysis.iter().enumerate().take(self.segmenters.len()) {
             let start = Instant::now();
             let chunks = self.segmenters[index].push(pcm)?;
@@ -173,7 +180,10 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
         let known = stored.and_then(|stored| stored.quality(channel, &chunk.speech));
         let quality = match known.filter(|known| known.is_complete(self.meter.has_dnsmos())) {
             Some(quality) => quality,
-            None => self.meter.measure(end - start, buffer.read(start, end))?,
+            None => {
+                let excerpts = self.excerpts[index].read(start, end);
+                self.meter.measure(end - start, buffer.read(start, end), excerpts.as_ref())?
+            }
         };
         let finished = FinishedSegment { chunk, channel, quality, denoised_snr_db: None };
         let files = match (stored, self.files) {
@@ -230,6 +240,8 @@ impl<'a, T: StagedSegments> Pipeline<'a, T> {
     fn discard_unneeded(&mut self) {
         let waiting = |index| self.waiting.iter().filter(move |waiting| waiting.index == index);
         for (index, segmenter) in self.segmenters.iter_mut().enumerate() {
+            // Waiting segments are measured already.
+            self.excerpts[index].discard_before(segmenter.needed_from());
             segmenter.discard_unneeded(waiting(index).map(|waiting| waiting.span().0).min());
         }
         let last = self.source_buffers.len().saturating_sub(1);

@@ -361,7 +361,7 @@ impl<O: SegmentOutput> Preparer<O> {
         };
 
         let cut = self.settings.files.and_then(|files| files.source_cut());
-        let options = DecodeOptions { channels: self.settings.channels, cut };
+        let options = DecodeOptions { channels: self.settings.channels, cut, excerpts: true };
         let mut stream =
             AudioStream::open_with(&*task.input, &self.limits.open_options(decoder), options).map_err(audio)?;
         self.limits.check_bytes(stream.info().bytes).map_err(audio)?;

@@ -29,7 +29,8 @@ pub struct SegmentationArgs {
     /// Drop segments with a lower signal-to-noise ratio; docs/quality.md defines it
     #[arg(long, value_name = "DB", env = "PREPARE_AUDIO_MIN_SNR", allow_negative_numbers = true, value_parser = finite)]
     pub min_snr: Option<f64>,
-    /// Drop segments whose spectrum ends below this, for example 5000: telephone audio
+    /// Drop segments whose spectrum ends below this, whatever the file's rate: 5000 drops telephone audio, 10000 speech at
+    /// 16 kHz
     #[arg(long, value_name = "HZ", env = "PREPARE_AUDIO_MIN_BANDWIDTH", value_parser = finite)]
     pub min_bandwidth: Option<f64>,
     /// Drop segments with a greater share of clipped samples, for example 0.001

@@ -73,7 +73,7 @@ pub const MEASURES: &[Measure] = &[
     measure(("level", "Level (RMS)", "dBFS"), Segment, "s.level_dbfs", (-80.0, 0.0, 40), Both),
     measure(("snr", "Signal-to-noise ratio", "dB"), Segment, "s.snr_db", (-10.0, 60.0, 35), Least),
     measure(("loudness", "Loudness", "LUFS"), Segment, "s.loudness_lufs", (-60.0, 0.0, 30), Both),
-    measure(("bandwidth", "Bandwidth", "Hz"), Segment, "s.bandwidth_hz", (0.0, 8000.0, 32), Least),
+    measure(("bandwidth", "Bandwidth", "Hz"), Segment, "s.bandwidth_hz", (0.0, 24_000.0, 48), Least),
     measure(("dnsmos_overall", "DNSMOS, overall", ""), Segment, "s.dnsmos_overall", (1.0, 5.0, 40), Least),
     measure(("recording_length", "Recording length", "min"), Recording, "r.duration_s / 60.0", (0.0, 60.0, 30), Greatest),
     measure(("speech_share", "Share of speech", ""), Recording, "r.speech_s / NULLIF(r.duration_s, 0)", (0.0, 1.0, 25), Least),

@@ -15,14 +15,15 @@ fn delayed(speech: &[i16]) -> Vec<i16> {
     [&vec![0; 24_000], &speech[..speech.len() - 24_000]].concat()
 }
 
-/// Writes channels of equal length as a WAV file.
+/// Writes channels of equal length as a WAV file at 16 kHz.
 pub fn write(dir: &TestDir, name: &str, channels: &[&[i16]]) {
-    let spec = WavSpec {
-        channels: channels.len() as u16,
-        sample_rate: 16_000,
-        bits_per_sample: 16,
-        sample_format: SampleFormat::Int,
-    };
+    write_at(16_000, dir, name, channels);
+}
+
+/// The same at another rate.
+pub fn write_at(sample_rate: u32, dir: &TestDir, name: &str, channels: &[&[i16]]) {
+    let spec =
+        WavSpec { channels: channels.len() as u16, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let mut writer = WavWriter::create(dir.path(name), spec).unwrap();
     for n in 0..channels[0].len() {
         channels.iter().for_each(|channel| writer.write_sample(channel[n]).unwrap());

@@ -1,5 +1,6 @@
 //! The command-line program, run as a process on real files.
 
+mod bandwidth;
 mod channels;
 mod decoders;
 mod denoise;

@@ -17,7 +17,7 @@ use prepare_audio_types::{PreparedRecording, Segment};
 pub use self::level::Level;
 pub(crate) use self::surroundings::{Surroundings, WindowPowers};
 use self::{amplitude::Amplitude, bandwidth::Spectrum, loudness::LoudnessMeter};
-use crate::{WriteError, channel_segmenter::SegmentError};
+use crate::{WriteError, channel_segmenter::SegmentError, excerpt_buffer::SegmentExcerpts};
 
 /// The figures of one segment. Those of a segment that an earlier version cut are `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,11 +101,13 @@ impl<'m> QualityMeter<'m> {
         self.dnsmos.is_some()
     }
 
-    /// Measures a segment of `samples` samples. What depends on its surroundings is not known yet.
+    /// Measures a segment of `samples` samples with its excerpts, if it has any. What depends on its surroundings is not known
+    /// yet.
     pub fn measure<'s>(
         &mut self,
         samples: u64,
         blocks: impl Iterator<Item = io::Result<Cow<'s, [i16]>>>,
+        excerpts: Option<&SegmentExcerpts>,
     ) -> Result<Quality, SegmentError> {
         let (mut level, mut amplitude) = (Level::default(), Amplitude::default());
         self.loudness.begin();
@@ -133,7 +135,7 @@ impl<'m> QualityMeter<'m> {
             loudness_lufs: self.loudness.lufs(),
             clipped: Some(amplitude.clipped()),
             dc_offset: Some(amplitude.dc_offset()),
-            bandwidth_hz: self.spectrum.bandwidth_hz(),
+            bandwidth_hz: self.spectrum.bandwidth_hz(excerpts).map_err(WriteError::from)?,
             snr_db: None,
             speech_ratio: None,
             dnsmos,

@@ -1,12 +1,16 @@
 use std::f64::consts::TAU;
 
-use super::*;
+use prepare_audio_media::{Excerpt, Resampler, to_pcm16};
 use prepare_audio_vad::WINDOW;
+use proptest::prelude::*;
+
+use super::*;
+use crate::excerpt_buffer::ExcerptBuffer;
 
 /// Measures samples in blocks of a length that divides nothing.
 fn measure(samples: &[i16]) -> Quality {
     let blocks = samples.chunks(997).map(|block| Ok(Cow::Borrowed(block)));
-    QualityMeter::default().measure(samples.len() as u64, blocks).unwrap()
+    QualityMeter::default().measure(samples.len() as u64, blocks, None).unwrap()
 }
 
 fn assert_near(found: Option<f64>, expected: f64, tolerance: f64) {
@@ -74,21 +78,25 @@ fn loudness_is_that_of_ffmpeg() {
     assert_eq!(measure(&rounded(sine(9_000.0, 1_000.0))[..6_399]).loudness_lufs, None, "shorter than 400 ms");
 }
 
+/// 2 s of sines every 50 Hz at `rate` Hz: a spectrum that is flat up to its end.
+fn flat_to(end: f64, rate: u32) -> Vec<f64> {
+    let tones = (1..).map(|n| 50.0 * f64::from(n)).take_while(|&hz| hz <= end);
+    let mut period = vec![0.0; rate as usize / 50];
+    for (n, hz) in tones.enumerate() {
+        // Phases as Schroeder's, so that the peak stays low.
+        let phase = std::f64::consts::PI * (n * n) as f64 / 160.0;
+        period.iter_mut().enumerate().for_each(|(t, sample)| {
+            *sample += 150.0 * (TAU * hz * t as f64 / f64::from(rate) + phase).sin();
+        });
+    }
+    period.repeat(100)
+}
+
 #[test]
 fn bandwidth_is_where_the_spectrum_ends() {
-    // The steps of a sum of sines every 50 Hz: a spectrum that is flat up to its end.
     for end in [3_400.0, 4_000.0, 6_000.0, 7_500.0] {
-        let tones = (1..).map(|n| 50.0 * f64::from(n)).take_while(|&hz| hz <= end);
-        let mut sum = vec![0.0; 32_000];
-        for (n, hz) in tones.enumerate() {
-            // Phases as Schroeder's, so that the peak stays low.
-            let phase = std::f64::consts::PI * (n * n) as f64 / 160.0;
-            sum.iter_mut().enumerate().for_each(|(t, sample)| {
-                *sample += 150.0 * (TAU * hz * t as f64 / 16_000.0 + phase).sin();
-            });
-        }
         // Beyond the first bins a Hann window leaks less than 60 dB.
-        assert_near(measure(&rounded(sum)).bandwidth_hz, end, 200.0);
+        assert_near(measure(&rounded(flat_to(end, 16_000))).bandwidth_hz, end, 200.0);
     }
     assert_near(
         measure(&rounded(noise(32_000, 1).into_iter().map(|sample| sample * 300.0))).bandwidth_hz,
@@ -97,6 +105,71 @@ fn bandwidth_is_where_the_spectrum_ends() {
     );
     let quiet = measure(&rounded(noise(32_000, 1).into_iter().map(|sample| sample * 0.3)));
     assert_eq!(quiet.bandwidth_hz, None, "no more than rounding");
+}
+
+/// Samples at `rate` Hz as the pipeline has them: at 16 kHz, and their excerpts.
+fn received(samples: &[f64], rate: u32, bytes: usize) -> (Vec<i16>, ExcerptBuffer) {
+    let (mut resampler, mut narrow) = (Resampler::new(rate, 16_000).unwrap(), Vec::new());
+    let full_scale: Vec<f32> = samples.iter().map(|sample| (sample / 32_768.0) as f32).collect();
+    resampler.push(&full_scale, &mut narrow).unwrap();
+    resampler.finish(&mut narrow).unwrap();
+    let (samples, len) = (rounded(samples.iter().copied()), Excerpt::len_at(rate));
+    let mut excerpts = ExcerptBuffer::new(std::env::temp_dir(), bytes);
+    for (n, at) in (0..).map(|n| (n, n * rate as usize / 8)).take_while(|(_, at)| at + len <= samples.len()) {
+        let channels = vec![samples[at..at + len].to_vec()];
+        excerpts.push(&[Excerpt { start: 2_000 * n as u64, rate, channels }], 0).unwrap();
+    }
+    (narrow.into_iter().map(to_pcm16).collect(), excerpts)
+}
+
+/// Measures part of a signal in blocks of `block` samples.
+fn measure_wide(
+    (narrow, excerpts): &(Vec<i16>, ExcerptBuffer),
+    span: std::ops::Range<usize>,
+    block: usize,
+) -> Option<f64> {
+    let excerpts = excerpts.read(span.start as u64, span.end as u64);
+    let blocks = narrow[span.clone()].chunks(block).map(|block| Ok(Cow::Borrowed(block)));
+    QualityMeter::default().measure(span.len() as u64, blocks, excerpts.as_ref()).unwrap().bandwidth_hz
+}
+
+#[test]
+fn bandwidth_reaches_half_the_rate_of_the_source() {
+    for (rate, end) in [
+        (48_000, 9_000.0),
+        (48_000, 11_000.0),
+        (48_000, 16_000.0),
+        (48_000, 23_900.0),
+        (44_100, 16_000.0),
+        (22_050, 10_950.0),
+        (96_000, 12_000.0),
+    ] {
+        let signal = received(&flat_to(end, rate), rate, 1 << 20);
+        assert_near(measure_wide(&signal, 0..32_000, 997), end, 200.0);
+        // Shorter than it takes to contain an excerpt.
+        let short = measure_wide(&signal, 100..2_000, 997);
+        assert!(short >= Some(7_500.0) && short <= Some(8_000.0), "{rate} Hz: {short:?}");
+    }
+    let above_sound = received(&flat_to(40_000.0, 96_000), 96_000, 1 << 20);
+    assert_eq!(measure_wide(&above_sound, 0..32_000, 997), Some(24_000.0));
+    // Below 7.5 kHz the excerpts are not looked at, whatever they have.
+    let (narrow, _) = received(&flat_to(6_000.0, 48_000), 48_000, 1 << 20);
+    let (_, wide) = received(&flat_to(16_000.0, 48_000), 48_000, 1 << 20);
+    let expected = measure(&narrow).bandwidth_hz;
+    assert_eq!(measure_wide(&(narrow, wide), 0..32_000, 997), expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    /// Neither blocks nor the place where excerpts are kept make a difference.
+    #[test]
+    fn bandwidth_does_not_depend_on_blocks(block in 1usize..20_000, bytes in 1usize..100_000, start in 0usize..20_000) {
+        let samples: Vec<f64> = noise(96_000, 3).into_iter().map(|sample| sample * 300.0).collect();
+        let (limited, whole) = (received(&samples, 48_000, bytes), received(&samples, 48_000, 1 << 20));
+        let expected = measure_wide(&whole, start..32_000, 32_000);
+        prop_assert_eq!(measure_wide(&limited, start..32_000, block), expected);
+        prop_assert!(expected > Some(23_000.0));
+    }
 }
 
 /// Noise with 1 s of a sine in its middle, the speech.
