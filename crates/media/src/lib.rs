@@ -15,6 +15,7 @@ mod error;
 pub mod fft;
 mod input;
 mod libopus;
+mod live_converter;
 mod resample;
 mod stages;
 
@@ -32,4 +33,5 @@ pub use encode::{
 };
 pub use error::{AudioError, NotAFile};
 pub use input::{LocalFile, MediaInput, MediaRead, MemoryInput};
+pub use live_converter::LiveConverter;
 pub use resample::{Resampler, ResamplerError, resampled_len};
