@@ -108,6 +108,11 @@ impl<S: Spool> Session<S> {
         &mut self.spool
     }
 
+    /// Leaves its spool.
+    pub fn into_spool(self) -> S {
+        self.spool
+    }
+
     /// Checks a frame and stores it. When this returns, it may be acknowledged.
     ///
     /// # Errors

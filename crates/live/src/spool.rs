@@ -63,6 +63,8 @@ impl WavSpool {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not a recording of this session"));
         }
         file.set_len(header_len + stored)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&growing)?;
         file.seek(SeekFrom::End(0))?;
         Ok(Self { file, path, format, header_len, stored })
     }

@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used)]
 //! Sessions over recordings of fixtures/: segments are the official package's, whatever the frames are.
 
 use std::{

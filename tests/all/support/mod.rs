@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod inspect;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod ogg;
 pub mod onnx;
 #[cfg(target_os = "linux")]
