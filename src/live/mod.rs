@@ -14,6 +14,8 @@
 mod connection;
 mod failure;
 mod messages;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod routes;
 mod sessions;
 mod settings;

@@ -23,8 +23,8 @@ const WRITE_BUFFER: usize = 64 << 10;
 const CONNECTIONS: usize = 2;
 
 /// What requests share.
-struct Server {
-    sessions: Arc<Sessions>,
+pub(super) struct Server {
+    pub sessions: Arc<Sessions>,
     /// WebSockets that may be opened. A connection has one before it has a session.
     free: Arc<Semaphore>,
 }
@@ -32,10 +32,13 @@ struct Server {
 /// The routes.
 pub fn router(sessions: Arc<Sessions>) -> Router {
     let free = Arc::new(Semaphore::new(CONNECTIONS * sessions.settings.limits.sessions));
-    Router::new()
+    let router = Router::new()
         .route("/ws", get(upgrade))
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready));
+    #[cfg(feature = "metrics")]
+    let router = router.route("/metrics", get(super::metrics::metrics));
+    router
         .fallback(|| async { (StatusCode::NOT_FOUND, "audio is received at /ws; see docs/live-protocol.md\n") })
         .with_state(Arc::new(Server { sessions, free }))
 }

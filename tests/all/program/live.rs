@@ -232,6 +232,8 @@ fn hostile_clients_end_their_own_connections() {
     });
     assert!(get(&listen, "/readyz").starts_with("HTTP/1.1 503"));
     assert!(get(&listen, "/healthz").starts_with("HTTP/1.1 200"));
+    #[cfg(feature = "metrics")]
+    assert!(get(&listen, "/metrics").contains("prepare_audio_live_sessions 3\n"));
     assert!(get(&listen, "/").starts_with("HTTP/1.1 404"));
     assert!(get(&listen, "/ws").starts_with("HTTP/1.1 400"), "no upgrade is asked for");
 }

@@ -120,7 +120,8 @@ fn nothing_is_lost_when_connections_are_cut_and_the_server_is_killed() {
 /// The check above finds what it is for: without resuming, the same faults tear recordings apart.
 #[test]
 fn without_resuming_recordings_are_torn() {
-    let played = play_all(&TestDir::new(), false);
+    let dir = TestDir::new();
+    let played = play_all(&dir, false);
     assert!(played.iter().filter(|played| is_whole(played)).count() < CLIENTS);
 }
 
