@@ -11,8 +11,8 @@ use super::command_line::Cli;
 const HEADINGS: [(&str, &[&str], &[&str]); 6] = [
     (
         "Server",
-        &["bind", "tls_cert", "tls_key", "insecure", "max_sessions"],
-        &["allow_origin", "resume_window", "idle_timeout", "max_speed", "sync", "drain"],
+        &["bind", "tls_cert", "tls_key"],
+        &["insecure", "max_sessions", "allow_origin", "resume_window", "idle_timeout", "max_speed", "sync", "drain"],
     ),
     (
         "Input",

@@ -13,6 +13,7 @@
 
 mod connection;
 mod failure;
+mod files;
 mod messages;
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::{
     LiveFigures, OpenError, Settings, Tally,
     failure::Failure,
+    files,
     messages::{Framing, Hello, Options},
 };
 use crate::{
@@ -35,9 +36,6 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long a connection that is taken over may need to store its last frame.
 const TAKE_OVER: Duration = Duration::from_secs(10);
-
-/// Keeps a folder to one server.
-const LOCK: &str = ".lock";
 
 /// The sessions of a server.
 pub struct Sessions {
@@ -137,7 +135,7 @@ impl Sessions {
     /// [`OpenError`].
     pub async fn open(store: Arc<Store>, settings: Settings) -> Result<Arc<Self>, OpenError> {
         let folder = settings.folder.clone();
-        let locked = spawn_blocking(move || lock_folder(&folder)).await;
+        let locked = spawn_blocking(move || files::lock_folder(&folder)).await;
         let lock = locked.unwrap_or_else(|error| Err(TryLockError::Error(io::Error::other(error))));
         let lock = lock.map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::InUse(settings.folder.clone()),
@@ -263,7 +261,7 @@ impl Sessions {
             Content::Over => return Err(Failure::UnknownSession),
             Content::Loaded(_) => {}
             Content::OnDisk => {
-                let load = self.loader(&attached, is_new)?;
+                let load = self.loader(&attached, is_new);
                 *content = Content::Loaded(Box::new(self.pool.run(load).await??));
             }
         }
@@ -273,25 +271,21 @@ impl Sessions {
         Ok(attached)
     }
 
-    /// Makes a session of its file, which it creates for a new one. Blocks, and computes.
-    fn loader(
-        &self,
-        attached: &Attached,
-        is_new: bool,
-    ) -> Result<impl FnOnce() -> Result<Live, Failure> + Send + use<>, Failure> {
+    /// What makes a session of its file, which it creates for a new one. It blocks, and computes.
+    fn loader(&self, attached: &Attached, is_new: bool) -> impl FnOnce() -> Result<Live, Failure> + Send + use<> {
         let path = self.path(&attached.entry.row);
         let Options { format, utterance_end_ms, .. } = attached.options;
-        let Settings { engine, parameters, limits, .. } = &self.settings;
-        let detector = Detector::new(engine, parameters, format, utterance_end_ms)?;
+        let Settings { engine, parameters, limits, .. } = self.settings.clone();
         let LiveSession { id, audio_id, .. } = attached.entry.row.clone();
         let (key, seconds) = (attached.key.clone(), limits.session_seconds);
-        Ok(move || {
+        move || {
             let mut events = Vec::new();
-            let spool = if is_new { WavSpool::create(path, format)? } else { open_spool(path, format)? };
+            let detector = Detector::new(&engine, &parameters, format, utterance_end_ms)?;
+            let spool = if is_new { WavSpool::create(path, format)? } else { files::open(path, format)? };
             let session = Session::new(id, audio_id, format, spool, detector).with_key(key).with_max_seconds(seconds);
             let session = session.resume(&mut events)?;
             Ok(Live { session, events })
-        })
+        }
     }
 
     /// Runs work on a session on the pool.
@@ -324,10 +318,10 @@ impl Sessions {
         let loaded = std::mem::replace(&mut *content, Content::OnDisk);
         let complete = move || match loaded {
             Content::Over => Ok(None),
-            Content::Loaded(live) => complete(*live).map(Some),
+            Content::Loaded(live) => live.complete().map(Some),
             Content::OnDisk => match WavSpool::open(path, options.format) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                spool => complete_spool(spool?, Vec::new()).map(Some),
+                spool => Ok(Some((files::complete(spool?)?, Vec::new()))),
             },
         };
         let completed = self.pool.run(complete).await??;
@@ -365,49 +359,23 @@ impl Sessions {
     }
 }
 
+impl Live {
+    /// Completes a session: its length in samples, and its last events.
+    fn complete(mut self) -> Result<(u64, Vec<Numbered>), Failure> {
+        let mut last = Vec::new();
+        if let Err(error) = self.session.finish(&mut last) {
+            tracing::warn!(%error, "the last audio of a live session was not judged");
+        }
+        Ok((files::complete(self.session.into_spool())?, last))
+    }
+}
+
 impl Entry {
     /// A session that waits for its client.
     fn left(row: LiveSession) -> Self {
         let link = Link { taken_over: CancellationToken::new(), left_at: Some(Instant::now()) };
         Self { row, content: Arc::new(AsyncMutex::new(Content::OnDisk)), link: Mutex::new(link) }
     }
-}
-
-/// The file of a session that is resumed. It was not created yet if the process died right after it had written the row.
-fn open_spool(path: PathBuf, format: prepare_audio_live::AudioFormat) -> io::Result<WavSpool> {
-    match WavSpool::open(&path, format) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => WavSpool::create(path, format),
-        opened => opened,
-    }
-}
-
-/// Completes a session: its length, and its last events.
-fn complete(Live { mut session, .. }: Live) -> Result<(u64, Vec<Numbered>), Failure> {
-    let mut last = Vec::new();
-    if let Err(error) = session.finish(&mut last) {
-        tracing::warn!(%error, "the last audio of a live session was not judged");
-    }
-    complete_spool(session.into_spool(), last)
-}
-
-/// Completes a file. One without audio is removed.
-fn complete_spool(mut spool: WavSpool, events: Vec<Numbered>) -> Result<(u64, Vec<Numbered>), Failure> {
-    let samples = spool.samples();
-    if samples == 0 {
-        fs::remove_file(spool.path())?;
-    } else {
-        spool.complete()?;
-    }
-    Ok((samples, events))
-}
-
-/// Makes the folder and locks it for this process.
-fn lock_folder(folder: &std::path::Path) -> Result<File, TryLockError> {
-    fs::create_dir_all(folder).map_err(TryLockError::Error)?;
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK));
-    let file = file.map_err(TryLockError::Error)?;
-    file.try_lock()?;
-    Ok(file)
 }
 
 /// What is stored of a token.

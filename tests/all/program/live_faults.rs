@@ -47,7 +47,7 @@ async fn play(server: &Mutex<String>, audio: &[u8], resumes: bool, random: &mut 
         }
         let Some(welcome) = client.next().await else { continue };
         match welcome["type"].as_str() {
-            Some("welcome") => token = Some(welcome["resume_token"].clone()),
+            Some("welcome") => (token, last_event) = (Some(welcome["resume_token"].clone()), 0),
             Some("resumed") => next = 2 * welcome["next_sample"].as_u64().unwrap() as usize,
             other => panic!("{other:?}: {welcome}"),
         }
@@ -59,6 +59,7 @@ async fn play(server: &Mutex<String>, audio: &[u8], resumes: bool, random: &mut 
                 is_lost = true;
                 break;
             }
+            client.arrived().await.iter().for_each(|message| note(message, &mut last_event));
         }
         if is_lost || client.send(&json!({ "type": "end" })).await.is_err() {
             cuts += 1;
@@ -66,14 +67,19 @@ async fn play(server: &Mutex<String>, audio: &[u8], resumes: bool, random: &mut 
             continue;
         }
         while let Some(message) = client.next().await {
-            if let Some(number) = message["event"].as_u64() {
-                assert!(number > last_event, "{message}: no event comes twice");
-                last_event = number;
-            }
+            note(&message, &mut last_event);
             if message["type"] == "ended" {
                 return message;
             }
         }
+    }
+}
+
+/// Remembers the number of an event.
+fn note(message: &Value, last_event: &mut u64) {
+    if let Some(number) = message["event"].as_u64() {
+        assert!(number > *last_event, "{message}: no event comes twice");
+        *last_event = number;
     }
 }
 

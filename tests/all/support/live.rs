@@ -123,6 +123,15 @@ impl Client {
         Some(message)
     }
 
+    /// What has arrived already.
+    pub async fn arrived(&mut self) -> Vec<Value> {
+        let mut messages = Vec::new();
+        while let Ok(Some(message)) = tokio::time::timeout(Duration::ZERO, self.next()).await {
+            messages.push(message);
+        }
+        messages
+    }
+
     /// The next message of this type.
     pub async fn next_of(&mut self, kind: &str) -> Value {
         loop {

@@ -20,7 +20,15 @@ the messages.
 
 Audio is stored below the output folder, in live/, before it is acknowledged. A client whose connection was lost comes back with
 its resume token, also after this server was killed and started again. SIGTERM and Ctrl-C end the server: it takes no new
-sessions, and closes connections after --drain; their sessions are resumed when it runs again.";
+sessions, and closes connections after --drain; their sessions are resumed when it runs again.
+
+What is reported live is speech in the mix of all channels, before segments are merged or dropped; other options of channels, denoising
+and segments are those of the rows.
+
+Exit codes:
+  0    ended by a signal
+  2    the command line, a setting, the address or the output folder is wrong
+  4    the database cannot be used";
 
 /// Arguments of `listen`.
 #[derive(Debug, clap::Args)]
