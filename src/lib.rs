@@ -12,6 +12,8 @@ pub mod backfill;
 pub mod export;
 #[cfg(feature = "inspect")]
 pub mod inspect;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod output;
 pub mod pool;
 mod preview;

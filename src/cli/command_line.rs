@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use super::{
     args::GlobalArgs,
     commands::{
-        add, cancel, completions, export, fetch, gc, inspect, quality, quarantine, report, requeue, resegment, retry,
-        segments, status, verify, workers,
+        add, cancel, completions, export, fetch, gc, inspect, listen, quality, quarantine, report, requeue, resegment,
+        retry, segments, status, verify, workers,
     },
     doctor::DoctorArgs,
     exit,
@@ -25,6 +25,7 @@ Examples:
   prepare-audio export lhotse --to corpus/         the segments as a corpus that a trainer loads
   prepare-audio report                             figures, charts and excerpts as one HTML page
   prepare-audio inspect                            pages to look at recordings, to listen, and to try parameters
+  prepare-audio listen --bind 127.0.0.1:8765       receive audio while it is spoken
   prepare-audio resegment --merge-to 30            other segments, from stored probabilities
   prepare-audio retry --all && prepare-audio fetch
   prepare-audio workers                            which worker holds which recording
@@ -77,6 +78,9 @@ pub enum Command {
     /// Show how many segments have quality figures, and compute those that are missing
     #[command(after_help = quality::HELP)]
     Quality(quality::Args),
+    /// Receive audio over a WebSocket while it is spoken, report speech at once, and prepare the recordings
+    #[command(after_help = MORE, after_long_help = listen::HELP)]
+    Listen(Box<listen::Args>),
     /// Put failed and quarantined recordings back to pending, and cancelled ones if they are named
     Retry(retry::Args),
     /// Cancel pending and running recordings; done recordings stay as they are

@@ -10,6 +10,7 @@ macro_rules! features {
 
 const FEATURES: &[Feature] = features! {
     "inspect": "inspect, pages to look at recordings and to listen to them",
+    "live": "listen, for audio that arrives over a WebSocket",
     "metrics": "fetch --metrics, for Prometheus",
     "onnx": "other models for detection and denoising, and CUDA, through ONNX Runtime",
     "parquet": "export parquet and export huggingface-parquet",

@@ -1,14 +1,19 @@
 //! The layout of help: headings by purpose, and which flags only `--help` shows.
 //!
 //! The arguments themselves are declared beside their commands. Their headings are set here, in one table, because the
-//! arguments of `fetch` and `resegment` come from many groups.
+//! arguments of `fetch`, `listen` and `resegment` come from many groups.
 
 use clap::{Arg, Command, CommandFactory};
 
 use super::command_line::Cli;
 
-/// Headings of `fetch` and `resegment`: name, ids of the arguments that `-h` shows, and of those that only `--help` shows.
-const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
+/// Headings of `fetch`, `resegment` and `listen`: name, ids of the arguments that `-h` shows, and of those that only `--help` shows.
+const HEADINGS: [(&str, &[&str], &[&str]); 6] = [
+    (
+        "Server",
+        &["bind", "tls_cert", "tls_key"],
+        &["insecure", "max_sessions", "allow_origin", "resume_window", "idle_timeout", "max_speed", "sync", "drain"],
+    ),
     (
         "Input",
         &["sources", "strict"],
@@ -54,6 +59,9 @@ const HEADINGS: [(&str, &[&str], &[&str]); 5] = [
     ("Logging", &["json", "quiet"], &["config", "log_level", "log_format", "log_file"]),
 ];
 
+/// The commands whose arguments are under these headings.
+const ARRANGED: [&str; 3] = ["fetch", "listen", "resegment"];
+
 /// Global flags that `-h` shows for every command.
 const SHORT_GLOBALS: [&str; 2] = ["database", "quiet"];
 
@@ -64,12 +72,12 @@ pub fn command() -> Command {
         let arg = arg_with_heading(arg);
         if is_rare { arg.hide_short_help(true) } else { arg }
     });
-    ["fetch", "resegment"]
+    ARRANGED
         .into_iter()
         .fold(command, |command, name| command.mut_subcommand(name, |subcommand| subcommand.mut_args(arranged)))
 }
 
-/// An argument of `fetch` or `resegment` with its heading.
+/// An argument of one of these commands with its heading.
 fn arranged(arg: Arg) -> Arg {
     let id = arg.get_id().as_str().to_owned();
     let is_rare = HEADINGS.iter().any(|(_, _, rare)| rare.contains(&id.as_str()));
@@ -100,7 +108,7 @@ mod tests {
             let lines = subcommand.render_help().to_string().lines().count();
             assert!(lines <= 60, "{} -h has {lines} lines", subcommand.get_name());
         }
-        for name in ["fetch", "resegment"] {
+        for name in ARRANGED {
             let subcommand = command.find_subcommand(name).unwrap();
             for arg in subcommand.get_arguments().filter(|arg| arg.get_long().is_some()) {
                 let id = arg.get_id().as_str();

@@ -34,8 +34,8 @@ use anyhow::Context;
 use self::{
     command_line::{Cli, Command},
     commands::{
-        add, cancel, completions, export, fetch, gc, inspect, man, quality, quarantine, report, requeue, resegment,
-        retry, segments, status, verify, workers,
+        add, cancel, completions, export, fetch, gc, inspect, listen, man, quality, quarantine, report, requeue,
+        resegment, retry, segments, status, verify, workers,
     },
 };
 
@@ -60,6 +60,7 @@ async fn execute(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
     match command {
         Command::Fetch(_) | Command::Resegment(_) => {} // they start the log above their progress bars
         Command::Completions(_) | Command::Man => {}
+        Command::Listen(_) => log::start(&global, log::Default::Lines, None)?,
         _ => log::start(&global, log::Default::Quiet, None)?,
     }
     match command {
@@ -69,6 +70,7 @@ async fn execute(Cli { global, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Report(args) => return report::run(&global, &args).await,
         Command::Inspect(args) => return inspect::run(&global, &args).await,
         Command::Quality(args) => return quality::run(&global, args).await,
+        Command::Listen(args) => return listen::run(&global, *args).await,
         Command::Verify(args) => return verify::run(&global, &args).await,
         Command::Gc(args) => return gc::run(&global, &args).await,
         Command::Doctor(args) => return doctor::run(&global, &args).await,

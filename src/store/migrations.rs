@@ -59,6 +59,7 @@ const SQLITE_FILES: &[File] = files!("sqlite":
     "0010_annotation.sql"
     "0011_dropped_segments.sql"
     "0012_dnsmos.sql"
+    "0013_live.sql"
 );
 
 #[cfg(feature = "postgres")]
@@ -75,6 +76,7 @@ const POSTGRES_FILES: &[File] = files!("postgres":
     "0010_annotation.sql"
     "0011_dropped_segments.sql"
     "0012_dnsmos.sql"
+    "0013_live.sql"
 );
 
 /// The migrations of an SQLite file. The transaction that applies them has to have the write lock.
@@ -129,7 +131,7 @@ INSERT INTO _sqlx_migrations (version, description, success, checksum, execution
 SELECT 10000, 'moved to prepare_audio_migrations', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
 
 /// Our tables, by whose names a database of another program is recognised.
-const OUR_TABLES: [&str; 5] = ["recording", "segment", "probabilities", "identity", "annotation"];
+const OUR_TABLES: [&str; 6] = ["recording", "segment", "probabilities", "identity", "annotation", "live_session"];
 
 impl Migrations {
     /// Applies the migrations that are missing. Nothing is changed until the transaction is committed, and nothing at all if

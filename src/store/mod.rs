@@ -6,7 +6,7 @@
 //! in milliseconds since 1970, because the hosts' clocks differ.
 //!
 //! [`Store`] has the methods, in `queue/` for the runner, in `results/` for those who read segments, in `figures/` for
-//! reports, in `browse/` for those who look through recordings, and in `admin/` for operators. They are made of statements: data that each database's backend executes.
+//! reports, in `browse/` for those who look through recordings, in `live/` for sessions of `listen`, and in `admin/` for operators. They are made of statements: data that each database's backend executes.
 
 mod admin;
 mod backend;
@@ -18,6 +18,7 @@ mod error;
 mod executor;
 mod figures;
 mod foreign;
+mod live;
 mod migrations;
 mod notify;
 #[cfg(feature = "postgres")]
@@ -40,6 +41,7 @@ pub use figures::{
     StageTotals, Table, UnknownGroupKey,
 };
 pub use foreign::ForeignRows;
+pub use live::{LiveEnd, LiveSession};
 pub use notify::Notifications;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresAddress;

@@ -2,6 +2,9 @@
 //!
 //! axum's own `serve` has no limits: a client that sends half a request, or many idle clients, would occupy it forever.
 
+#[cfg(feature = "live")]
+mod tls;
+
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
@@ -11,11 +14,15 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+
+#[cfg(feature = "live")]
+pub use self::tls::{Tls, TlsError};
 
 /// How long to wait after a connection could not be accepted, as when all file descriptors are in use.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -49,6 +56,8 @@ impl Default for Limits {
 pub struct Server {
     listener: TcpListener,
     limits: Limits,
+    #[cfg(feature = "live")]
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -57,7 +66,19 @@ impl Server {
     /// # Errors
     /// The system's error, for example if the address is in use.
     pub async fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, limits })
+        Ok(Self {
+            listener: TcpListener::bind(address).await?,
+            limits,
+            #[cfg(feature = "live")]
+            tls: None,
+        })
+    }
+
+    /// Encrypts connections.
+    #[cfg(feature = "live")]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     /// The address that the server is bound to.
@@ -78,7 +99,7 @@ impl Server {
                 let permit = Arc::clone(&capacity).acquire_owned().await.ok();
                 match self.listener.accept().await {
                     Ok((stream, _)) => {
-                        let connection = serve_connection(stream, router.clone(), self.limits, stop.clone());
+                        let connection = self.connection(stream, router.clone(), stop.clone());
                         connections.spawn(async move {
                             connection.await;
                             drop(permit);
@@ -97,9 +118,40 @@ impl Server {
         drop(self.listener);
         while connections.join_next().await.is_some() {}
     }
+
+    /// Serves one connection, once it is encrypted if it is to be.
+    fn connection(
+        &self,
+        stream: TcpStream,
+        router: Router,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let limits = self.limits;
+        // Answers are small, and clients wait for them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "setting an option of a connection");
+        }
+        #[cfg(feature = "live")]
+        let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        async move {
+            #[cfg(feature = "live")]
+            if let Some(acceptor) = acceptor {
+                match tokio::time::timeout(limits.head_timeout, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => serve_connection(stream, router, limits, stop).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "encrypting a connection"),
+                    Err(_) => tracing::debug!("a connection was not encrypted in time"),
+                }
+                return;
+            }
+            serve_connection(stream, router, limits, stop).await;
+        }
+    }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, limits: Limits, stop: CancellationToken) {
+async fn serve_connection<S>(stream: S, router: Router, limits: Limits, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)

@@ -16,6 +16,7 @@ mod excerpts;
 pub mod fft;
 mod input;
 mod libopus;
+mod live_converter;
 mod resample;
 mod stages;
 
@@ -34,4 +35,5 @@ pub use encode::{
 pub use error::{AudioError, NotAFile};
 pub use excerpts::Excerpt;
 pub use input::{LocalFile, MediaInput, MediaRead, MemoryInput};
+pub use live_converter::LiveConverter;
 pub use resample::{Resampler, ResamplerError, resampled_len};

@@ -9,6 +9,9 @@ use rubato::{
 /// memory.
 const MIN_BLOCK: usize = 4096;
 
+/// Length of a block of [`Resampler::low_delay`], in milliseconds. The filter's delay is half a block more.
+const LIVE_BLOCK_MS: u32 = 12;
+
 /// Number of samples at `to` Hz of a recording of `frames` samples at `from` Hz, rounded up.
 pub fn resampled_len(frames: u64, from: u32, to: u32) -> u64 {
     let scaled = u128::from(frames) * u128::from(to);
@@ -56,7 +59,21 @@ impl Resampler {
     /// # Errors
     /// If a rate is 0.
     pub fn new(from: u32, to: u32) -> Result<Self, String> {
-        let converter = if from == to { None } else { Some(Converter::new(from, to)?) };
+        Self::with_block(from, to, |from, to| block_len(from, to, MIN_BLOCK))
+    }
+
+    /// As [`new`](Self::new), for audio that arrives live: a sample comes out at most 20 ms later than it went in, at rates of
+    /// 8, 12, 16, 24, 32, 44.1 and 48 kHz (22.05 kHz: 30 ms; 11.025 kHz: 60 ms). The filter is shorter: it rolls off over the
+    /// highest kHz. At 44.1 kHz and its parts, samples are half a sample of the input off their place.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn low_delay(from: u32, to: u32) -> Result<Self, String> {
+        Self::with_block(from, to, live_block_len)
+    }
+
+    fn with_block(from: u32, to: u32, len: fn(u32, u32) -> Result<usize, String>) -> Result<Self, String> {
+        let converter = if from == to { None } else { Some(Converter::new(from, to, len(from, to)?)?) };
         Ok(Self { from, to, converter, frames_in: 0, samples_out: 0 })
     }
 
@@ -96,8 +113,8 @@ impl Resampler {
 }
 
 impl Converter {
-    fn new(from: u32, to: u32) -> Result<Self, String> {
-        let (block, window) = (block_len(from, to)?, WindowFunction::BlackmanHarris2);
+    fn new(from: u32, to: u32, block: usize) -> Result<Self, String> {
+        let window = WindowFunction::BlackmanHarris2;
         let fft = Fft::new_custom(from as usize, to as usize, block, 1, 1, window, FixedSync::Both)
             .map_err(|error| error.to_string())?;
         Ok(Self { to_drop: fft.output_delay(), pending: Vec::with_capacity(2 * block), fft })
@@ -151,15 +168,22 @@ impl Converter {
 ///
 /// Powers of two keep the FFT fast (a block of 2049 samples at 48 kHz, 3 x 683, takes four times as long as 3 x 2048),
 /// and the delay of an even block is a whole number of samples.
-fn block_len(from: u32, to: u32) -> Result<usize, String> {
+fn block_len(from: u32, to: u32, min: usize) -> Result<usize, String> {
     if from == 0 || to == 0 {
         return Err("a sample rate of 0 Hz".into());
     }
     let mut len = 2 * (from / gcd(from, to)) as usize;
-    while len < MIN_BLOCK {
+    while len < min {
         len *= 2;
     }
     Ok(len)
+}
+
+/// The same for [`Resampler::low_delay`]: the greatest multiple of the denominator that is short enough.
+fn live_block_len(from: u32, to: u32) -> Result<usize, String> {
+    let denominator = block_len(from, to, 0)? / 2;
+    let longest = from as usize * LIVE_BLOCK_MS as usize / 1000;
+    Ok(denominator * (longest / denominator).max(1))
 }
 
 fn gcd(a: u32, b: u32) -> u32 {
@@ -196,6 +220,33 @@ mod tests {
         let signal: f64 = want[middle.clone()].iter().map(|&s| f64::from(s).powi(2)).sum();
         let noise: f64 = middle.map(|n| f64::from(got[n] - want[n]).powi(2)).sum();
         10.0 * (signal / noise).log10()
+    }
+
+    /// How late samples come out, and how much of a sine of 1 kHz is an error, where half a sample of the input is one.
+    #[test]
+    fn low_delay_is_short() {
+        for (rate, delay_ms, snr) in [
+            (8_000, 20.0, 60.0),
+            (11_025, 60.0, 10.0),
+            (12_000, 20.0, 60.0),
+            (22_050, 30.0, 16.0),
+            (24_000, 20.0, 60.0),
+            (32_000, 20.0, 60.0),
+            (44_100, 20.0, 22.0),
+            (48_000, 20.0, 60.0),
+        ] {
+            let mut resampler = Resampler::low_delay(rate, TARGET_RATE).unwrap();
+            let (mut out, mut received) = (Vec::new(), 0);
+            for piece in sine(1_000.0, rate, rate as usize).chunks(rate as usize / 100) {
+                resampler.push(piece, &mut out).unwrap();
+                received += piece.len();
+                let late = received as f64 / f64::from(rate) - out.len() as f64 / f64::from(TARGET_RATE);
+                assert!(late * 1000.0 <= delay_ms + 0.1, "{rate} Hz: {late} s");
+            }
+            resampler.finish(&mut out).unwrap();
+            assert_eq!(out.len(), TARGET_RATE as usize);
+            assert!(snr_db(&out, 1_000.0) > snr, "{rate} Hz: {} dB", snr_db(&out, 1_000.0));
+        }
     }
 
     const RATES: [u32; 8] = [8_000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000];

@@ -205,6 +205,11 @@ impl<O: SegmentOutput> Preparer<O> {
         &self.recipe
     }
 
+    /// The model that detects speech.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Where segments go.
     pub fn output(&self) -> &O {
         &self.output

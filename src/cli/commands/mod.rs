@@ -8,6 +8,8 @@ pub mod fetch;
 pub mod gc;
 #[cfg_attr(not(feature = "inspect"), path = "no_inspect.rs")]
 pub mod inspect;
+#[cfg_attr(not(feature = "live"), path = "no_listen.rs")]
+pub mod listen;
 pub mod man;
 pub mod quality;
 pub mod quarantine;

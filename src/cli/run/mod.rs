@@ -24,6 +24,8 @@ use prepare_audio::{
     store::{State, Store},
 };
 
+#[cfg(feature = "live")]
+pub use self::signals::next_signal;
 pub use self::{
     display::Display,
     settings::{RunSettings, SummaryFormat},

@@ -36,8 +36,9 @@ pub async fn handle(shutdown: Shutdown, grace: Duration, interrupted: Arc<Atomic
     }
 }
 
+/// Waits for Ctrl-C, SIGTERM or SIGHUP.
 #[cfg(unix)]
-async fn next_signal() -> io::Result<()> {
+pub async fn next_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     // SIGHUP means that the terminal was closed, which ends a run, too.
     let (mut terminate, mut hangup) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
@@ -48,7 +49,8 @@ async fn next_signal() -> io::Result<()> {
     }
 }
 
+/// Waits for Ctrl-C.
 #[cfg(not(unix))]
-async fn next_signal() -> io::Result<()> {
+pub async fn next_signal() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }

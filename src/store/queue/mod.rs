@@ -54,9 +54,7 @@ impl Store {
             let mut transaction = db.begin().await?;
             let mut inserted = 0;
             for chunk in recordings.chunks(ADD_AT_ONCE) {
-                let rows: Vec<_> = chunk.iter().map(|r| json!([r.source, r.priority, r.metadata])).collect();
-                let add = Statement::new(sql::ADD).bind(json!(rows).to_string()).bind(recipe.as_deref());
-                inserted += transaction.execute(add).await?.affected;
+                inserted += transaction.execute(add(chunk, recipe.as_deref())).await?.affected;
             }
             transaction.commit().await?;
             Ok(Added { inserted, known: recordings.len() as u64 - inserted })
@@ -248,6 +246,12 @@ impl Store {
         let outlook = Statement::new(sql::scoped(sql::OUTLOOK, scope, "$1")).bind(recipe.to_owned());
         self.read(without.apply(outlook)).await?.one(Outlook::read)
     }
+}
+
+/// The statement that adds recordings which are not there yet.
+pub(super) fn add<'a>(recordings: &[NewRecording], recipe: Option<&'a str>) -> Statement<'a> {
+    let rows: Vec<_> = recordings.iter().map(|r| json!([r.source, r.priority, r.metadata])).collect();
+    Statement::new(sql::ADD).bind(json!(rows).to_string()).bind(recipe)
 }
 
 fn lease(row: &Row) -> sqlx::Result<Lease> {

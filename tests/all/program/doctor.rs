@@ -31,6 +31,7 @@ fn cargo_features_are_listed() {
     let features = &dir.run(&["doctor", "--json"]).exits(0).json()["features"];
     let all = [
         ("inspect", cfg!(feature = "inspect")),
+        ("live", cfg!(feature = "live")),
         ("metrics", cfg!(feature = "metrics")),
         ("onnx", cfg!(feature = "onnx")),
         ("parquet", cfg!(feature = "parquet")),

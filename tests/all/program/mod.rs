@@ -15,6 +15,10 @@ mod import;
 mod inspect;
 mod inspect_cuts;
 mod interruptions;
+#[cfg(feature = "live")]
+mod live;
+#[cfg(feature = "live")]
+mod live_faults;
 mod malformed_files;
 mod official_segments;
 mod operating;

@@ -5,6 +5,7 @@ mod claiming;
 mod completion;
 mod fencing;
 mod figures;
+mod live;
 mod opening;
 mod operating;
 mod postgres_only;
@@ -78,6 +79,7 @@ test_on_each_database! {
         annotations_belong_to_source_and_boundaries;
     figures: histograms_count_each_class extremes_are_sorted_and_named names_groups_and_errors_are_counted
         done_recordings_have_positions;
+    live: a_session_becomes_a_pending_recording sessions_without_audio_become_no_recording open_sessions_belong_to_a_folder;
     operating: cancels_all_but_done_recordings cancels_only_pending_recordings cancelling_invalidates_the_claim
         retries_by_error_code lists_running_recordings_by_worker keeps_priority_and_metadata
         lists_quarantined_recordings reports_how_long_an_isolated_recording_waits notifies_of_added_recordings;

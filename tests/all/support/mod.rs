@@ -3,6 +3,8 @@
 pub mod audit;
 pub mod downgrade;
 pub mod inspect;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod ogg;
 pub mod onnx;
 #[cfg(target_os = "linux")]
