@@ -37,7 +37,10 @@ fn recordings_that_abort_are_quarantined(database: Database) {
     queue.audit().assert_clean();
     assert_eq!(queue.ended_as("quarantined"), with_code(poisoned, "crashed"));
     let (aborted, others): (Vec<_>, Vec<_>) = ended.into_iter().partition(fleet::has_aborted);
-    assert_eq!(aborted.len(), 3 * bad, "each recording aborts one process per attempt");
+    // Each attempt aborts a process. First attempts may share one: when a process dies, all recordings that it had begun count
+    // as crashed. Later attempts are isolated.
+    let attempts = 2 * bad + 1..=3 * bad;
+    assert!(attempts.contains(&aborted.len()), "{} processes were aborted, expected {attempts:?}", aborted.len());
     let codes = others.iter().filter_map(std::process::ExitStatus::code).collect::<Vec<_>>();
     assert_eq!(codes.len(), others.len(), "no other process was aborted");
     assert!(codes.iter().all(|code| [0, 1, 3].contains(code)), "{codes:?}");
