@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sends a WAV file to `prepare-audio listen` as if it were spoken now, and prints what is heard.
+"""Sends a WAV file to `prepare-audio listen` as if it were spoken now, and prints what the server reports.
 
     pip install websockets
     python3 examples/live_client.py ws://127.0.0.1:8765/ws talk.wav [--speed 10]
