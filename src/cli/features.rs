@@ -40,6 +40,12 @@ pub fn how_to_get(name: &str) -> String {
     format!("build the program with it: cargo install --path . --features {name}")
 }
 
+/// The error of a command whose feature was left out.
+#[cfg_attr(all(feature = "inspect", feature = "live"), allow(dead_code))]
+pub fn not_compiled(name: &str) -> anyhow::Error {
+    super::exit::Usage(format!("built without the feature {name:?}; {}", how_to_get(name))).into()
+}
+
 /// The text of `--version`: the version, then the features. `-V` prints the version alone.
 pub fn long_version() -> String {
     let without: Vec<String> = left_out().iter().map(|(name, purpose)| format!("{name} ({purpose})")).collect();

@@ -216,7 +216,7 @@ impl<'a> Connection<'a> {
             Ok((next_sample, events)) => {
                 self.refused_in_a_row = 0;
                 let seconds = self.attached.options.format.seconds(next_sample - self.next_sample);
-                self.sessions.tally.received(seconds, events.len());
+                self.sessions.counters.received(seconds, events.len());
                 self.next_sample = next_sample;
                 if self.acknowledged_at.elapsed() >= ACKNOWLEDGE {
                     self.acknowledge().await?;
@@ -229,7 +229,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn refuse(&mut self, refusal: &Refusal) -> Result<(), Failure> {
-        self.sessions.tally.refused();
+        self.sessions.counters.refused();
         self.refused_in_a_row += 1;
         let (code, message) = (refusal.code(), refusal.to_string());
         let next_sample = self.next_sample;
@@ -306,7 +306,7 @@ fn store(live: &mut Live, message: &OwnedMessage, framing: Framing) -> Result<(u
     live.session.receive(&frame)?;
     let mut events = Vec::new();
     if let Err(error) = live.session.detect(&mut events) {
-        tracing::error!(%error, "live audio was stored, but not judged");
+        tracing::error!(%error, "live audio was stored, but not analysed");
     }
     live.events.extend_from_slice(&events);
     Ok((live.session.next_sample(), events))

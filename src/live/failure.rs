@@ -87,7 +87,7 @@ impl From<std::io::Error> for Failure {
 
 impl From<DetectionError> for Failure {
     fn from(error: DetectionError) -> Self {
-        tracing::error!(%error, "a live session cannot be judged");
+        tracing::error!(%error, "a live session cannot be analysed");
         Self::Unavailable
     }
 }

@@ -12,6 +12,7 @@
 //! the database and on the disk after a restart.
 
 mod connection;
+mod counters;
 mod failure;
 mod files;
 mod messages;
@@ -20,11 +21,10 @@ mod metrics;
 mod routes;
 mod sessions;
 mod settings;
-mod tally;
 
 pub use self::{
+    counters::{Counters, LiveFigures},
     routes::router,
     sessions::Sessions,
     settings::{Limits, OpenError, Settings},
-    tally::{LiveFigures, Tally},
 };

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    LiveFigures, OpenError, Settings, Tally,
+    Counters, LiveFigures, OpenError, Settings,
     failure::Failure,
     files,
     messages::{Framing, Hello, Options},
@@ -41,7 +41,7 @@ const TAKE_OVER: Duration = Duration::from_secs(10);
 pub struct Sessions {
     pub(super) settings: Settings,
     pub(super) pool: Pool,
-    pub(super) tally: Tally,
+    pub(super) counters: Counters,
     store: Arc<Store>,
     /// By the hash of their tokens.
     entries: Mutex<HashMap<String, Arc<Entry>>>,
@@ -146,7 +146,7 @@ impl Sessions {
         Ok(Arc::new(Self {
             pool: Pool::new(settings.threads)?,
             settings,
-            tally: Tally::default(),
+            counters: Counters::default(),
             store,
             entries: Mutex::new(entries),
             draining: CancellationToken::new(),
@@ -174,7 +174,7 @@ impl Sessions {
     pub fn figures(&self) -> LiveFigures {
         let entries = lock(&self.entries);
         let connected = entries.values().filter(|entry| lock(&entry.link).left_at.is_none()).count();
-        self.tally.figures(entries.len() as u64, connected as u64)
+        self.counters.figures(entries.len() as u64, connected as u64)
     }
 
     /// Ends sessions whose clients do not come back, until it is dropped.
@@ -222,7 +222,7 @@ impl Sessions {
         let entry = Arc::new(Entry::left(row));
         lock(&self.entries).insert(entry.row.token_hash.clone(), Arc::clone(&entry));
         let attached = self.attach(entry, &token, true).await?;
-        self.tally.begun();
+        self.counters.begun();
         Ok((attached, token))
     }
 
@@ -233,7 +233,7 @@ impl Sessions {
         }
         let entry = lock(&self.entries).get(&hash(token)).cloned().ok_or(Failure::UnknownSession)?;
         let attached = self.attach(entry, token, false).await?;
-        self.tally.resumed();
+        self.counters.resumed();
         Ok(attached)
     }
 
@@ -341,7 +341,7 @@ impl Sessions {
         let (samples, events) = completed.unwrap_or_default();
         match end {
             LiveEnd::Recorded { .. } => {
-                self.tally.recorded();
+                self.counters.recorded();
                 let seconds = options.format.seconds(samples);
                 tracing::info!(session = entry.row.id, audio_id = entry.row.audio_id, seconds, "recorded");
                 Ok(Finished { source: Some(source), samples, events })
@@ -364,7 +364,7 @@ impl Live {
     fn complete(mut self) -> Result<(u64, Vec<Numbered>), Failure> {
         let mut last = Vec::new();
         if let Err(error) = self.session.finish(&mut last) {
-            tracing::warn!(%error, "the last audio of a live session was not judged");
+            tracing::warn!(%error, "the last audio of a live session was not analysed");
         }
         Ok((files::complete(self.session.into_spool())?, last))
     }

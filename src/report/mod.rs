@@ -10,6 +10,7 @@ pub(crate) mod format;
 mod gather;
 mod groups;
 mod page;
+mod sample;
 mod sections;
 
 use std::path::PathBuf;

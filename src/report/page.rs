@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Report,
     format::{count, foreign, percent, time},
-    sections,
+    sample, sections,
 };
 use crate::store::State;
 
@@ -48,7 +48,7 @@ pub fn page(report: &Report) -> String {
                     (sections::states(report))
                     @if !report.groups.is_empty() { (sections::groups(report)) }
                     (sections::histograms(report))
-                    (sections::sample(report))
+                    (sample::section(report))
                     (sections::outliers(report))
                     (sections::errors(report))
                     (sections::speed(report))

@@ -2,22 +2,18 @@
 
 use std::path::Path;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 use serde_json::Value;
 use url::Url;
 
 use super::{
-    Drawn, ErrorGroup, ExtremeRows, Group, Groups, Names, Report, charts,
+    ErrorGroup, ExtremeRows, Group, Groups, Names, Report, charts,
     format::{count, foreign, percent, position, time, value, with_unit},
 };
 use crate::{
     preview::locate,
     store::{Extreme, StateCount},
 };
-
-/// Segments of an excerpt that have a button, at most.
-const BUTTONS: usize = 24;
 
 /// A table that scrolls where it is wider than the page.
 fn table(caption: &str, headers: &[(&str, bool)], rows: &Markup) -> Markup {
@@ -36,13 +32,13 @@ fn table(caption: &str, headers: &[(&str, bool)], rows: &Markup) -> Markup {
     }
 }
 
-fn nothing(text: &str) -> Markup {
+pub(super) fn nothing(text: &str) -> Markup {
     html! { p.quiet { (text) } }
 }
 
 /// The source of a recording. Its writing direction is its own.
 /// A source; one below `audio_dir` without that folder.
-fn source(text: &str, audio_dir: &Path) -> Markup {
+pub(super) fn source(text: &str, audio_dir: &Path) -> Markup {
     let short = Path::new(text).strip_prefix(audio_dir).ok().and_then(Path::to_str);
     html! { bdi.source dir="auto" title=[short.map(|_| foreign(text))] { (foreign(short.unwrap_or(text))) } }
 }
@@ -356,64 +352,4 @@ pub(super) fn recipes(report: &Report) -> Markup {
 fn pretty(json: &str) -> String {
     let parsed = serde_json::from_str::<Value>(json).and_then(|value| serde_json::to_string_pretty(&value));
     parsed.unwrap_or_else(|_| json.to_owned()).chars().take(4_000).collect()
-}
-
-pub(super) fn sample(report: &Report) -> Markup {
-    html! {
-        section id="sample" aria-labelledby="sample-title" {
-            h2 id="sample-title" { "Sample" }
-            @if report.sample.is_empty() {
-                (nothing("No recording is done, or none was asked for."))
-            } @else {
-                p.quiet {
-                    "Drawn by chance: some seconds around a segment of each recording, scaled to full height."
-                    span.key.segment {} "segment" span.key.curve {} "speech probability, from 0 to 1"
-                }
-            }
-            div.stack { @for drawn in &report.sample { (drawn_recording(drawn, &report.audio_dir)) } }
-        }
-    }
-}
-
-fn drawn_recording(drawn: &Drawn, audio_dir: &Path) -> Markup {
-    let excerpt = &drawn.excerpt;
-    let has_audio = !excerpt.opus.is_empty();
-    html! {
-        article.card data-start=(excerpt.start_s) data-length=(excerpt.length_s) {
-            h3 { span.quiet { "Recording " (drawn.id) " " } (source(&drawn.source, audio_dir)) }
-            p.quiet {
-                (position(excerpt.start_s)) " to " (position(excerpt.start_s + excerpt.length_s)) " of "
-                (position(drawn.duration_s))
-                @if let Some(container) = &drawn.container { ", " (foreign(container)) }
-                @if excerpt.segments.is_empty() { ", no segments here" }
-            }
-            @if !excerpt.peaks.is_empty() || !excerpt.probabilities.is_empty() { (charts::excerpt(excerpt)) }
-            @if !excerpt.overview.is_empty() && drawn.duration_s > 2.0 * excerpt.length_s {
-                (charts::overview(excerpt, drawn.duration_s))
-            }
-            @if has_audio {
-                audio controls preload="metadata" aria-label=(format!("Excerpt of {}", foreign(&drawn.source)))
-                    src=(format!("data:audio/ogg;base64,{}", STANDARD.encode(&excerpt.opus))) {}
-            }
-            @if let Some(problem) = &excerpt.problem {
-                p { span.bad { "No audio: " } bdi dir="auto" { (foreign(problem)) } }
-            }
-            @if !excerpt.segments.is_empty() {
-                ul.plays aria-label="Segments of the excerpt" {
-                    @for (index, &(start, end, probability)) in excerpt.segments.iter().take(BUTTONS).enumerate() {
-                        li {
-                            // A segment may begin before the excerpt, or end after it.
-                            @let shown = (start.max(excerpt.start_s), end.min(excerpt.start_s + excerpt.length_s));
-                            @let title = format!("segment from {} to {}, mean speech probability {probability:.2}", position(start), position(end));
-                            @if has_audio {
-                                button type="button" data-from=(start) data-to=(end) title=(title) {
-                                    span aria-hidden="true" { "▶ " } (position(shown.0)) " – " (position(shown.1))
-                                }
-                            } @else { span.quiet title=(title) { @if index > 0 { ", " } (position(shown.0)) " – " (position(shown.1)) } }
-                        }
-                    }
-                }
-            }
-        }
-    }
 }

@@ -5,7 +5,7 @@ use prepare_audio_vad::{self as vad, Engine, Parameters, SAMPLE_RATE, SegmentEve
 
 use crate::{AudioFormat, Event, Numbered};
 
-/// Why audio could not be judged. It is stored all the same.
+/// Why audio could not be analysed. It is stored all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectionError {
     /// The detector failed, or its parameters are out of range.
@@ -70,7 +70,7 @@ impl Detector {
         })
     }
 
-    /// Samples at 16 kHz that were judged, or will be with the next ones.
+    /// Samples at 16 kHz that were analysed, or will be with the next ones.
     pub fn samples(&self) -> u64 {
         self.samples
     }
@@ -84,7 +84,7 @@ impl Detector {
         self.format.decode(audio, &mut self.decoded);
         self.mono.clear();
         self.converter.push(&self.decoded, &mut self.mono)?;
-        self.judge(events)
+        self.analyse(events)
     }
 
     /// Ends the recording, and appends what is still open.
@@ -94,7 +94,7 @@ impl Detector {
     pub fn finish(&mut self, events: &mut Vec<Numbered>) -> Result<(), DetectionError> {
         self.mono.clear();
         self.converter.finish(&mut self.mono)?;
-        self.judge(events)?;
+        self.analyse(events)?;
         self.detector.finish(&mut self.probabilities)?;
         self.segment(events);
         self.segmenter.finish_events(self.samples, &mut self.found);
@@ -105,7 +105,7 @@ impl Detector {
         Ok(())
     }
 
-    fn judge(&mut self, events: &mut Vec<Numbered>) -> Result<(), DetectionError> {
+    fn analyse(&mut self, events: &mut Vec<Numbered>) -> Result<(), DetectionError> {
         self.samples += self.mono.len() as u64;
         self.detector.push(&self.mono, &mut self.probabilities)?;
         self.segment(events);

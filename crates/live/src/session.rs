@@ -51,7 +51,7 @@ pub struct Session<S> {
     /// Samples of each channel that are stored.
     stored: u64,
     /// Stored audio that the detector has not received yet.
-    unjudged: Vec<u8>,
+    unanalysed: Vec<u8>,
 }
 
 impl<S: Spool> Session<S> {
@@ -72,7 +72,7 @@ impl<S: Spool> Session<S> {
             spool,
             detector,
             stored: 0,
-            unjudged: Vec::new(),
+            unanalysed: Vec::new(),
         }
     }
 
@@ -121,7 +121,7 @@ impl<S: Spool> Session<S> {
         self.check(frame)?;
         self.spool.append(frame.audio)?;
         self.stored += (frame.audio.len() / self.format.block_align()) as u64;
-        self.unjudged.extend_from_slice(frame.audio);
+        self.unanalysed.extend_from_slice(frame.audio);
         Ok(())
     }
 
@@ -158,8 +158,8 @@ impl<S: Spool> Session<S> {
     /// # Errors
     /// [`DetectionError`]. The audio is stored all the same.
     pub fn detect(&mut self, events: &mut Vec<Numbered>) -> Result<(), DetectionError> {
-        let pushed = self.detector.push(&self.unjudged, events);
-        self.unjudged.clear();
+        let pushed = self.detector.push(&self.unanalysed, events);
+        self.unanalysed.clear();
         pushed
     }
 

@@ -8,7 +8,7 @@ use prepare_audio_media::AudioError;
 use prepare_audio_types::{ErrorCode, Retry};
 use prepare_audio_vad::VadError;
 
-use crate::WriteError;
+use crate::{WriteError, channel_segmenter::SegmentError};
 
 /// A recording's failure. Its code and message go into the recording's row.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +102,17 @@ impl PrepareError {
         match self {
             Self::Write { error, .. } if error.is_disk_fault() => Some(error),
             _ => None,
+        }
+    }
+
+    /// The error of segmenting `input`, whose segments are written to `folder`.
+    pub(crate) fn of_segment(input: &str, folder: PathBuf, error: SegmentError) -> Self {
+        let input = input.to_owned();
+        match error {
+            SegmentError::Detect(error) => Self::Vad { input, error },
+            SegmentError::Denoise(error) => Self::Denoise { input, error },
+            SegmentError::Dnsmos(error) => Self::Dnsmos { input, error },
+            SegmentError::Write(error) => Self::Write { folder, error },
         }
     }
 

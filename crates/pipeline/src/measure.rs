@@ -77,6 +77,7 @@ pub fn measure(
     monitor: &dyn Monitor,
 ) -> Result<Vec<Segment>, MeasureError> {
     let audio = |error| PrepareError::Audio { input: task.input.name().into_owned(), error };
+    let segment = |error| PrepareError::of_segment(&task.input.name(), std::env::temp_dir(), error);
     let RecipeInput { channels, track, raw } = RecipeInput::of(&task.parameters);
     let by_ffmpeg = task.codec.starts_with(BY_FFMPEG);
     let decoder = if by_ffmpeg { DecoderChoice::Ffmpeg } else { DecoderChoice::Auto };
@@ -95,7 +96,7 @@ pub fn measure(
         |error| Some(audio(error)),
         |block| {
             let block = cut.as_mut().map_or(block, |cut| cut.cut(block));
-            measurement.push(block).map_err(|error| Some(failed(task, error)))?;
+            measurement.push(block).map_err(|error| Some(segment(error)))?;
             monitor.advanced(seconds(measurement.samples));
             monitor.check().map_err(Some)?;
             if cut.as_ref().is_some_and(PartCut::is_over) { Err(None) } else { Ok(()) }
@@ -109,17 +110,6 @@ pub fn measure(
         return Err(MeasureError::OtherAudio { input: task.input.name().into_owned(), found_s, expected_s });
     }
     Ok(measurement.finish())
-}
-
-/// The error of a recording.
-fn failed(task: &MeasureTask, error: SegmentError) -> PrepareError {
-    let input = task.input.name().into_owned();
-    match error {
-        SegmentError::Detect(error) => PrepareError::Vad { input, error },
-        SegmentError::Denoise(error) => PrepareError::Denoise { input, error },
-        SegmentError::Dnsmos(error) => PrepareError::Dnsmos { input, error },
-        SegmentError::Write(error) => PrepareError::Write { folder: std::env::temp_dir(), error },
-    }
 }
 
 /// The channels of a recording that is being measured.

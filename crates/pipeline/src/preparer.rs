@@ -352,17 +352,10 @@ impl<O: SegmentOutput> Preparer<O> {
     ) -> Result<Prepared<O::Staging>, Interruption> {
         let started = Instant::now();
         let audio = |error| Interruption::Failed(PrepareError::Audio { input: task.input.name().into_owned(), error });
-        let vad = |error| Interruption::Failed(PrepareError::Vad { input: task.input.name().into_owned(), error });
         let write = |error| Interruption::Failed(self.write_error(task, error));
-        let denoise =
-            |error| Interruption::Failed(PrepareError::Denoise { input: task.input.name().into_owned(), error });
-        let dnsmos =
-            |error| Interruption::Failed(PrepareError::Dnsmos { input: task.input.name().into_owned(), error });
-        let segment = |error| match error {
-            SegmentError::Dnsmos(error) => dnsmos(error),
-            SegmentError::Detect(error) => vad(error),
-            SegmentError::Denoise(error) => denoise(error),
-            SegmentError::Write(error) => write(error),
+        let segment = |error| {
+            let folder = self.output.folder(&task.source, &self.recipe.id);
+            Interruption::Failed(PrepareError::of_segment(&task.input.name(), folder, error))
         };
 
         let cut = self.settings.files.and_then(|files| files.source_cut());
@@ -393,12 +386,16 @@ impl<O: SegmentOutput> Preparer<O> {
                 && let Some((sources, others, staging)) = beginning.take()
             {
                 let channels = block.analysis.len();
-                let sources = sources.open(channels).map_err(vad)?.ok_or(Interruption::OtherAudio)?;
+                let sources = sources
+                    .open(channels)
+                    .map_err(SegmentError::from)
+                    .map_err(segment)?
+                    .ok_or(Interruption::OtherAudio)?;
                 let OtherModels { denoisers, dnsmos: kept } = others;
                 let models = ChannelModels::open(sources, self.settings.denoising.as_ref(), denoisers);
-                let models = models.map_err(denoise)?;
-                let meter = dnsmos_meter(kept, self.settings.dnsmos.as_ref()).map_err(dnsmos)?;
-                let meter = QualityMeter::new(meter);
+                let models = models.map_err(SegmentError::from).map_err(segment)?;
+                let meter = dnsmos_meter(kept, self.settings.dnsmos.as_ref());
+                let meter = QualityMeter::new(meter.map_err(SegmentError::from).map_err(segment)?);
                 pipeline = Some(Pipeline::new(&self.settings, models, meter, block, depth, staging));
             }
             if let Some(pipeline) = pipeline.as_mut().filter(|_| !block.is_empty()) {

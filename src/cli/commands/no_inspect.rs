@@ -7,12 +7,11 @@ mod args;
 use std::process::ExitCode;
 
 pub use self::args::{Args, HELP};
-use crate::cli::{args::GlobalArgs, exit, features};
+use crate::cli::{args::GlobalArgs, features};
 
 /// Has the signature of the command.
 pub async fn run(_: &GlobalArgs, _: &Args) -> anyhow::Result<ExitCode> {
-    let message = format!("built without the feature \"inspect\"; {}", features::how_to_get("inspect"));
-    Err(exit::Usage(message).into())
+    Err(features::not_compiled("inspect"))
 }
 
 #[cfg(test)]

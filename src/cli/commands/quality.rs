@@ -157,8 +157,11 @@ async fn backfill(
     let mut totals = Totals::default();
     let mut printed = Ok(());
     for of in of {
-        let report =
-            |measured| printed = std::mem::replace(&mut printed, Ok(())).and(totals.add(measured, json, bar.as_ref()));
+        let report = |measured| {
+            if printed.is_ok() {
+                printed = totals.add(measured, json, bar.as_ref());
+            }
+        };
         backfill::backfill(store, of, &settings, &pool, &stop, report).await?;
     }
     if let Some(bar) = bar {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counts what a server does.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Counters {
     begun: AtomicU64,
     resumed: AtomicU64,
     recorded: AtomicU64,
@@ -34,7 +34,7 @@ pub struct LiveFigures {
     pub received_s: f64,
 }
 
-impl Tally {
+impl Counters {
     pub(super) fn begun(&self) {
         self.begun.fetch_add(1, Relaxed);
     }
